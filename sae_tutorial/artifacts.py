@@ -1,0 +1,50 @@
+"""What the notebooks share: the lab's activations and its trained autoencoder, each made once.
+
+A notebook opened on its own makes what is missing, with a progress bar; one opened after the others finds it.
+"""
+
+import sys
+
+from sae_tutorial.activations import ActivationStore, collect_activations
+from sae_tutorial.lab import Lab
+from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.training import TrainConfig, train_sae
+
+TEST_FRACTION = 0.15
+
+
+def lab_activations(lab: Lab) -> tuple[ActivationStore, ActivationStore]:
+    """The lab's activations as (train, test) stores that share no document."""
+    directory = lab.artifact("activations")
+    if directory.is_dir():
+        store = ActivationStore.open(directory)
+    else:
+        _announce(f"collecting the activations of {len(lab.texts):,} texts")
+        store = collect_activations(lab.model, lab.texts, lab.hook_name, directory=directory)
+    return store.split_by_document(TEST_FRACTION)
+
+
+def lab_sae_config(lab: Lab) -> SAEConfig:
+    """The course's main autoencoder: TopK, eight latents per dimension, 32 on at a time."""
+    return SAEConfig(lab.d_in)
+
+
+def lab_train_config(lab: Lab) -> TrainConfig:
+    """How the course's main autoencoder is trained."""
+    return TrainConfig(total_tokens=lab.budget.train_tokens)
+
+
+def lab_sae(lab: Lab) -> SparseAutoencoder:
+    """The course's main autoencoder, trained on the lab's training documents."""
+    config, training = lab_sae_config(lab), lab_train_config(lab)
+    directory = lab.artifact("sae", config=config, training=training)
+    if not directory.is_dir():
+        _announce(f"training an autoencoder on {training.total_tokens:,} tokens")
+        sae = SparseAutoencoder(config).to(lab.device)
+        train_sae(sae, lab_activations(lab)[0], training)
+        sae.save(directory)
+    return SparseAutoencoder.load(directory).to(lab.device)
+
+
+def _announce(work: str) -> None:
+    print(f"{work}; kept in artifacts/ for the next notebook", file=sys.stderr)

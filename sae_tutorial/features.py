@@ -1,0 +1,283 @@
+"""What a latent responds to: how often it is on, where it is on most, and what its token statistics say.
+
+Everything here starts from one streaming pass over a store; nothing looks at a latent by eye.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.activations import ActivationStore, text_activations, token_strings
+from sae_tutorial.metrics import check_width, encode_in_batches
+from sae_tutorial.sae import SparseAutoencoder
+
+
+@dataclass(frozen=True)
+class FeatureUsage:
+    """How each latent is used over a set of rows.
+
+    Attributes:
+        density: [d_sae], share of rows on which the latent is on.
+        mean_activation: [d_sae], mean over the rows on which it is on; 0 for a dead latent.
+        max_activation: [d_sae].
+        top_values: [d_sae, n], its n largest activations, descending; 0 where it was on fewer times.
+        top_rows: [d_sae, n], the rows of those; -1 where `top_values` is 0.
+    """
+
+    density: Float[np.ndarray, " d_sae"]
+    mean_activation: Float[np.ndarray, " d_sae"]
+    max_activation: Float[np.ndarray, " d_sae"]
+    top_values: Float[np.ndarray, "d_sae n"]
+    top_rows: Int[np.ndarray, "d_sae n"]
+
+    @property
+    def dead(self) -> np.ndarray:
+        """True for latents that are off on every row."""
+        return self.density == 0
+
+
+def analyze_feature_usage(
+    sae: SparseAutoencoder, activations: ActivationStore | Float[Tensor, "n d_in"], top_n: int = 20
+) -> FeatureUsage:
+    """One pass over `activations`: density, mean and largest activations of every latent.
+
+    Memory does not grow with the number of rows.
+    """
+    check_width(sae, activations)
+    d_sae = sae.config.d_sae
+    counts, sums = torch.zeros(d_sae, dtype=torch.float64), torch.zeros(d_sae, dtype=torch.float64)
+    top_values, top_rows = torch.zeros(d_sae, top_n), torch.full((d_sae, top_n), -1)
+    first_row = 0
+    for x, pairs in encode_in_batches(sae, activations, "analysing usage"):
+        f = pairs.to_dense(d_sae).cpu()
+        counts += (f > 0).sum(0)
+        sums += f.sum(0, dtype=torch.float64)
+        best = f.T.topk(min(top_n, len(x)), dim=1)
+        values = torch.cat([top_values, best.values], dim=1)
+        rows = torch.cat([top_rows, best.indices + first_row], dim=1)
+        merged = values.topk(top_n, dim=1)
+        top_values, top_rows = merged.values, rows.gather(1, merged.indices)
+        first_row += len(x)
+    return FeatureUsage(
+        density=(counts / first_row).numpy(),
+        mean_activation=(sums / counts.clamp(min=1)).numpy(),
+        max_activation=top_values[:, 0].numpy(),
+        top_values=top_values.numpy(),
+        top_rows=torch.where(top_values > 0, top_rows, -1).numpy(),
+    )
+
+
+def find_top_features(
+    usage: FeatureUsage, n: int = 10, lowest_density: float = 0.001, highest_density: float = 0.1
+) -> Int[np.ndarray, " n"]:
+    """The n latents of middling density with the strongest mean activation, strongest first.
+
+    Latents that are nearly always on or nearly never say little about a text.
+    """
+    middling = (usage.density >= lowest_density) & (usage.density <= highest_density)
+    order = np.argsort(-np.where(middling, usage.mean_activation, -1.0), kind="stable")
+    return order[: min(n, int(middling.sum()))]
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """The latents that a text turns on.
+
+    Attributes:
+        tokens: the text's tokens as strings, BOS left out.
+        latents: the latents shown, strongest first.
+        activations: [tokens, latents], their activations.
+        n_active: how many latents are on anywhere in the text.
+    """
+
+    tokens: list[str]
+    latents: Int[np.ndarray, " latents"]
+    activations: Float[np.ndarray, "tokens latents"]
+    n_active: int
+
+
+def find_activating_features_for_text(
+    model: TransformerBridge,
+    sae: SparseAutoencoder,
+    text: str,
+    hook_name: str,
+    top_k: int = 10,
+    ignore: Sequence[int] = (),
+) -> TextFeatures:
+    """The `top_k` latents with the largest activation anywhere in `text`.
+
+    Args:
+        ignore: latents to leave out, such as those that are on nearly everywhere.
+    """
+    token_ids, x = text_activations(model, text, hook_name)
+    with torch.inference_mode():
+        f = sae.encode(x.to(sae.b_dec.device)).cpu()
+    n_active = int((f > 0).any(0).sum())
+    f[:, list(ignore)] = 0
+    strongest = f.max(0).values.topk(min(top_k, f.shape[1]))
+    latents = strongest.indices[strongest.values > 0].numpy()
+    return TextFeatures(token_strings(model.tokenizer, token_ids), latents, f[:, latents].numpy(), n_active)
+
+
+def analyze_feature_activations(
+    model: TransformerBridge, sae: SparseAutoencoder, texts: Sequence[str], hook_name: str, top_k: int = 10
+) -> list[tuple[Int[np.ndarray, " top_k"], Float[np.ndarray, " top_k"]]]:
+    """For each text, the latents with the largest mean activation over its tokens, and those means."""
+    results = []
+    for text in texts:
+        _, x = text_activations(model, text, hook_name)
+        with torch.inference_mode():
+            strongest = sae.encode(x.to(sae.b_dec.device)).mean(0).cpu().topk(top_k)
+        results.append((strongest.indices.numpy(), strongest.values.numpy()))
+    return results
+
+
+@dataclass(frozen=True)
+class Context:
+    """A stretch of text around one token, with a latent's activation at each token."""
+
+    tokens: list[str]
+    activations: Float[np.ndarray, " tokens"]
+    centre: int
+    document: int
+
+
+def top_contexts(
+    tokenizer,
+    sae: SparseAutoencoder,
+    store: ActivationStore,
+    usage: FeatureUsage,
+    latent: int,
+    n: int = 5,
+    width: int = 8,
+) -> list[Context]:
+    """The contexts of a latent's largest activations, at most one per document.
+
+    `usage` must come from `analyze_feature_usage(sae, store)`. `width` is the number of tokens on each side.
+    """
+    contexts: list[Context] = []
+    for row in usage.top_rows[latent]:
+        document = int(store.document_ids[row])
+        if row < 0 or len(contexts) == n:
+            break
+        if any(context.document == document for context in contexts):
+            continue
+        first, last = max(0, row - width), min(len(store), row + width + 1)
+        rows = np.arange(first, last)
+        rows = rows[store.document_ids[rows] == document]
+        with torch.inference_mode():
+            f = sae.encode(store[rows].to(sae.b_dec.device))[:, latent].cpu().numpy()
+        tokens = token_strings(tokenizer, store.token_ids[rows])
+        contexts.append(Context(tokens, f, int(row - rows[0]), document))
+    return contexts
+
+
+@dataclass(frozen=True)
+class TokenStatistics:
+    """What a latent's activation goes to, latent by latent; every share is of the latent's total activation.
+
+    Attributes:
+        token: the token id with the largest share, and `token_share` that share.
+        previous: the preceding token with the largest share, and `previous_share` that share.
+        topic: the class with the largest share after weighting classes equally, and `topic_share` that share.
+        early_share: share at the first two tokens of a document.
+        n_active: rows on which the latent is on.
+    """
+
+    token: Int[np.ndarray, " d_sae"]
+    token_share: Float[np.ndarray, " d_sae"]
+    previous: Int[np.ndarray, " d_sae"]
+    previous_share: Float[np.ndarray, " d_sae"]
+    topic: Int[np.ndarray, " d_sae"]
+    topic_share: Float[np.ndarray, " d_sae"]
+    early_share: Float[np.ndarray, " d_sae"]
+    n_active: Int[np.ndarray, " d_sae"]
+
+
+def token_statistics(
+    sae: SparseAutoencoder, store: ActivationStore, labels: Int[np.ndarray, " documents"]
+) -> TokenStatistics:
+    """Where each latent's activation goes: tokens, preceding tokens, topics, positions.
+
+    Args:
+        labels: the class of every document id in the store.
+    """
+    rows, latents, values = _all_pairs(sae, store)
+    d_sae = sae.config.d_sae
+    tokens = np.asarray(store.token_ids)
+    positions = store.positions()
+    previous = np.where(positions > 1, np.roll(tokens, 1), -1)
+    topics = labels[store.document_ids]
+    topic_rows = np.bincount(topics)
+    totals = np.maximum(np.bincount(latents, values, d_sae), 1e-12)
+    token, token_share = _largest_share(latents, tokens[rows], values, totals)
+    before, before_share = _largest_share(latents, previous[rows], values, totals)
+    weighted = values / topic_rows[topics[rows]]  # a class with more rows must not win by that
+    topic, topic_share = _largest_share(
+        latents, topics[rows], weighted, np.maximum(np.bincount(latents, weighted, d_sae), 1e-12)
+    )
+    early = np.bincount(latents, values * (positions[rows] <= 2), d_sae) / totals
+    return TokenStatistics(
+        token,
+        token_share,
+        before,
+        before_share,
+        topic,
+        topic_share,
+        early,
+        np.bincount(latents, minlength=d_sae),
+    )
+
+
+def logit_effects(
+    model: TransformerBridge, sae: SparseAutoencoder, latent: int, n: int = 8
+) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """The tokens whose logits a latent's direction raises and lowers most by the direct path, W_dec[latent] · W_U.
+
+    Each entry is a token and its effect per unit of activation, minus the mean over the vocabulary. Later layers
+    and the final normalisation are left out (Elhage et al. 2021, "direct path").
+    """
+    with torch.inference_mode():
+        effects = sae.W_dec[latent].to(model.W_U.device) @ model.W_U
+    effects = (effects - effects.mean()).cpu()
+    most, least = effects.topk(n), (-effects).topk(n)
+
+    def named(indices: Tensor) -> list[tuple[str, float]]:
+        return [(model.tokenizer.decode([int(i)]), float(effects[i])) for i in indices]
+
+    return named(most.indices), named(least.indices)
+
+
+def _all_pairs(sae: SparseAutoencoder, store: ActivationStore) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All active (row, latent, value) triples of a store."""
+    parts, first_row = [], 0
+    for x, pairs in encode_in_batches(sae, store, "encoding"):
+        on = pairs.values > 0
+        rows = (pairs.positions[on] + first_row).int()
+        parts.append(
+            (rows.cpu().numpy(), pairs.latents[on].int().cpu().numpy(), pairs.values[on].cpu().numpy())
+        )
+        first_row += len(x)
+    rows, latents, values = zip(*parts, strict=True)
+    return np.concatenate(rows), np.concatenate(latents), np.concatenate(values)
+
+
+def _largest_share(
+    latents: np.ndarray, keys: np.ndarray, values: np.ndarray, totals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each latent the key (a token, a class) with the largest summed value, and its share of the total."""
+    span = int(keys.max()) + 2  # keys start at -1
+    pair, where = np.unique(latents.astype(np.int64) * span + keys + 1, return_inverse=True)
+    sums = np.bincount(where, values)
+    owner = pair // span
+    order = np.lexsort((-sums, owner))
+    first = order[np.unique(owner[order], return_index=True)[1]]
+    best_key, share = np.full(len(totals), -1), np.zeros(len(totals))
+    best_key[owner[first]] = pair[first] % span - 1
+    share[owner[first]] = sums[first] / totals[owner[first]]
+    return best_key, share

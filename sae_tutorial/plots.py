@@ -1,0 +1,244 @@
+"""Every figure of the course: functions from results to a plotly figure or a piece of HTML.
+
+Series differ in dash and marker as well as in colour, so that a figure reads in greyscale. The caller gives the
+title, because a title states what was found.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from IPython.display import HTML, display
+from jaxtyping import Float
+from plotly.subplots import make_subplots
+
+from sae_tutorial.features import Context, TextFeatures
+from sae_tutorial.training import History
+
+COLOURS = ("#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+MARKERS = ("circle", "diamond", "square", "x", "triangle-up", "cross")
+HEAT = "Cividis"
+
+
+def line_figure(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    title: str,
+    x_title: str,
+    y_title: str,
+    *,
+    log_x: bool = False,
+    markers: bool = True,
+) -> go.Figure:
+    """One line per entry of `series`, name -> (x, y)."""
+    figure = go.Figure()
+    for i, (name, (x, y)) in enumerate(series.items()):
+        figure.add_scatter(
+            x=np.asarray(x, dtype=float),
+            y=np.asarray(y, dtype=float),
+            name=name,
+            mode="lines+markers" if markers else "lines",
+            line={"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2},
+            marker={"symbol": MARKERS[i % 6], "size": 8},
+        )
+    figure.update_xaxes(title=x_title, type="log" if log_x else "linear")
+    figure.update_yaxes(title=y_title)
+    return _finish(figure, title)
+
+
+def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figure:
+    """One bar per entry, its value written on it."""
+    figure = go.Figure()
+    numbers = np.asarray(list(values.values()), dtype=float)
+    labels = [f"{number:.3g}" for number in numbers]
+    figure.add_bar(x=list(values), y=numbers, text=labels, textposition="outside", marker_color=COLOURS[0])
+    figure.update_yaxes(title=y_title)
+    return _finish(figure, title)
+
+
+def histogram_figure(
+    samples: Mapping[str, Float[np.ndarray, " n"]], title: str, x_title: str, y_title: str, *, bins: int = 60
+) -> go.Figure:
+    """Histograms over common bins, one outline per entry. Counts are made here: no raw samples in the page."""
+    everything = np.concatenate(list(samples.values()))
+    edges = np.linspace(everything.min(), everything.max(), bins + 1)
+    figure = go.Figure()
+    for i, (name, values) in enumerate(samples.items()):
+        counts, _ = np.histogram(values, edges)
+        figure.add_scatter(
+            x=np.repeat(edges, 2)[1:-1],
+            y=np.repeat(counts, 2).astype(float),
+            name=name,
+            mode="lines",
+            fill="tozeroy" if len(samples) == 1 else None,
+            line={"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2},
+        )
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title)
+    return _finish(figure, title)
+
+
+def scatter_figure(
+    x: Float[np.ndarray, " n"],
+    y: Float[np.ndarray, " n"],
+    title: str,
+    x_title: str,
+    y_title: str,
+    *,
+    hover: Sequence[str] | None = None,
+) -> go.Figure:
+    """A cloud of points with optional hover texts."""
+    figure = go.Figure()
+    figure.add_scattergl(
+        x=np.asarray(x, dtype=float),
+        y=np.asarray(y, dtype=float),
+        mode="markers",
+        marker={"size": 4, "color": COLOURS[0], "opacity": 0.5},
+        text=hover,
+    )
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title)
+    return _finish(figure, title)
+
+
+def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
+    """Reconstruction error and L0 over tokens, one pair of lines per run; held-out points where there are any."""
+    figure = make_subplots(
+        1, 2, subplot_titles=["squared error per element", "active latents per token (L0)"]
+    )
+    for i, (name, history) in enumerate(histories.items()):
+        style = {"line": {"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2}, "mode": "lines"}
+        figure.add_scatter(x=history.tokens, y=history.reconstruction, name=name, legendgroup=name, **style)
+        figure.add_scatter(
+            x=history.tokens,
+            y=history.l0,
+            name=name,
+            legendgroup=name,
+            showlegend=False,
+            **style,
+            col=2,
+            row=1,
+        )
+    figure.update_xaxes(title="tokens seen")
+    figure.update_yaxes(title="mean squared error, scaled input", col=1, rangemode="tozero")
+    figure.update_yaxes(title="latents", col=2, type="log")
+    return _finish(figure, title)
+
+
+class LiveCurve:
+    """A figure that redraws itself while `train_sae` runs: pass it as `on_log`."""
+
+    def __init__(self, title: str, every: int = 10) -> None:
+        self.title, self.every, self.handle = title, every, None
+
+    def __call__(self, history: History) -> None:
+        """Redraw at every tenth log point."""
+        if len(history.tokens) % self.every:
+            return
+        figure = training_curves({"this run": history}, self.title)
+        if self.handle is None:
+            self.handle = display(figure, display_id=True)
+        else:
+            self.handle.update(figure)
+
+
+def decoder_weight_figure(weights: Float[np.ndarray, " d_in"], title: str, *, n_top: int = 10) -> go.Figure:
+    """A latent's decoder weights: their histogram, and the dimensions with the largest."""
+    order = np.argsort(weights)
+    shown = np.concatenate([order[:n_top], order[-n_top:]])
+    figure = make_subplots(1, 2, subplot_titles=["all weights", f"the {n_top} lowest and highest"])
+    counts, edges = np.histogram(weights, 50)
+    figure.add_bar(
+        x=(edges[1:] + edges[:-1]) / 2, y=counts, marker_color=COLOURS[0], showlegend=False, row=1, col=1
+    )
+    figure.add_bar(
+        x=[f"dim {d}" for d in shown],
+        y=weights[shown].astype(float),
+        marker_color=COLOURS[1],
+        showlegend=False,
+        row=1,
+        col=2,
+    )
+    figure.update_xaxes(title="weight", col=1)
+    figure.update_yaxes(title="dimensions", col=1)
+    figure.update_yaxes(title="weight", col=2)
+    return _finish(figure, title)
+
+
+def text_feature_figure(features: TextFeatures, title: str, *, bars: int = 4) -> go.Figure:
+    """Heatmap of a text's latents over its tokens, and a bar chart for each of the strongest."""
+    bars = min(bars, len(features.latents))
+    names = [f"latent {latent}" for latent in features.latents]
+    places = list(range(len(features.tokens)))
+    figure = make_subplots(
+        1 + bars, 1, row_heights=[1.6] + [1] * bars, vertical_spacing=0.06, subplot_titles=["", *names[:bars]]
+    )
+    figure.add_heatmap(
+        z=features.activations.T.astype(float), x=places, y=names, colorscale=HEAT, row=1, col=1,
+        colorbar={"title": "activation", "len": 0.4, "y": 0.85},
+    )  # fmt: skip
+    for i in range(bars):
+        heights = features.activations[:, i].astype(float)
+        figure.add_bar(x=places, y=heights, marker_color=COLOURS[0], showlegend=False, row=i + 2, col=1)
+        figure.update_yaxes(title="activation", row=i + 2, col=1)
+    figure.update_xaxes(
+        tickvals=places, ticktext=[_visible(token) for token in features.tokens], tickangle=-45
+    )
+    figure.update_yaxes(autorange="reversed", row=1, col=1)
+    return _finish(figure, title, height=260 + 150 * bars)
+
+
+def context_table(contexts: Mapping[str, Sequence[Context]]) -> HTML:
+    """Token heatmaps of contexts under a heading each: the darker a token, the stronger the latent; hover for values."""
+    parts = []
+    for heading, rows in contexts.items():
+        parts.append(f"<p style='margin:8px 0 2px'><b>{html.escape(heading)}</b></p>")
+        strongest = max((float(row.activations.max()) for row in rows), default=0.0)
+        parts += [_context_line(row, strongest) for row in rows]
+    return HTML(
+        "<div style='font-size:13px;line-height:1.7;color:#111;background:#fff'>" + "".join(parts) + "</div>"
+    )
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> HTML:
+    """Rows of equal keys as an HTML table."""
+    heads = "".join(
+        f"<th style='text-align:left;padding:2px 10px'>{html.escape(str(key))}</th>" for key in rows[0]
+    )
+    lines = ""
+    for row in rows:
+        cells = (
+            f"<td style='text-align:left;padding:2px 10px'>{html.escape(str(v))}</td>" for v in row.values()
+        )
+        lines += f"<tr>{''.join(cells)}</tr>"
+    return HTML(f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>")
+
+
+def _context_line(context: Context, strongest: float) -> str:
+    spans = []
+    for i, (token, activation) in enumerate(zip(context.tokens, context.activations, strict=True)):
+        strength = float(activation) / strongest if strongest else 0.0
+        border = ";outline:1px solid #333" if i == context.centre else ""
+        colour = f"background:rgba(224,159,62,{strength:.2f})"
+        spans.append(
+            f"<span title='{float(activation):.2f}' style='{colour}{border};white-space:pre-wrap'>"
+            f"{html.escape(_visible(token))}</span>"
+        )
+    return f"<div>{''.join(spans)}</div>"
+
+
+def _visible(token: str) -> str:
+    return token.replace("\n", "↵")
+
+
+def _finish(figure: go.Figure, title: str, height: int = 400) -> go.Figure:
+    figure.update_layout(
+        title={"text": title, "x": 0.02},
+        template="plotly_white",
+        height=height,
+        width=900,
+        margin={"t": 70, "l": 70, "r": 30, "b": 60},
+        bargap=0.05,
+    )
+    return figure

@@ -1,0 +1,107 @@
+"""Files that are whole or not there: every write goes to a temporary name and is then renamed into place.
+
+A rename within one file system is atomic, so a full disk or a killed process leaves the old file (or none),
+never half of a new one. Leftovers of killed runs carry the suffix `.partial` and are removed by the next write.
+Weights are stored as safetensors and settings as JSON: nothing here can run code on loading.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+
+class DamagedFileError(ValueError):
+    """A file exists but is not what it should be; the message names the file, the fault and the cure."""
+
+
+@contextmanager
+def new_directory(directory: str | Path) -> Iterator[Path]:
+    """Yield a temporary directory that becomes `directory` when the block ends without an exception.
+
+    An existing `directory` is replaced as a whole, and only after the new one is complete.
+    """
+    target = Path(directory)
+    partial, previous = (target.with_name(f".{target.name}.{suffix}") for suffix in ("partial", "previous"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if previous.exists() and not target.exists():  # killed between the two renames below
+        previous.rename(target)
+    for leftover in (partial, previous):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if target.exists():
+        target.rename(previous)
+    partial.rename(target)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+@contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path whose file replaces `path` when the block ends without an exception."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write `value` as indented JSON. Call it inside `new_directory` or `new_file`."""
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFileError: the file is not a JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DamagedFileError(f"{path} is not JSON ({error}); delete it and make it again.") from error
+    if not isinstance(value, dict):
+        raise DamagedFileError(
+            f"{path} holds a {type(value).__name__}, not a JSON object; is it another tool's file?"
+        )
+    return value
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write named tensors as safetensors, contiguous and on the CPU."""
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read named tensors onto the CPU.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFileError: the file is cut short or not safetensors.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist; was the directory saved by this package or by SAELens?"
+        )
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DamagedFileError(
+            f"{path} is not a whole safetensors file ({error}); save or copy it again."
+        ) from error

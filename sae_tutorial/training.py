@@ -1,0 +1,372 @@
+"""Training a sparse autoencoder on stored activations.
+
+One step: draw a batch of rows at random, scale them to mean norm √d_in, take the loss and its gradients,
+take the part along each decoder row out of that row's gradient, step Adam, and set every row back to norm 1.
+A latent that has not fired for `dead_window` tokens is dead; AuxK pulls it towards what the live ones miss.
+
+At the end the input scale is folded into the biases, so that the trained autoencoder takes raw activations.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from sae_tutorial import storage
+from sae_tutorial.activations import ActivationStore, iterate_batches
+from sae_tutorial.metrics import check_width, evaluate_reconstruction
+from sae_tutorial.sae import SAEConfig, SAELoss, SparseAutoencoder
+
+LOG_POINTS, VALIDATION_POINTS, CHECKPOINTS = 100, 10, 10
+STATISTICS_ROWS, VALIDATION_ROWS = 32_768, 8_192
+STATE_FILE, STATE_WEIGHTS = "training.json", "training.safetensors"
+PARAMETERS = ("W_enc", "W_dec", "b_enc", "b_dec")
+
+Activations = ActivationStore | Float[Tensor, "n d_in"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train. The defaults suit TopK on some 100 thousand to some million tokens.
+
+    Attributes:
+        total_tokens: rows seen in all; more than the data has means several epochs.
+        batch_size: rows in a step.
+        learning_rate: Adam's, at its highest.
+        warmup_fraction: share of the steps over which the rate rises from zero.
+        decay_fraction: share of the steps over which it falls to zero at the end.
+        aux_coefficient: weight of AuxK (Gao et al. 2024, section 2.4); 0 turns it off.
+        dead_window: tokens without firing after which a latent counts as dead.
+        mean_init: start b_dec at the mean activation instead of zero.
+        seed: order of the rows.
+
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    """
+
+    total_tokens: int
+    batch_size: int = 1024
+    learning_rate: float = 2e-3
+    warmup_fraction: float = 0.02
+    decay_fraction: float = 0.2
+    aux_coefficient: float = 1 / 32
+    dead_window: int = 100_000
+    mean_init: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("total_tokens", "batch_size", "dead_window"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}.")
+        if min(self.warmup_fraction, self.decay_fraction, self.aux_coefficient) < 0:
+            raise ValueError("warmup_fraction, decay_fraction and aux_coefficient must not be negative.")
+        if self.warmup_fraction + self.decay_fraction > 1:
+            raise ValueError(
+                f"warmup_fraction {self.warmup_fraction} + decay_fraction {self.decay_fraction} exceed the whole run."
+            )
+
+    @property
+    def n_steps(self) -> int:
+        """Optimiser steps in the run."""
+        return -(-self.total_tokens // self.batch_size)
+
+    def learning_rate_at(self, step: int) -> float:
+        """Linear warm-up, a plateau, linear decay to zero."""
+        warmup, decay = self.warmup_fraction * self.n_steps, self.decay_fraction * self.n_steps
+        rising = (step + 1) / warmup if warmup else 1.0
+        falling = (self.n_steps - step) / decay if decay else 1.0
+        return self.learning_rate * min(1.0, rising, falling)
+
+
+def seed_recipe(
+    d_in: int, total_tokens: int, l1_coefficient: float, seed: int = 0
+) -> tuple[SAEConfig, TrainConfig]:
+    """The plain recipe that most first tutorials use, as a baseline.
+
+    ReLU with an L1 penalty, encoder and decoder drawn independently, biases at zero, batches of 256, Adam at a
+    constant 1e-3, nothing done about dead latents.
+    """
+    plain = {"warmup_fraction": 0, "decay_fraction": 0, "aux_coefficient": 0, "mean_init": False}
+    return (
+        SAEConfig(d_in, architecture="relu", l1_coefficient=l1_coefficient, tied_init=False),
+        TrainConfig(total_tokens, batch_size=256, learning_rate=1e-3, seed=seed, **plain),
+    )
+
+
+@dataclass
+class History:
+    """Curves of a run; entry i of each list covers the tokens up to `tokens[i]`.
+
+    `reconstruction` is the mean squared error per element of the scaled input, `sparsity` the mean L1 norm of f,
+    `dead_fraction` the share of latents that have not fired for `dead_window` tokens. The validation lists hold
+    held-out explained variance and the tokens at which it was taken; they stay empty without validation data.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    reconstruction: list[float] = field(default_factory=list)
+    sparsity: list[float] = field(default_factory=list)
+    l0: list[float] = field(default_factory=list)
+    dead_fraction: list[float] = field(default_factory=list)
+    validation_tokens: list[int] = field(default_factory=list)
+    validation_explained_variance: list[float] = field(default_factory=list)
+
+
+def train_sae(
+    sae: SparseAutoencoder,
+    activations: Activations,
+    config: TrainConfig,
+    *,
+    validation: Activations | None = None,
+    checkpoint_dir: str | Path | None = None,
+    on_log: Callable[[History], None] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train `sae` in place and return its curves.
+
+    Args:
+        sae: a new autoencoder, or a trained one to train further.
+        activations: a store, or a tensor [n, d_in].
+        config: how to train.
+        validation: held-out activations, evaluated ten times during training.
+        checkpoint_dir: where to keep the state of the run, ten times during training. A run that was stopped
+            goes on from there when it is called again with the same arguments, and ends with the same bits.
+        on_log: called with the history at each of a hundred log points; for live curves.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: wrong width, no rows, NaN or infinity in the activations, or a checkpoint of another run.
+        FloatingPointError: the loss is no longer finite; the state in `checkpoint_dir` is from before.
+    """
+    check_width(sae, activations)
+    check_finite(activations)
+    run = _Run(sae, activations, config)
+    if isinstance(activations, ActivationStore):
+        sae.metadata = {k: v for k, v in activations.settings.items() if k not in ("format", "n_truncated")}
+    sae.rescale_inputs(1 / run.scale)
+    try:
+        if checkpoint_dir is not None and (Path(checkpoint_dir) / STATE_FILE).exists():
+            run.load(Path(checkpoint_dir))
+        bar = tqdm(
+            total=config.n_steps, initial=run.step, desc="training", unit=" steps", disable=not progress
+        )
+        with bar:
+            while run.step < config.n_steps:
+                run.train_step()
+                bar.update()
+                if _is_due(run.step, LOG_POINTS, config.n_steps):
+                    run.log()
+                    last = run.history
+                    bar.set_postfix(mse=f"{last.reconstruction[-1]:.3f}", L0=f"{last.l0[-1]:.0f}")
+                    if on_log is not None:
+                        on_log(last)
+                if validation is not None and _is_due(run.step, VALIDATION_POINTS, config.n_steps):
+                    run.validate(validation)
+                if checkpoint_dir is not None and _is_due(run.step, CHECKPOINTS, config.n_steps):
+                    run.save(Path(checkpoint_dir))
+    finally:
+        sae.rescale_inputs(run.scale)
+    return run.history
+
+
+def input_statistics(activations: Activations) -> tuple[Float[Tensor, " d_in"], float, float]:
+    """Mean row, mean norm, and variance per element, from up to 32,768 evenly spaced rows."""
+    rows = torch.linspace(0, len(activations) - 1, min(len(activations), STATISTICS_ROWS)).long()
+    x = activations[rows.numpy() if isinstance(activations, ActivationStore) else rows].double()
+    mean = x.mean(0)
+    return mean.float(), float(x.norm(dim=1).mean()), float((x - mean).pow(2).mean())
+
+
+def check_finite(activations: Activations) -> None:
+    """Raise ValueError if a tensor of activations holds NaN or infinity. A store was checked when written."""
+    if isinstance(activations, ActivationStore):
+        return
+    for first, batch in enumerate(iterate_batches(activations, 65_536)):
+        bad = (~torch.isfinite(batch)).any(dim=1).nonzero()
+        if len(bad):
+            row = first * 65_536 + int(bad[0])
+            raise ValueError(
+                f"activations[{row}] holds NaN or infinity ({len(bad)} such rows near it); drop them."
+            )
+
+
+def auxk_loss(
+    sae: SparseAutoencoder,
+    x: Float[Tensor, "batch d_in"],
+    x_hat: Float[Tensor, "batch d_in"],
+    dead: Bool[Tensor, " d_sae"],
+) -> Float[Tensor, ""]:
+    """AuxK: how badly the dead latents alone explain what the live ones missed (Gao et al. 2024, section 2.4).
+
+        e = x − x_hat, held fixed;   ê = the d_in/2 largest dead latents, after ReLU, decoded without b_dec
+        loss = ‖e − ê‖² / ‖e − ē‖²
+
+    Its gradient reaches W_enc, b_enc and W_dec of dead latents and nothing else.
+    """
+    e = (x - x_hat).detach()
+    latents = dead.nonzero().flatten()
+    pre = (x - sae.b_dec.detach()) @ sae.W_enc[:, latents] + sae.b_enc[latents]
+    largest = pre.relu().topk(min(sae.config.d_in // 2, len(latents)), dim=-1)
+    f = torch.zeros_like(pre).scatter(-1, largest.indices, largest.values)
+    e_hat = f @ sae.W_dec[latents]
+    return (e - e_hat).pow(2).sum() / (e - e.mean(0)).pow(2).sum()
+
+
+class _Run:
+    """The state of a training run, advanced one step at a time and saved at step boundaries only."""
+
+    def __init__(self, sae: SparseAutoencoder, activations: Activations, config: TrainConfig) -> None:
+        self.sae, self.activations, self.config = sae, activations, config
+        mean, mean_norm, variance = input_statistics(activations)
+        if mean_norm == 0:
+            raise ValueError("all activations are zero; there is nothing to learn.")
+        self.scale = sae.config.d_in**0.5 / mean_norm
+        self.variance = variance * self.scale**2
+        if config.mean_init and not sae.b_dec.any():
+            sae.b_dec.data.copy_(mean)
+        # Adam works on the rows of W_encᵀ, which are contiguous; the storage is W_enc's own.
+        rows = {"W_enc": sae.W_enc.data.T}
+        self.parameters = {name: rows.get(name, getattr(sae, name).data) for name in PARAMETERS}
+        self.optimizer = torch.optim.Adam(self.parameters.values(), lr=config.learning_rate, fused=True)
+        self.tokens_since_active = torch.zeros(sae.config.d_sae, device=sae.b_dec.device)
+        self.step, self.history = 0, History()
+        self.sums = torch.zeros(4, device=sae.b_dec.device)
+        self.steps_summed = 0
+        self.batches = self._batches()
+
+    def train_step(self) -> None:
+        """One batch: loss, gradients, projection, Adam, renormalisation."""
+        x = next(self.batches).to(self.sae.b_dec.device) * self.scale
+        self.sae.zero_grad()
+        loss = self.sae.loss(x)
+        (loss.total + self._auxiliary(x, loss)).backward()
+        self._optimize()
+        self._count_activity(loss, len(x))
+        self.sums += torch.stack(
+            [loss.total.detach(), loss.reconstruction.detach(), loss.sparsity.detach(), loss.l0]
+        )
+        self.step, self.steps_summed = self.step + 1, self.steps_summed + 1
+
+    def _auxiliary(self, x: Tensor, loss: SAELoss) -> Tensor | float:
+        if not self.config.aux_coefficient:
+            return 0.0
+        dead = self.tokens_since_active >= self.config.dead_window
+        if not dead.any():
+            return 0.0
+        # `variance` puts AuxK's ratio on the scale of the squared error, as in Gao et al., where both are ratios.
+        return self.config.aux_coefficient * self.variance * auxk_loss(self.sae, x, loss.x_hat, dead)
+
+    @torch.no_grad()
+    def _optimize(self) -> None:
+        W_dec, gradient = self.sae.W_dec, self.sae.W_dec.grad
+        gradient.addcmul_(torch.linalg.vecdot(gradient, W_dec)[:, None], W_dec, value=-1)
+        for name, parameter in self.parameters.items():
+            grad = getattr(self.sae, name).grad
+            parameter.grad = grad.T if name == "W_enc" else grad
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate_at(self.step)
+        self.optimizer.step()
+        W_dec /= W_dec.norm(dim=1, keepdim=True)
+
+    def _count_activity(self, loss: SAELoss, batch_size: int) -> None:
+        self.tokens_since_active += batch_size
+        self.tokens_since_active[loss.pairs.latents[loss.pairs.values > 0]] = 0
+
+    def log(self) -> None:
+        """Append the mean of the steps since the last log point to the history."""
+        total, reconstruction, sparsity, l0 = (self.sums / self.steps_summed).tolist()
+        if not np.isfinite(total):
+            raise FloatingPointError(
+                f"the loss is {total} at step {self.step}; lower learning_rate ({self.config.learning_rate})."
+            )
+        history = self.history
+        history.tokens.append(self.step * self.config.batch_size)
+        history.loss.append(total)
+        history.reconstruction.append(reconstruction)
+        history.sparsity.append(sparsity)
+        history.l0.append(l0)
+        dead = self.tokens_since_active >= self.config.dead_window
+        history.dead_fraction.append(dead.float().mean().item())
+        self.sums.zero_()
+        self.steps_summed = 0
+
+    def validate(self, validation: Activations) -> None:
+        """Append the held-out explained variance to the history."""
+        rows = torch.linspace(0, len(validation) - 1, min(len(validation), VALIDATION_ROWS)).long().numpy()
+        metrics = evaluate_reconstruction(self.sae, validation[rows] * self.scale, progress=False)
+        self.history.validation_tokens.append(self.step * self.config.batch_size)
+        self.history.validation_explained_variance.append(metrics["explained_variance"])
+
+    def save(self, directory: Path) -> None:
+        """Write everything that a later step depends on."""
+        tensors = {"tokens_since_active": self.tokens_since_active, "sums": self.sums}
+        for name, parameter in self.parameters.items():
+            moments = self.optimizer.state[parameter]
+            tensors |= {f"{name}.{key}": value for key, value in moments.items()} | {name: parameter}
+        state = {
+            "sae": asdict(self.sae.config),
+            "training": asdict(self.config),
+            "data": self._data(),
+            "step": self.step,
+            "steps_summed": self.steps_summed,
+            "history": asdict(self.history),
+        }
+        with storage.new_directory(directory) as partial:
+            storage.write_json(partial / STATE_FILE, state)
+            storage.write_tensors(partial / STATE_WEIGHTS, tensors)
+
+    def load(self, directory: Path) -> None:
+        """Take up the saved run; refuse one that was started with other settings."""
+        state = storage.read_json(directory / STATE_FILE)
+        here = {"sae": asdict(self.sae.config), "training": asdict(self.config), "data": self._data()}
+        for part, value in here.items():
+            if state.get(part) != value:
+                raise ValueError(
+                    f"{directory} holds a run with other {part} settings ({state.get(part)} instead of {value}); "
+                    "delete it or choose another checkpoint_dir."
+                )
+        tensors = storage.read_tensors(directory / STATE_WEIGHTS)
+        device = self.sae.b_dec.device
+        for name, parameter in self.parameters.items():
+            parameter.copy_(tensors[name].to(device))
+            keys = [key for key in tensors if key.startswith(f"{name}.")]
+            self.optimizer.state[parameter] = {
+                key.removeprefix(f"{name}."): tensors[key].to(device) for key in keys
+            }
+        self.tokens_since_active = tensors["tokens_since_active"].to(device)
+        self.sums = tensors["sums"].to(device)
+        self.step, self.steps_summed = state["step"], state["steps_summed"]
+        self.history = History(**state["history"])
+        self.batches = self._batches()
+
+    def _data(self) -> dict[str, Any]:
+        """What tells this run's activations from others: their shape and the scale of their values."""
+        return {"shape": list(self.activations.shape), "scale": self.scale}
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Batches from the current step on, in an order that depends on the seed and the epoch alone."""
+        n, size = len(self.activations), self.config.batch_size
+        epoch, order = -1, np.empty(0, dtype=np.int64)
+        for step in range(self.step, self.config.n_steps):
+            positions = np.arange(step * size, (step + 1) * size)
+            rows = np.empty_like(positions)
+            for this_epoch in np.unique(positions // n):
+                if this_epoch != epoch:
+                    epoch = this_epoch
+                    order = np.random.default_rng([self.config.seed, epoch]).permutation(n)
+                inside = positions // n == epoch
+                rows[inside] = order[positions[inside] % n]
+            yield self.activations[np.sort(rows)].float()
+
+
+def _is_due(step: int, times: int, n_steps: int) -> bool:
+    """True `times` times in a run, evenly spread, the last step included."""
+    return step == n_steps or step * times // n_steps > (step - 1) * times // n_steps
