@@ -69,13 +69,14 @@ class ActivationStore:
         try:
             names = ("activations", "token_ids", "document_ids")
             arrays = [np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise storage.DamagedFileError(
                 f"{directory} is damaged ({error}); delete and collect again."
             ) from error
-        if len({len(array) for array in arrays}) != 1:
+        if [array.ndim for array in arrays] != [2, 1, 1] or len({len(array) for array in arrays}) != 1:
             raise storage.DamagedFileError(
-                f"{directory}: its files differ in length; delete and collect again."
+                f"{directory}: its files do not fit each other ({[array.shape for array in arrays]}); "
+                "delete and collect again."
             )
         return cls(arrays[0], np.asarray(arrays[1]), np.asarray(arrays[2]), settings)
 
@@ -93,7 +94,8 @@ class ActivationStore:
         """Rows as a float32 tensor in memory."""
         if self.rows is not None:
             index = self.rows[index]
-        return torch.from_numpy(np.asarray(self.activations[index], dtype=np.float32))
+        # A copy, also of float32: a tensor over the read-only map would crash when written to.
+        return torch.from_numpy(np.array(self.activations[index], dtype=np.float32))
 
     def positions(self) -> Int[np.ndarray, " tokens"]:
         """Each token's place in its document, counting from 1 (place 0 is BOS, which is not stored)."""
@@ -155,6 +157,8 @@ def collect_activations(
         raise ValueError(
             f"context_size must lie between 2 and the model's {model.cfg.n_ctx}, got {context_size}."
         )
+    if dtype not in ("float16", "float32"):
+        raise ValueError(f"dtype must be float16 or float32, got {dtype!r}.")
     token_ids, starts, n_truncated = tokenize(model.tokenizer, texts, context_size)
     lengths = np.diff(starts)
     kept_starts = starts - np.arange(len(starts))  # every document before this one lost its BOS row
@@ -187,15 +191,17 @@ def collect_activations(
 
 
 def tokenize(
-    tokenizer: Any, texts: Sequence[str], context_size: int
+    tokenizer: Any, texts: Sequence[str], context_size: int, *, warn: bool = True
 ) -> tuple[Int[np.ndarray, " tokens"], Int[np.ndarray, " documents+1"], int]:
     """Token ids of all texts end to end, each beginning with BOS; where each starts; how many were cut.
 
     Raises:
         TypeError: a text is not a string.
-        ValueError: no texts, or an empty one.
+        ValueError: no texts, an empty one, or a tokenizer without a BOS token.
     """
     _check_texts(texts)
+    if tokenizer.bos_token_id is None:
+        raise ValueError("the tokenizer has no BOS token; set tokenizer.bos_token first.")
     pieces, n_truncated = [], 0
     bos = [tokenizer.bos_token_id]
     for first in range(0, len(texts), TEXTS_PER_TOKENIZER_CALL):
@@ -206,7 +212,7 @@ def tokenize(
         ]:
             n_truncated += len(ids) >= context_size
             pieces.append(np.asarray((bos + ids)[:context_size], dtype=np.int32))
-    if n_truncated:
+    if n_truncated and warn:
         warnings.warn(f"{n_truncated} of {len(texts)} texts were cut to {context_size} tokens.", stacklevel=3)
     starts = np.cumsum([0, *map(len, pieces)])
     return np.concatenate(pieces), starts, n_truncated
@@ -234,7 +240,7 @@ def pad_right(documents: Sequence[Int[np.ndarray, " length"]]) -> Int[Tensor, "b
     return torch.from_numpy(padded)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # inference_mode's tensors could not be trained on
 def run_to_hook(
     model: TransformerBridge, token_ids: Int[Tensor, "batch length"], hook_name: str
 ) -> Float[Tensor, "batch length d_in"]:
@@ -271,15 +277,22 @@ def token_strings(tokenizer: Any, token_ids: Sequence[int]) -> list[str]:
 
     A character that spans several tokens is shown at the last of them, and "⋯" at those before it.
     """
-    strings, waiting = [], []
+    strings: list[str] = []
+    waiting: list[int] = []  # tokens since the last one that ended with a whole character
+    shown, silent = "", 0  # what of their text was shown already, and how many tokens ago
     for token_id in token_ids:
         waiting.append(int(token_id))
         text = tokenizer.decode(waiting, clean_up_tokenization_spaces=False)
-        if text.endswith("\N{REPLACEMENT CHARACTER}") and len(waiting) < 4:
-            strings.append("⋯")
+        whole = text.rstrip("\N{REPLACEMENT CHARACTER}")
+        if whole == text or silent == 3:  # no character has more than four tokens: these bytes are none
+            strings.append(text[len(shown) :])
+            waiting, shown, silent = [], "", 0
+        elif len(whole) > len(shown):  # the token ends one character and begins the next
+            strings.append(whole[len(shown) :])
+            shown, silent = whole, 1
         else:
-            strings.append(text)
-            waiting = []
+            strings.append("⋯")
+            silent += 1
     return strings
 
 
@@ -308,7 +321,8 @@ class RowWriter:
         """
         if not self.header_size:
             self._write_header(rows.shape[1])
-        values = rows.float().cpu().numpy().astype(self.dtype)
+        with np.errstate(over="ignore"):  # reported below
+            values = rows.float().cpu().numpy().astype(self.dtype)
         if not np.isfinite(values).all():
             biggest = rows.abs().max().item()
             cure = (
@@ -346,6 +360,10 @@ def _check_texts(texts: Sequence[str]) -> None:
             )
         if not text.strip():
             raise ValueError(f"texts[{index}] is {text!r}: it has nothing to read; drop it first.")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"texts[{index}] is not valid Unicode ({error}); decode it again.") from error
 
 
 def _check_hook(model: TransformerBridge, hook_name: str) -> None:

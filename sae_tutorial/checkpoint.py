@@ -43,7 +43,7 @@ def write_sae(
         "apply_b_dec_to_input": True,
         "normalize_activations": "none",
         "reshape_activations": "none",
-        "metadata": {"sae_lens_version": SAELENS_VERSION, "hook_head_index": None, **metadata},
+        "metadata": {"sae_lens_version": SAELENS_VERSION, "hook_head_index": None, "model_from_pretrained_kwargs": {}, **metadata},
     }
     if config["architecture"] == "topk":
         saelens["rescale_acts_by_decoder_norm"] = False  # decoder rows have unit norm
@@ -76,6 +76,8 @@ def read_sae(directory: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{directory} expects inputs normalised by {config['normalize_activations']!r}; "
             "fold the normalisation into its weights with SAELens first."
         )
+    if config["architecture"] == "topk" and "k" not in config:
+        raise ValueError(f"{directory / CONFIG_FILE} names no k; add the number of latents kept per position.")
     weights = storage.read_tensors(directory / WEIGHTS_FILE)
     _check_shapes(directory, weights)
     weights = {name: tensor.float() for name, tensor in weights.items()}
@@ -83,10 +85,11 @@ def read_sae(directory: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         weights["b_enc"] = weights["b_enc"] + weights["b_dec"] @ weights["W_enc"]
     if config.get("rescale_acts_by_decoder_norm"):
         norms = weights["W_dec"].norm(dim=1)
+        directions = weights["W_dec"] / norms.clamp(min=torch.finfo(norms.dtype).tiny)[:, None]  # 0 stays 0
         weights |= {
             "W_enc": weights["W_enc"] * norms,
             "b_enc": weights["b_enc"] * norms,
-            "W_dec": weights["W_dec"] / norms[:, None],
+            "W_dec": directions,
         }
     return {**config, "architecture": names[config["architecture"]]}, weights
 
@@ -103,6 +106,10 @@ def _check_shapes(directory: Path, weights: Mapping[str, Tensor]) -> None:
     expected = {"W_enc", "W_dec", "b_enc", "b_dec"}
     if set(weights) != expected:
         raise ValueError(f"{directory} holds tensors {sorted(weights)}, not {sorted(expected)}.")
+    if weights["W_enc"].ndim != 2:
+        raise storage.DamagedFileError(
+            f"{directory}: W_enc has shape {tuple(weights['W_enc'].shape)}, not [d_in, d_sae]."
+        )
     d_in, d_sae = weights["W_enc"].shape
     shapes = {"W_enc": (d_in, d_sae), "W_dec": (d_sae, d_in), "b_enc": (d_sae,), "b_dec": (d_in,)}
     for name, shape in shapes.items():

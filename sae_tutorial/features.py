@@ -16,6 +16,8 @@ from sae_tutorial.activations import ActivationStore, text_activations, token_st
 from sae_tutorial.metrics import check_width, encode_in_batches
 from sae_tutorial.sae import SparseAutoencoder
 
+MIN_ACTIVE = 50
+
 
 @dataclass(frozen=True)
 class FeatureUsage:
@@ -115,7 +117,7 @@ def find_activating_features_for_text(
         ignore: latents to leave out, such as those that are on nearly everywhere.
     """
     token_ids, x = text_activations(model, text, hook_name)
-    with torch.inference_mode():
+    with torch.no_grad():
         f = sae.encode(x.to(sae.b_dec.device)).cpu()
     n_active = int((f > 0).any(0).sum())
     f[:, list(ignore)] = 0
@@ -234,16 +236,49 @@ def token_statistics(
     )
 
 
+def feature_kinds(usage: FeatureUsage, statistics: TokenStatistics) -> dict[str, Int[np.ndarray, " latents"]]:
+    """Latents of some kinds that can be told from statistics alone, the clearest first; a latent has at most one.
+
+        dense              on for more than 10% of rows
+        start of text      over half of its activation on the first two tokens
+        one token          over 80% of its activation on one token
+        after one token    over 60% on tokens that follow one particular token
+        topic              over 80% in one class of texts, and no token has more than 30%
+
+    Both arguments must come from the same store. Latents that are on fewer than 50 times are left out.
+    """
+    seen = statistics.n_active >= MIN_ACTIVE
+    scores = {
+        "dense": np.where(usage.density > 0.1, usage.density, 0),
+        "start of text": np.where(statistics.early_share > 0.5, statistics.early_share, 0),
+        "one token": np.where(statistics.token_share > 0.8, statistics.token_share, 0),
+        "after one token": np.where(
+            (statistics.previous_share > 0.6) & (statistics.previous >= 0), statistics.previous_share, 0
+        ),
+        "topic": np.where(
+            (statistics.topic_share > 0.8) & (statistics.token_share < 0.3), statistics.topic_share, 0
+        ),
+    }
+    kinds, free = {}, seen.copy()
+    for kind, score in scores.items():
+        latents = np.flatnonzero((score > 0) & free)
+        # Among equally clear latents the more frequent ones are the better evidence.
+        kinds[kind] = latents[np.lexsort((-statistics.n_active[latents], -score[latents].round(2)))]
+        free[latents] = False
+    return kinds
+
+
 def logit_effects(
     model: TransformerBridge, sae: SparseAutoencoder, latent: int, n: int = 8
 ) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
     """The tokens whose logits a latent's direction raises and lowers most by the direct path, W_dec[latent] · W_U.
 
     Each entry is a token and its effect per unit of activation, minus the mean over the vocabulary. Later layers
-    and the final normalisation are left out (Elhage et al. 2021, "direct path").
+    and the division by the norm are left out; the final normalisation's gain is kept (Elhage et al. 2021, "direct
+    path").
     """
     with torch.inference_mode():
-        effects = sae.W_dec[latent].to(model.W_U.device) @ model.W_U
+        effects = (sae.W_dec[latent].to(model.W_U.device) * model.ln_final.weight) @ model.W_U
     effects = (effects - effects.mean()).cpu()
     most, least = effects.topk(n), (-effects).topk(n)
 

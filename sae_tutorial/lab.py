@@ -62,7 +62,7 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget("smoke", documents=150, train_tokens=10_000, sweep_tokens=3_000, probe_documents=40),
-    "quick": Budget("quick", documents=2_700, train_tokens=400_000, sweep_tokens=60_000, probe_documents=400),
+    "quick": Budget("quick", documents=1_800, train_tokens=400_000, sweep_tokens=60_000, probe_documents=400),
     "full": Budget(
         "full", documents=12_000, train_tokens=16_000_000, sweep_tokens=1_000_000, probe_documents=4_000
     ),
@@ -150,7 +150,7 @@ def open_lab(name: str = "auto", budget: str | None = None) -> Lab:
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "auto":
-        name, why = _choose(os.environ.get("SAE_LAB", "auto"))
+        name, why = choose_lab(os.environ.get("SAE_LAB", "auto"))
     else:
         why = "asked for"
     budget = budget or os.environ.get("SAE_BUDGET") or ("full" if device == "cuda" else "quick")
@@ -159,15 +159,15 @@ def open_lab(name: str = "auto", budget: str | None = None) -> Lab:
     if budget not in BUDGETS:
         raise ValueError(f"there is no budget {budget!r}; choose from {', '.join(BUDGETS)}.")
     model, texts, labels, layer = _OPENERS[name](device, BUDGETS[budget].documents)
-    lab = Lab(name, model, texts, labels, layer, BUDGETS[budget], device, _artifacts_directory())
+    lab = Lab(name, model, texts, labels, layer, BUDGETS[budget], device, artifacts_directory())
     print(f"lab {name} ({why}), budget {budget}, on {device}")
     print(f"model: {model.cfg.model_name}, {model.cfg.n_layers} layers, width {model.cfg.d_model}")
     print(f"texts: {len(texts):,} news items; activations from {lab.hook_name}")
     return lab
 
 
-def _choose(requested: str) -> tuple[str, str]:
-    """The lab for "auto", and the reason."""
+def choose_lab(requested: str) -> tuple[str, str]:
+    """The lab that "auto" means here and the reason; any other name comes back as it is."""
     if requested != "auto":
         return requested, "set by SAE_LAB"
     if _hub_is_cached():
@@ -339,7 +339,7 @@ def _convert(wheel: Path, work: Path, target: Path) -> None:
 _OPENERS = {"gpt2": _open_gpt2, "offline": _open_offline}
 
 
-def _artifacts_directory() -> Path:
+def artifacts_directory() -> Path:
     """`artifacts/` at the top of a checkout, else in the working directory; SAE_ARTIFACTS overrides both."""
     checkout = Path(__file__).resolve().parent.parent
     default = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()

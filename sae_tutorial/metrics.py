@@ -32,17 +32,19 @@ class ReconstructionSums:
         self.n, self.d_in = self.n + len(x), x.shape[1]
         self.sum_x = self.sum_x + x.double().sum(0)
         self.squares = self.squares + x.double().pow(2).sum()
-        self.errors = self.errors + (x - x_hat).double().pow(2).sum()
+        self.errors = self.errors + (x.double() - x_hat.double()).pow(2).sum()
         cosine = F.cosine_similarity(x, x_hat, dim=-1).double()
         self.cosines = self.cosines + cosine.sum()
         self.cosine_squares = self.cosine_squares + cosine.pow(2).sum()
 
     def metrics(self) -> dict[str, float]:
         """explained_variance, mse (per element), cosine_mean and cosine_std."""
-        variance = float(self.squares - self.sum_x.pow(2).sum() / self.n)
+        squares = float(self.squares)
+        variance = squares - float(self.sum_x.pow(2).sum()) / self.n
+        varies = variance > 1e-12 * squares  # what is smaller is rounding
         cosine_mean = float(self.cosines / self.n)
         return {
-            "explained_variance": 1 - float(self.errors) / variance if variance > 0 else float("nan"),
+            "explained_variance": 1 - float(self.errors) / variance if varies else float("nan"),
             "mse": float(self.errors) / (self.n * self.d_in),
             "cosine_mean": cosine_mean,
             "cosine_std": max(float(self.cosine_squares / self.n) - cosine_mean**2, 0.0) ** 0.5,

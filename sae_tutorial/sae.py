@@ -48,15 +48,16 @@ class SAEConfig:
     def __post_init__(self) -> None:
         if self.d_in < 1:
             raise ValueError(f"d_in must be at least 1, got {self.d_in}.")
-        if self.d_in * self.expansion_factor < 1 or self.d_sae != self.d_in * self.expansion_factor:
+        latents = self.d_in * self.expansion_factor  # d_sae / d_in x d_in may miss a whole number by rounding
+        if not 1 - 1e-9 < latents < float("inf") or abs(latents - round(latents)) > 1e-9 * latents:
             raise ValueError(
                 f"expansion_factor {self.expansion_factor} x d_in {self.d_in} must be a whole number of latents."
             )
         if self.architecture not in ("relu", "topk"):
             raise ValueError(f"architecture must be 'relu' or 'topk', got {self.architecture!r}.")
-        if self.architecture == "topk" and not 1 <= self.k <= self.d_sae:
-            raise ValueError(f"k must lie between 1 and d_sae = {self.d_sae}, got {self.k}.")
-        if self.l1_coefficient < 0:
+        if self.architecture == "topk" and self.k not in range(1, self.d_sae + 1):
+            raise ValueError(f"k must be a whole number between 1 and d_sae = {self.d_sae}, got {self.k}.")
+        if not self.l1_coefficient >= 0:
             raise ValueError(f"l1_coefficient must not be negative, got {self.l1_coefficient}.")
 
     @property

@@ -75,7 +75,14 @@ class SparseAutoencode(torch.autograd.Function):
         pairs = pairs_from_relu(pre) if k is None else pairs_from_topk(pre, k)
         ctx.dense = k is None and len(pairs.values) > DENSE_SHARE * pre.numel()
         ctx.save_for_backward(centred, W_enc, W_dec, *pairs)
-        x_hat = (pre.relu() @ W_dec if ctx.dense else decode_pairs(pairs, W_dec)) + b_dec
+        if ctx.dense:
+            ctx.f = pre.relu_()
+            x_hat = ctx.f @ W_dec + b_dec
+        else:
+            with torch.enable_grad():  # a graph of this sum alone, which leads backward from x_hat to the values
+                ctx.values = pairs.values.detach().requires_grad_()
+                ctx.decoded = decode_pairs(pairs._replace(values=ctx.values), W_dec.detach())
+            x_hat = ctx.decoded.detach() + b_dec
         ctx.mark_non_differentiable(pairs.positions, pairs.latents, pairs.starts)
         return x_hat, pairs.values, pairs.positions, pairs.latents, pairs.starts
 
@@ -83,8 +90,11 @@ class SparseAutoencode(torch.autograd.Function):
     def backward(ctx, g, g_values, *_unused):  # noqa: ANN001, ANN205
         centred, W_enc, W_dec, *parts = ctx.saved_tensors
         pairs = ActivePairs(parts[0], parts[1], parts[2], parts[3])
-        dense_or_sparse = _dense_gradients if ctx.dense else _sparse_gradients
-        dW_enc, db_enc, dW_dec = dense_or_sparse(centred, W_dec, pairs, g, g_values)
+        if ctx.dense:
+            dW_enc, db_enc, dW_dec = _dense_gradients(centred, W_dec, pairs, ctx.f, g, g_values)
+        else:
+            (d_values,) = torch.autograd.grad(ctx.decoded, ctx.values, g, retain_graph=True)
+            dW_enc, db_enc, dW_dec = _sparse_gradients(centred, W_dec, pairs, g, d_values + g_values)
         # x - b_dec feeds every latent, and b_dec is added to the output. The product of the whole batch's
         # latent gradients with W_enc collapses to that of their sum.
         db_dec = g.sum(0) - W_enc @ db_enc

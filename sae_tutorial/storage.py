@@ -29,10 +29,9 @@ def new_directory(directory: str | Path) -> Iterator[Path]:
     An existing `directory` is replaced as a whole, and only after the new one is complete.
     """
     target = Path(directory)
-    partial, previous = (target.with_name(f".{target.name}.{suffix}") for suffix in ("partial", "previous"))
+    partial, previous = _beside(target, "partial"), _beside(target, "previous")
     target.parent.mkdir(parents=True, exist_ok=True)
-    if previous.exists() and not target.exists():  # killed between the two renames below
-        previous.rename(target)
+    recover_directory(target)
     for leftover in (partial, previous):
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir()
@@ -47,12 +46,27 @@ def new_directory(directory: str | Path) -> Iterator[Path]:
     shutil.rmtree(previous, ignore_errors=True)
 
 
+def recover_directory(directory: str | Path) -> None:
+    """Put back what a process killed between the two renames of `new_directory` had moved aside.
+
+    For a directory's only writer, before it reads what an earlier run left.
+    """
+    target = Path(directory)
+    previous = _beside(target, "previous")
+    if previous.exists() and not target.exists():
+        previous.rename(target)
+
+
+def _beside(target: Path, suffix: str) -> Path:
+    return target.with_name(f".{target.name}.{suffix}")
+
+
 @contextmanager
 def new_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path whose file replaces `path` when the block ends without an exception."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = _beside(target, "partial")
     try:
         yield partial
         os.replace(partial, target)

@@ -66,8 +66,9 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}.")
-        if min(self.warmup_fraction, self.decay_fraction, self.aux_coefficient) < 0:
-            raise ValueError("warmup_fraction, decay_fraction and aux_coefficient must not be negative.")
+        for name in ("warmup_fraction", "decay_fraction", "aux_coefficient", "seed"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}.")
         if self.warmup_fraction + self.decay_fraction > 1:
             raise ValueError(
                 f"warmup_fraction {self.warmup_fraction} + decay_fraction {self.decay_fraction} exceed the whole run."
@@ -146,15 +147,18 @@ def train_sae(
         ValueError: wrong width, no rows, NaN or infinity in the activations, or a checkpoint of another run.
         FloatingPointError: the loss is no longer finite; the state in `checkpoint_dir` is from before.
     """
-    check_width(sae, activations)
-    check_finite(activations)
+    for rows in (activations,) if validation is None else (activations, validation):
+        check_width(sae, rows)
+        check_finite(rows)
     run = _Run(sae, activations, config)
     if isinstance(activations, ActivationStore):
         sae.metadata = {k: v for k, v in activations.settings.items() if k not in ("format", "n_truncated")}
     sae.rescale_inputs(1 / run.scale)
     try:
-        if checkpoint_dir is not None and (Path(checkpoint_dir) / STATE_FILE).exists():
-            run.load(Path(checkpoint_dir))
+        if checkpoint_dir is not None:
+            storage.recover_directory(checkpoint_dir)
+            if (Path(checkpoint_dir) / STATE_FILE).exists():
+                run.load(Path(checkpoint_dir))
         bar = tqdm(
             total=config.n_steps, initial=run.step, desc="training", unit=" steps", disable=not progress
         )
@@ -179,7 +183,8 @@ def train_sae(
 
 def input_statistics(activations: Activations) -> tuple[Float[Tensor, " d_in"], float, float]:
     """Mean row, mean norm, and variance per element, from up to 32,768 evenly spaced rows."""
-    rows = torch.linspace(0, len(activations) - 1, min(len(activations), STATISTICS_ROWS)).long()
+    n = len(activations)
+    rows = torch.linspace(0, n - 1, min(n, STATISTICS_ROWS), dtype=torch.float64).long()
     x = activations[rows.numpy() if isinstance(activations, ActivationStore) else rows].double()
     mean = x.mean(0)
     return mean.float(), float(x.norm(dim=1).mean()), float((x - mean).pow(2).mean())
@@ -217,7 +222,8 @@ def auxk_loss(
     largest = pre.relu().topk(min(sae.config.d_in // 2, len(latents)), dim=-1)
     f = torch.zeros_like(pre).scatter(-1, largest.indices, largest.values)
     e_hat = f @ sae.W_dec[latents]
-    return (e - e_hat).pow(2).sum() / (e - e.mean(0)).pow(2).sum()
+    spread = (e - e.mean(0)).pow(2).sum()
+    return (e - e_hat).pow(2).sum() / torch.where(spread > 0, spread, torch.inf)  # a batch of one has no spread
 
 
 class _Run:
@@ -300,7 +306,8 @@ class _Run:
 
     def validate(self, validation: Activations) -> None:
         """Append the held-out explained variance to the history."""
-        rows = torch.linspace(0, len(validation) - 1, min(len(validation), VALIDATION_ROWS)).long().numpy()
+        n = len(validation)
+        rows = torch.linspace(0, n - 1, min(n, VALIDATION_ROWS), dtype=torch.float64).long().numpy()
         metrics = evaluate_reconstruction(self.sae, validation[rows] * self.scale, progress=False)
         self.history.validation_tokens.append(self.step * self.config.batch_size)
         self.history.validation_explained_variance.append(metrics["explained_variance"])

@@ -1,0 +1,83 @@
+"""Linear probes: how much of a label can be read off single activations by a hyperplane.
+
+A probe's accuracy counts only on documents it was not fitted on, and only against the same probe on shuffled
+labels.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from sklearn.linear_model import RidgeClassifier
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+from tqdm.auto import tqdm
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.activations import batches_by_length, pad_right, tokenize
+
+RIDGE = 1000.0  # with as many dimensions as rows, a weaker penalty fits noise
+
+
+@torch.inference_mode()
+def activations_of_every_layer(
+    model: TransformerBridge,
+    texts: Sequence[str],
+    *,
+    positions: Sequence[int] = (8, 16, 24),
+    hook: str = "hook_mlp_out",
+) -> tuple[Float[np.ndarray, "layers rows d_in"], Int[np.ndarray, " rows"]]:
+    """What passes `hook` of every layer at a few positions of each text, in one forward pass per batch.
+
+    Returns:
+        The activations, and the index of the text that each row comes from. Texts too short for the last position
+        are left out.
+    """
+    context = max(positions) + 1
+    token_ids, starts, _ = tokenize(model.tokenizer, [text[: 20 * context] for text in texts], context, warn=False)
+    long_enough = np.flatnonzero(np.diff(starts) == context)
+    rows = np.zeros((model.cfg.n_layers, len(long_enough), len(positions), model.cfg.d_model), dtype=np.float32)
+    batch: list[int] = []
+
+    def keep(activation: Tensor, hook: Any) -> None:  # TransformerLens requires the name `hook`
+        layer = int(hook.name.split(".")[1])
+        rows[layer, batch] = activation[:, list(positions)].float().cpu().numpy()
+
+    hooks = [(f"blocks.{layer}.{hook}", keep) for layer in range(model.cfg.n_layers)]
+    lengths = np.full(len(long_enough), context)
+    for batch in tqdm(batches_by_length(lengths, 1024), desc="every layer", leave=False):
+        tokens = pad_right([token_ids[starts[d] : starts[d + 1]] for d in long_enough[batch]])
+        model.run_with_hooks(
+            tokens.to(model.cfg.device), fwd_hooks=hooks, stop_at_layer=model.cfg.n_layers, return_type=None
+        )
+    return rows.reshape(model.cfg.n_layers, -1, model.cfg.d_model), np.repeat(long_enough, len(positions))
+
+
+def probe_accuracy(
+    x: Float[np.ndarray, "rows d_in"],
+    documents: Int[np.ndarray, " rows"],
+    labels: Int[np.ndarray, " documents"],
+    *,
+    seed: int = 0,
+    shuffle: bool = False,
+) -> float:
+    """Accuracy of a ridge classifier on the rows of a held-out third of the documents.
+
+    Args:
+        x: activations.
+        documents: the document of each row.
+        labels: the class of each document.
+        seed: which documents are held out, and the shuffle.
+        shuffle: give every document another's label: the control.
+    """
+    generator = np.random.default_rng(seed)
+    if shuffle:
+        labels = generator.permutation(labels)
+    names = generator.permutation(np.unique(documents))
+    test = np.isin(documents, names[: len(names) // 3])
+    y = labels[documents]
+    scaler = StandardScaler().fit(x[~test])
+    probe = RidgeClassifier(alpha=RIDGE).fit(scaler.transform(x[~test]), y[~test])
+    return float(probe.score(scaler.transform(x[test]), y[test]))
