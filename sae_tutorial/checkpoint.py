@@ -43,7 +43,12 @@ def write_sae(
         "apply_b_dec_to_input": True,
         "normalize_activations": "none",
         "reshape_activations": "none",
-        "metadata": {"sae_lens_version": SAELENS_VERSION, "hook_head_index": None, "model_from_pretrained_kwargs": {}, **metadata},
+        "metadata": {
+            "sae_lens_version": SAELENS_VERSION,
+            "hook_head_index": None,
+            "model_from_pretrained_kwargs": {},
+            **metadata,
+        },
     }
     if config["architecture"] == "topk":
         saelens["rescale_acts_by_decoder_norm"] = False  # decoder rows have unit norm
@@ -77,7 +82,9 @@ def read_sae(directory: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "fold the normalisation into its weights with SAELens first."
         )
     if config["architecture"] == "topk" and "k" not in config:
-        raise ValueError(f"{directory / CONFIG_FILE} names no k; add the number of latents kept per position.")
+        raise ValueError(
+            f"{directory / CONFIG_FILE} names no k; add the number of latents kept per position."
+        )
     weights = storage.read_tensors(directory / WEIGHTS_FILE)
     _check_shapes(directory, weights)
     weights = {name: tensor.float() for name, tensor in weights.items()}

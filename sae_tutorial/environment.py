@@ -27,7 +27,8 @@ def check_environment() -> bool:
         (f"{NEEDED_DISK} GB of disk for artifacts", _disk),
         ("a language model and texts", _language_model),
     ]
-    return all([_report(name, check) for name, check in checks])
+    results = [_report(name, check) for name, check in checks]  # all of them, also after a FAIL
+    return all(results)
 
 
 def _report(name: str, check: Callable[[], str]) -> bool:
@@ -42,7 +43,9 @@ def _report(name: str, check: Callable[[], str]) -> bool:
 
 def _python() -> str:
     if sys.version_info < (3, 11):
-        raise RuntimeError(f"this is {sys.version.split()[0]}; install a newer Python and make a new environment")
+        raise RuntimeError(
+            f"this is {sys.version.split()[0]}; install a newer Python and make a new environment"
+        )
     return sys.version.split()[0]
 
 
@@ -69,7 +72,11 @@ def _torch() -> str:
     x = torch.eye(64)
     if not torch.equal(x @ x, x):
         raise RuntimeError("the product of two identities is not the identity; reinstall torch")
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    device = (
+        torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else f"CPU, {torch.get_num_threads()} threads"
+    )
     return f"{torch.__version__} on {device}"
 
 

@@ -5,6 +5,7 @@ Everything here starts from one streaming pass over a store; nothing looks at a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -114,6 +115,11 @@ def find_activating_features_for_text(
     """The `top_k` latents with the largest activation anywhere in `text`.
 
     Args:
+        model: the language model.
+        sae: trained on `hook_name` of that model.
+        text: any text that is not empty.
+        hook_name: where the activations are read.
+        top_k: how many latents, at most.
         ignore: latents to leave out, such as those that are on nearly everywhere.
     """
     token_ids, x = text_activations(model, text, hook_name)
@@ -150,7 +156,7 @@ class Context:
 
 
 def top_contexts(
-    tokenizer,
+    tokenizer: Any,
     sae: SparseAutoencoder,
     store: ActivationStore,
     usage: FeatureUsage,
@@ -181,7 +187,9 @@ def top_contexts(
 
 @dataclass(frozen=True)
 class TokenStatistics:
-    """What a latent's activation goes to, latent by latent; every share is of the latent's total activation.
+    """Where a latent's energy goes, latent by latent: every share is of the sum of its squared activations.
+
+    The square is what a latent adds to the squared norm of the reconstruction, so faint activations count little.
 
     Attributes:
         token: the token id with the largest share, and `token_share` that share.
@@ -204,26 +212,37 @@ class TokenStatistics:
 def token_statistics(
     sae: SparseAutoencoder, store: ActivationStore, labels: Int[np.ndarray, " documents"]
 ) -> TokenStatistics:
-    """Where each latent's activation goes: tokens, preceding tokens, topics, positions.
+    """Where each latent's energy goes: tokens, preceding tokens, topics, positions.
 
     Args:
+        sae: the autoencoder whose latents are described.
+        store: the activations they are described on.
         labels: the class of every document id in the store.
+
+    Raises:
+        ValueError: a document has no label.
     """
+    labels = np.asarray(labels)
+    if len(labels) <= store.document_ids.max():
+        raise ValueError(
+            f"labels has {len(labels)} entries, but the store has document {store.document_ids.max()}."
+        )
     rows, latents, values = _all_pairs(sae, store)
+    energy = values.astype(np.float64) ** 2
     d_sae = sae.config.d_sae
     tokens = np.asarray(store.token_ids)
     positions = store.positions()
     previous = np.where(positions > 1, np.roll(tokens, 1), -1)
     topics = labels[store.document_ids]
     topic_rows = np.bincount(topics)
-    totals = np.maximum(np.bincount(latents, values, d_sae), 1e-12)
-    token, token_share = _largest_share(latents, tokens[rows], values, totals)
-    before, before_share = _largest_share(latents, previous[rows], values, totals)
-    weighted = values / topic_rows[topics[rows]]  # a class with more rows must not win by that
+    totals = np.maximum(np.bincount(latents, energy, d_sae), 1e-12)
+    token, token_share = _largest_share(latents, tokens[rows], energy, totals)
+    before, before_share = _largest_share(latents, previous[rows], energy, totals)
+    weighted = energy / topic_rows[topics[rows]]  # a class with more rows must not win by that
     topic, topic_share = _largest_share(
         latents, topics[rows], weighted, np.maximum(np.bincount(latents, weighted, d_sae), 1e-12)
     )
-    early = np.bincount(latents, values * (positions[rows] <= 2), d_sae) / totals
+    early = np.bincount(latents, energy * (positions[rows] <= 2), d_sae) / totals
     return TokenStatistics(
         token,
         token_share,
@@ -240,8 +259,8 @@ def feature_kinds(usage: FeatureUsage, statistics: TokenStatistics) -> dict[str,
     """Latents of some kinds that can be told from statistics alone, the clearest first; a latent has at most one.
 
         dense              on for more than 10% of rows
-        start of text      over half of its activation on the first two tokens
-        one token          over 80% of its activation on one token
+        start of text      over half of its energy on the first two tokens
+        one token          over 80% of its energy on one token
         after one token    over 60% on tokens that follow one particular token
         topic              over 80% in one class of texts, and no token has more than 30%
 
@@ -306,7 +325,7 @@ def _largest_share(
     latents: np.ndarray, keys: np.ndarray, values: np.ndarray, totals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each latent the key (a token, a class) with the largest summed value, and its share of the total."""
-    span = int(keys.max()) + 2  # keys start at -1
+    span = int(keys.max(initial=0)) + 2  # keys start at -1
     pair, where = np.unique(latents.astype(np.int64) * span + keys + 1, return_inverse=True)
     sums = np.bincount(where, values)
     owner = pair // span

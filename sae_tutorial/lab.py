@@ -11,6 +11,7 @@ default), `full` (the scale of a whole study, for a GPU), or `smoke` (seconds: r
 import csv
 import gzip
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -62,7 +63,7 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget("smoke", documents=150, train_tokens=10_000, sweep_tokens=3_000, probe_documents=40),
-    "quick": Budget("quick", documents=1_800, train_tokens=400_000, sweep_tokens=60_000, probe_documents=400),
+    "quick": Budget("quick", documents=1_800, train_tokens=400_000, sweep_tokens=50_000, probe_documents=400),
     "full": Budget(
         "full", documents=12_000, train_tokens=16_000_000, sweep_tokens=1_000_000, probe_documents=4_000
     ),
@@ -150,7 +151,7 @@ def open_lab(name: str = "auto", budget: str | None = None) -> Lab:
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "auto":
-        name, why = choose_lab(os.environ.get("SAE_LAB", "auto"))
+        name, why = choose_lab(os.environ.get("SAE_LAB") or "auto")
     else:
         why = "asked for"
     budget = budget or os.environ.get("SAE_BUDGET") or ("full" if device == "cuda" else "quick")
@@ -265,7 +266,8 @@ def _open_offline(device: str, n_documents: int) -> tuple[TransformerBridge, lis
 def bundled_corpus() -> tuple[list[str], Int[np.ndarray, " documents"]]:
     """The course's own news-like items and their classes; `scripts/make_corpus.py` made them."""
     packed = resources.files("sae_tutorial").joinpath("data/news_corpus.csv.gz").read_bytes()
-    rows = list(csv.DictReader(gzip.decompress(packed).decode("utf-8").splitlines()))
+    text = gzip.decompress(packed).decode("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))  # splitlines would cut texts at odd separators
     return [row["text"] for row in rows], np.array([int(row["label"]) for row in rows])
 
 

@@ -4,7 +4,7 @@ FVU = Σ‖x − x̂‖² / Σ‖x − x̄‖²        fraction of variance unex
 explained variance = 1 − FVU          0 for a predictor that always answers x̄, 1 for a perfect one
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from sae_tutorial.activations import ActivationStore, iterate_batches
 from sae_tutorial.sae import SparseAutoencoder
-from sae_tutorial.sparse import decode_pairs
+from sae_tutorial.sparse import ActivePairs, decode_pairs
 
 BATCH = 2048
 
@@ -91,7 +91,7 @@ def encode_in_batches(
     activations: ActivationStore | Float[Tensor, "n d_in"],
     title: str,
     progress: bool = True,
-):  # noqa: ANN201 - a generator of (x, ActivePairs)
+) -> Iterator[tuple[Float[Tensor, "batch d_in"], ActivePairs]]:
     """Yield (x, active pairs) over all rows in order, with a progress bar."""
     batches = iterate_batches(activations, BATCH)
     total = -(-len(activations) // BATCH)

@@ -60,7 +60,11 @@ def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figu
 def histogram_figure(
     samples: Mapping[str, Float[np.ndarray, " n"]], title: str, x_title: str, y_title: str, *, bins: int = 60
 ) -> go.Figure:
-    """Histograms over common bins, one outline per entry. Counts are made here: no raw samples in the page."""
+    """Histograms over common bins, one outline per entry. Counts are made here: no raw samples in the page.
+
+    Infinite values, such as the log density of dead latents, have no place on the axis and are left out.
+    """
+    samples = {name: values[np.isfinite(values)] for name, values in samples.items()}
     everything = np.concatenate(list(samples.values()))
     edges = np.linspace(everything.min(), everything.max(), bins + 1)
     figure = go.Figure()
@@ -183,8 +187,11 @@ def text_feature_figure(features: TextFeatures, title: str, *, bars: int = 4) ->
         figure.add_bar(x=places, y=heights, marker_color=COLOURS[0], showlegend=False, row=i + 2, col=1)
         figure.update_yaxes(title="activation", row=i + 2, col=1)
     figure.update_xaxes(
-        tickvals=places, ticktext=[_visible(token) for token in features.tokens], tickangle=-45
+        tickvals=places,
+        ticktext=[html.escape(_visible(token), quote=False) for token in features.tokens],
+        tickangle=-45,
     )
+    figure.update_xaxes(title="token", row=1 + bars, col=1)
     figure.update_yaxes(autorange="reversed", row=1, col=1)
     return _finish(figure, title, height=260 + 150 * bars)
 

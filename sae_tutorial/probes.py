@@ -36,9 +36,13 @@ def activations_of_every_layer(
         are left out.
     """
     context = max(positions) + 1
-    token_ids, starts, _ = tokenize(model.tokenizer, [text[: 20 * context] for text in texts], context, warn=False)
+    token_ids, starts, _ = tokenize(
+        model.tokenizer, [text[: 20 * context] for text in texts], context, warn=False
+    )
     long_enough = np.flatnonzero(np.diff(starts) == context)
-    rows = np.zeros((model.cfg.n_layers, len(long_enough), len(positions), model.cfg.d_model), dtype=np.float32)
+    rows = np.zeros(
+        (model.cfg.n_layers, len(long_enough), len(positions), model.cfg.d_model), dtype=np.float32
+    )
     batch: list[int] = []
 
     def keep(activation: Tensor, hook: Any) -> None:  # TransformerLens requires the name `hook`

@@ -223,7 +223,9 @@ def auxk_loss(
     f = torch.zeros_like(pre).scatter(-1, largest.indices, largest.values)
     e_hat = f @ sae.W_dec[latents]
     spread = (e - e.mean(0)).pow(2).sum()
-    return (e - e_hat).pow(2).sum() / torch.where(spread > 0, spread, torch.inf)  # a batch of one has no spread
+    return (e - e_hat).pow(2).sum() / torch.where(
+        spread > 0, spread, torch.inf
+    )  # a batch of one has no spread
 
 
 class _Run:
@@ -273,7 +275,8 @@ class _Run:
     @torch.no_grad()
     def _optimize(self) -> None:
         W_dec, gradient = self.sae.W_dec, self.sae.W_dec.grad
-        gradient.addcmul_(torch.linalg.vecdot(gradient, W_dec)[:, None], W_dec, value=-1)
+        # einsum and not vecdot, which would write out the whole product before summing it
+        gradient.addcmul_(torch.einsum("ij,ij->i", gradient, W_dec)[:, None], W_dec, value=-1)
         for name, parameter in self.parameters.items():
             grad = getattr(self.sae, name).grad
             parameter.grad = grad.T if name == "W_enc" else grad

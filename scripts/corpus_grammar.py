@@ -191,7 +191,24 @@ class Cast:
         self.introduced |= {person.last for person in map(self.draw, re.findall(PERSON_SLOT, template))}
         words = polish(self.expand(template)).split()
         self.introduced = before
-        small = set("a an and as at by for from in of off on over the to with".split())
+        small = {
+            "a",
+            "an",
+            "and",
+            "as",
+            "at",
+            "by",
+            "for",
+            "from",
+            "in",
+            "of",
+            "off",
+            "on",
+            "over",
+            "the",
+            "to",
+            "with",
+        }
         words = [word if word in small else word[0].upper() + word[1:] for word in words]
         words[0] = words[0][0].upper() + words[0][1:]
         return " ".join(words)

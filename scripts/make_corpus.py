@@ -21,9 +21,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from corpus_grammar import TOPICS, Draft, Topic, read_topics, write_draft
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from corpus_grammar import TOPICS, Draft, Topic, read_topics, write_draft
 
 LABELS = ["World", "Sports", "Business", "Sci/Tech"]
 SHINGLE = 8  # words; two items that share too many runs of this length are near-duplicates

@@ -1,0 +1,90 @@
+# make course      run every notebook and build the course as linked pages: build/course/index.html
+# make lab         open the notebooks in JupyterLab
+# make test        everything that is checked: lint, unit tests, every notebook against its saved outputs
+# make bench       side-by-side speed and quality runs
+# make notebooks   for maintainers: run the notebooks in place, as they are committed (needs Chromium)
+# make clean       remove what the above made, except .venv (make distclean removes that too)
+#
+# Each makes .venv first when it is missing. Python 3.11 or newer: make PYTHON=/path/to/python3.11 course
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
+BIN := .venv/bin
+
+# The lab that the committed outputs come from, and artifacts of its own, so that a test starts from nothing.
+REFERENCE_LAB := SAE_LAB=offline SAE_BUDGET=quick CUDA_VISIBLE_DEVICES=
+NBVAL := $(BIN)/python -m pytest -p tests.nbval_plugin --nbval-current-env --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 --durations=10
+
+# A script that fills a directory like a Hugging Face cache, with a GPT-2 of random weights, where no hub is reached.
+HUB_STANDIN ?= ../shared/hub/make_hub_cache.py
+SMOKE_NOTEBOOKS ?= $(wildcard notebooks/0[456]_*.ipynb)
+SMOKE_LAB := SAE_LAB=gpt2 SAE_BUDGET=smoke CUDA_VISIBLE_DEVICES= HF_HOME="$(CURDIR)/build/hub" HF_HUB_OFFLINE=1
+
+.PHONY: course lab test lint unit-tests notebook-tests smoke-tests bench notebooks clean distclean
+.DEFAULT_GOAL := course
+.NOTPARALLEL:
+
+course: .venv/installed
+	$(BIN)/python -m sae_tutorial.lab
+	rm -rf build/executed
+	$(BIN)/python scripts/execute_notebooks.py --output build/executed $(NOTEBOOKS)
+	$(BIN)/python scripts/build_course.py build/executed build/course
+
+lab: .venv/installed
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+test: lint unit-tests notebook-tests smoke-tests
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit-tests: .venv/installed
+	$(BIN)/pytest tests
+
+notebook-tests: .venv/installed
+	rm -rf build/test-artifacts
+	$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/test-artifacts" \
+		$(NBVAL) --nbval --nbval-sanitize-with=tests/nbval_sanitize.cfg $(NOTEBOOKS)
+
+# The notebooks that differ between labs also run on GPT-2's, with random weights: for the path, not for the outputs.
+ifneq ($(wildcard $(HUB_STANDIN)),)
+smoke-tests: .venv/installed build/hub/filled
+	rm -rf build/smoke-artifacts
+	$(SMOKE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/smoke-artifacts" $(NBVAL) --nbval-lax $(SMOKE_NOTEBOOKS)
+else
+smoke-tests:
+	@echo "SKIPPED: the notebooks on GPT-2. There is no stand-in for the model hub at $(HUB_STANDIN); set HUB_STANDIN."
+endif
+
+build/hub/filled: | .venv/installed
+	rm -rf build/hub
+	$(BIN)/python "$(HUB_STANDIN)" build/hub
+	touch $@
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
+
+notebooks: .venv/installed
+	rm -rf build/notebook-artifacts
+	$(BIN)/python scripts/colab.py $(NOTEBOOKS)
+	$(BIN)/ruff format $(NOTEBOOKS)
+	$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/notebook-artifacts" \
+		$(BIN)/python scripts/execute_notebooks.py --in-place $(NOTEBOOKS)
+
+clean:
+	rm -rf build artifacts .pytest_cache .ruff_cache *.egg-info
+	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -print | xargs rm -rf
+
+distclean: clean
+	rm -rf .venv
+
+# torch first and alone: asked for with the rest and by range, pip may fetch gigabytes of another build.
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/pip install -r requirements.lock
+	$(BIN)/pip install --no-deps -e .
+	$(BIN)/pip check
+	touch $@

@@ -1,0 +1,65 @@
+"""Checks for the learner's answers, one module per notebook, and `clinic`, the runs that went wrong.
+
+Every check prints where the learner stands and returns nothing; none stops the notebook. They use small tensors of
+their own, so they need neither the lab nor a trained autoencoder.
+"""
+
+from sae_tutorial.exercises import clinic
+from sae_tutorial.exercises.analysing import (
+    check_controls,
+    check_density,
+    check_know_nothing,
+    check_luck,
+    check_top_rows,
+    check_topic_share,
+)
+from sae_tutorial.exercises.building import (
+    check_encode,
+    check_loss,
+    check_matched,
+    check_sizes,
+    check_who_learns,
+)
+from sae_tutorial.exercises.collecting import (
+    check_real_rows,
+    check_scale,
+    check_shuffled_labels,
+    check_split,
+    check_store_rows,
+)
+from sae_tutorial.exercises.training import (
+    check_beaten,
+    check_explained_variance,
+    check_first_diagnosis,
+    check_first_repair,
+    check_project,
+    check_second_diagnosis,
+    check_second_repair,
+)
+
+__all__ = [
+    "check_beaten",
+    "check_controls",
+    "check_density",
+    "check_encode",
+    "check_explained_variance",
+    "check_first_diagnosis",
+    "check_first_repair",
+    "check_know_nothing",
+    "check_loss",
+    "check_luck",
+    "check_matched",
+    "check_project",
+    "check_real_rows",
+    "check_scale",
+    "check_second_diagnosis",
+    "check_second_repair",
+    "check_shuffled_labels",
+    "check_sizes",
+    "check_split",
+    "check_store_rows",
+    "check_top_rows",
+    "check_topic_share",
+    "check_who_learns",
+    "clinic",
+]

@@ -1,0 +1,342 @@
+"""Checks for notebook 06: density, scores of predictors that know nothing, contexts, topics, controls, luck."""
+
+from collections.abc import Callable, Mapping
+from math import comb
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sae_tutorial.exercises.reporting import (
+    Exercise,
+    Mistakes,
+    NotAttempted,
+    WrongAnswer,
+    match_function,
+    match_number,
+)
+
+
+def check_density(density: Callable[[Tensor], Tensor]) -> None:
+    """Exercise 6.1: `density(f)`, the share of rows on which each latent is on."""
+    exercise = Exercise(
+        "6.1",
+        "write the body of `density`.",
+        "`FeatureUsage` and the section 'How the dictionary is used'",
+        "you can tell dead, rare and dense latents apart; and density(f).sum() is L0.",
+    )
+    inputs = [
+        (torch.tensor([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0], [0.0, 0.0, 0.0], [0.0, 6.0, 0.0]]),),
+        (torch.tensor([[0.5, 0.0], [0.1, 0.0], [3.0, 0.2]]),),
+    ]
+    exercise.check(lambda answer: match_function(answer, _density, inputs, _DENSITY_MISTAKES), density)
+
+
+def check_know_nothing(mean_ev: float | None, zero_ev: float | None) -> None:
+    """Exercise 6.2: explained variance of two predictors where the mean row holds 40% of the squared norm."""
+    exercise = Exercise(
+        "6.2",
+        "put a number in place of each None.",
+        "the section 'How well it reconstructs', and 'Scale and mean' of notebook 04",
+        "you know what 0 on the scale means, and that a score can fall below it.",
+    )
+    exercise.check(_judge_know_nothing, mean_ev, zero_ev)
+
+
+def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
+    """Exercise 6.3: `top_rows(values, document_ids, n)`, rows of the largest values, at most one per document."""
+    exercise = Exercise(
+        "6.3",
+        "write the body of `top_rows`.",
+        "`show_source(top_contexts)`",
+        "your contexts come from different documents, so one repetitive text cannot pass for a meaning.",
+    )
+    inputs = [
+        (torch.tensor([3.0, 0.5, 9.0, 8.0, 7.0, 0.0, 2.0]), torch.tensor([0, 0, 1, 1, 1, 2, 3]), 3),
+        (torch.tensor([1.0, 6.0, 5.0, 4.0, 0.0]), torch.tensor([0, 0, 0, 1, 2]), 3),
+    ]
+    exercise.check(lambda answer: match_function(answer, _top_rows, inputs, _TOP_MISTAKES), top_rows)
+
+
+def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Exercise 6.4: `topic_share(f, topics)`, one latent's share of activation per class, classes weighted equally."""
+    exercise = Exercise(
+        "6.4",
+        "write `topic_share` so that a frequent class has no advantage; `raw_share` gives it one.",
+        "`show_source(token_statistics)`, the lines with `weighted`",
+        "a topic latent of yours is one of a topic, not one of the class with the most rows.",
+    )
+    inputs = [
+        (torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 2.0]), torch.tensor([0, 0, 0, 0, 1, 1, 2])),
+        (torch.tensor([0.0, 3.0, 1.0, 0.0, 0.5]), torch.tensor([1, 0, 2, 2, 2])),
+    ]
+    exercise.check(lambda answer: match_function(answer, _topic_share, inputs, _TOPIC_MISTAKES), topic_share)
+
+
+def check_controls(controls: Mapping[str, str | None]) -> None:
+    """Exercise 6.5: which control answers which objection."""
+    exercise = Exercise(
+        "6.5",
+        "put the name of a control in place of each None.",
+        "the section 'What kinds of latents there are'",
+        "you can meet an objection with a number: a control differs in exactly the thing that is doubted.",
+    )
+    exercise.check(_judge_controls, controls)
+
+
+def check_luck(luck: Callable[[int, int], float]) -> None:
+    """Exercise 6.6: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
+    exercise = Exercise(
+        "6.6",
+        "write the body of `luck`.",
+        "the docstring of `feature_kinds`, and the folded help",
+        "you can set a threshold by what luck would pass: of 6144 latents, 24 at 5 rows each and none at 50.",
+    )
+    inputs = [(5, 4), (10, 4), (12, 2)]
+    exercise.check(lambda answer: match_function(answer, _luck, inputs, _LUCK_MISTAKES), luck)
+
+
+def _density(f: Tensor) -> Tensor:
+    return (f > 0).float().mean(0)
+
+
+_DENSITY_MISTAKES: Mistakes = [
+    (lambda f: (f > 0).sum(0), "these are counts; density is a share, so divide by the number of rows."),
+    (
+        lambda f: f.mean(0),
+        "this is the mean activation: a latent that is on rarely but strongly would look common.",
+    ),
+    (
+        lambda f: (f > 0).float().mean(1),
+        "you averaged over latents (dim=1), which gives the share of latents on in each row; average over rows, dim=0.",
+    ),
+    (
+        lambda f: (f > 0).float().sum(1),
+        "this is L0 of each row; density is per latent: average over rows, dim=0.",
+    ),
+    (
+        lambda f: (f >= 0).float().mean(0),
+        "zero counts as on: `>=` is true for a latent that is off. Use `>`.",
+    ),
+    (lambda f: (f == 0).float().mean(0), "this is the share of rows on which the latent is off."),
+    (lambda f: (f > 0).float().mean(), "you averaged over rows and latents; keep one number per latent."),
+    (
+        lambda f: f.sum(0) / (f > 0).sum(0).clamp(min=1),
+        "this is the mean activation over the rows on which the latent is on.",
+    ),
+    (
+        lambda f: (f > 0).float().sum(0) / (f > 0).sum(),
+        "you divided by all active pairs; divide by the number of rows.",
+    ),
+    (
+        lambda f: f.sum(0) / f.sum(),
+        "this is a share of all activation; density only asks whether a latent is on.",
+    ),
+]
+
+
+def _judge_know_nothing(mean_ev: Any, zero_ev: Any) -> None:
+    match_number(
+        "mean_ev",
+        mean_ev,
+        0,
+        {
+            0.4: "that is the share of the squared norm that the mean holds. Variance is what is left when the mean is "
+            "taken out, and of that it explains nothing.",
+            0.6: "that is the share of the squared norm that the mean leaves over, all of it unexplained.",
+            1: "the mean predictor is right on average and wrong on every row; 1 is a perfect reconstruction.",
+        },
+        tolerance=0.005,
+    )
+    match_number(
+        "zero_ev",
+        zero_ev,
+        1 - 1 / 0.6,
+        {
+            0: "0 is the mean's score, and answering 0 has a larger error than answering the mean.",
+            -0.4: "the error is 1 and the variance is 0.6 of the squared norm: the score is 1 minus their ratio.",
+            -1: "the sign is right; the ratio of error to variance is 1 / 0.6, not 2.",
+            0.4: "its error is the whole squared norm, more than the variance, so the score is negative.",
+            -1.5: "you divided by 0.4, what the mean holds; the variance is the other 0.6.",
+            -0.6: "the error is 1 and the variance is 0.6 of the squared norm: the score is 1 minus their ratio.",
+            1 / 0.6: "that is the unexplained share; subtract it from 1.",
+        },
+        tolerance=0.01,
+    )
+
+
+def _top_rows(values: Tensor, document_ids: Tensor, n: int) -> list[int]:
+    chosen: list[int] = []
+    for row in values.argsort(descending=True).tolist():
+        if len(chosen) < n and values[row] > 0 and document_ids[row] not in document_ids[chosen]:
+            chosen.append(row)
+    return chosen
+
+
+def _each_document(values: Tensor, document_ids: Tensor) -> list[int]:
+    """The strongest row of each document, in the order of the documents."""
+    return [int(torch.where(document_ids == d, values, -1).argmax()) for d in document_ids.unique()]
+
+
+def _strongest_first(rows: list[int], values: Tensor, n: int) -> list[int]:
+    return sorted(rows, key=lambda row: -float(values[row]))[:n]
+
+
+_TOP_MISTAKES: Mistakes = [
+    (
+        lambda v, d, n: v.topk(n).indices,
+        "documents repeat: for values = [3, 0.5, 9, 8, 7, 0, 2] and document_ids = [0, 0, 1, 1, 1, 2, 3] your rows "
+        "2, 3 and 4 are all of document 1. Skip a row whose document you have already.",
+    ),
+    (
+        lambda v, d, n: [row for row in _top_rows(v, d, n) if row in v.topk(n).indices],
+        "you take the n largest first and drop repeated documents afterwards, so fewer than n are left. Go on down "
+        "the list until n documents are found.",
+    ),
+    (
+        lambda v, d, n: _strongest_first(_each_document(v, d), v, n),
+        "a row with activation 0 is among them: where the latent is on in fewer than n documents, return fewer.",
+    ),
+    (
+        lambda v, d, n: _each_document(v, d)[:n],
+        "the rows are in the order of the documents; the strongest should come first.",
+    ),
+    (lambda v, d, n: _top_rows(v, d, n)[::-1], "the rows are right but the weakest comes first."),
+    (
+        lambda v, d, n: sorted(_top_rows(v, d, n)),
+        "the rows are right but sorted by row; the strongest should come first.",
+    ),
+    (lambda v, d, n: d[_top_rows(v, d, n)], "you return the documents; return the rows."),
+    (lambda v, d, n: v[_top_rows(v, d, n)], "you return the activations; return the rows they are at."),
+    (lambda v, d, n: _top_rows(-v + v.max() + 1, d, n), "these are the smallest: sort in descending order."),
+]
+
+
+def _per_class(values: Tensor, topics: Tensor) -> Tensor:
+    return torch.zeros(int(topics.max()) + 1).index_add_(0, topics, values.float())
+
+
+def _topic_share(f: Tensor, topics: Tensor) -> Tensor:
+    per_row = _per_class(f, topics) / _per_class(torch.ones_like(f), topics)
+    return per_row / per_row.sum()
+
+
+_TOPIC_MISTAKES: Mistakes = [
+    (
+        lambda f, t: _per_class(f, t) / f.sum(),
+        "a class with more rows wins by that alone, as in `raw_share`: divide each class's sum by its number of rows.",
+    ),
+    (
+        lambda f, t: _per_class(f, t) / _per_class(torch.ones_like(f), t),
+        "these are the mean activations per class; divide by their sum to get shares that add up to 1.",
+    ),
+    (
+        lambda f, t: _per_class(f > 0, t) / (f > 0).sum(),
+        "you counted the rows on which the latent is on; sum its activation, and divide by the rows of the class.",
+    ),
+    (
+        lambda f, t: (p := _per_class(f > 0, t) / _per_class(torch.ones_like(f), t)) / p.sum(),
+        "you counted the rows on which the latent is on; a share of *activation* sums its values.",
+    ),
+    (
+        lambda f, t: (p := _per_class(f, t) / _per_class(f > 0, t).clamp(min=1)) / p.sum(),
+        "you divided by the rows on which the latent is on. One strong row in a class would then count as much as "
+        "many; divide by all rows of the class.",
+    ),
+    (
+        lambda f, t: (p := _per_class(f, t) * _per_class(torch.ones_like(f), t)) / p.sum(),
+        "you multiplied by the number of rows of the class; divide by it.",
+    ),
+    (
+        lambda f, t: _per_class(torch.ones_like(f), t) / len(f),
+        "this is the share of rows in each class; the activations are not used.",
+    ),
+    (
+        lambda f, t: torch.softmax(_per_class(f, t) / _per_class(torch.ones_like(f), t), dim=0),
+        "a softmax is not a share; divide by the sum.",
+    ),
+]
+
+_ANSWERS = {
+    "sparsity": "untrained SAE",
+    "luck": "shuffled classes",
+    "selection": "held-out documents",
+    "cosine": "mean",
+}
+_WHY_NOT = {
+    ("sparsity", "shuffled classes"): "this keeps the trained SAE; the doubt is whether training was needed.",
+    ("sparsity", "held-out documents"): "this keeps the trained SAE too; the doubt is whether training was needed.",
+    ("sparsity", "mean"): "the mean has no latents that could be counted.",
+    ("luck", "untrained SAE"): "the untrained SAE has other directions: it tells what training does, and leaves open "
+    "how many latents lean to a class by luck.",
+    ("luck", "held-out documents"): "held-out documents test a description once made; how many latents luck "
+    "alone would put in the list, only labels without meaning can tell.",
+    ("luck", "mean"): "the mean has no latents that could lean to a class.",
+    ("selection", "untrained SAE"): "the untrained SAE's descriptions would be made from the same rows as well.",
+    ("selection", "shuffled classes"): "shuffling measures luck over all latents; the doubt is about these "
+    "descriptions, on rows they were not made from.",
+    ("selection", "mean"): "the mean has no descriptions.",
+    ("cosine", "untrained SAE"): "the untrained SAE starts with the right mean, so it would show a high cosine too "
+    "without saying why; the mean alone shows the floor.",
+    ("cosine", "shuffled classes"): "the cosine does not look at classes.",
+    ("cosine", "held-out documents"): "a predictor that knows only the mean has a high cosine there too.",
+}  # fmt: skip
+
+
+def _judge_controls(controls: Any) -> None:
+    if not isinstance(controls, Mapping) or set(controls) != set(_ANSWERS):
+        raise WrongAnswer(f"answer with a dict that has the keys {sorted(_ANSWERS)}.")
+    missing = [name for name in _ANSWERS if controls[name] in (None, ...)]
+    if missing:
+        raise NotAttempted(f" Still open: {', '.join(missing)}.")
+    for objection, right in _ANSWERS.items():
+        chosen = controls[objection]
+        if chosen not in _ANSWERS.values():
+            raise WrongAnswer(f"{chosen!r} is not one of {sorted(_ANSWERS.values())}.")
+        if chosen != right:
+            raise WrongAnswer(f"'{chosen}' does not answer '{objection}': {_WHY_NOT[objection, chosen]}")
+
+
+def _luck(n_on: int, n_classes: int) -> float:
+    return n_classes * _tail(n_on, n_classes, range(n_on * 4 // 5 + 1, n_on + 1))
+
+
+def _tail(n_on: int, n_classes: int, counts: range) -> float:
+    p = 1 / n_classes
+    return sum(comb(n_on, i) * p**i * (1 - p) ** (n_on - i) for i in counts)
+
+
+_LUCK_MISTAKES: Mistakes = [
+    (
+        lambda n, c: _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
+        "that is the chance for one given class; any of the n_classes would have made it a topic latent.",
+    ),
+    (
+        lambda n, c: c * _tail(n, c, range(-(-n * 4 // 5), n + 1)),
+        "exactly 80% is counted as well; the threshold is *over* 80%, so 4 of 5 rows are not enough.",
+    ),
+    (
+        lambda n, c: _tail(n, c, range(-(-n * 4 // 5), n + 1)),
+        "that is one given class, and it counts exactly 80% as well; any class will do, and only over 80%.",
+    ),
+    (
+        lambda n, c: c * (1 / c) ** n,
+        "that is the chance that all rows share a class; over 80% is enough, so 9 of 10 counts too.",
+    ),
+    (
+        lambda n, c: (1 / c) ** n,
+        "that is the chance that all rows are of one given class; over 80% of any class is enough.",
+    ),
+    (
+        lambda n, c: c * (1 / c) ** (n * 4 // 5 + 1),
+        "the number of ways to choose the rows, and the chance of the others being elsewhere, are missing.",
+    ),
+    (
+        lambda n, c: 1 - c * _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
+        "that is the chance that it does *not* happen.",
+    ),
+    (
+        lambda n, c: 6144 * c * _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
+        "that is the expected number among 6144 latents; return the chance for one.",
+    ),
+]

@@ -1,0 +1,312 @@
+"""Checks for notebook 04: rows of a store, masks by length, the scale, a split by document, a control for a probe."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sae_tutorial.exercises.reporting import (
+    Exercise,
+    Mistakes,
+    WrongAnswer,
+    call,
+    match_function,
+    match_number,
+)
+
+
+def check_store_rows(stored: int | None, computed: int | None) -> None:
+    """Exercise 4.1: rows stored and positions computed for texts of 5, 12, 40 and 3 tokens, context_size 16."""
+    exercise = Exercise(
+        "4.1",
+        "put a number in place of each None.",
+        "the docstring of `collect_activations` in the section 'Collecting'",
+        "you can tell how large a store will be, and how much of the work is padding, before you start.",
+    )
+    exercise.check(_judge_store_rows, stored, computed)
+
+
+def check_real_rows(real_rows: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Exercise 4.2: `real_rows(token_ids, lengths)`, True where a position holds a real token."""
+    exercise = Exercise(
+        "4.2",
+        "write `real_rows` so that it goes by length; `by_token_id` does not.",
+        "`every_position` in the section 'Rows that do not belong'",
+        "you can keep exactly the real tokens of any batch, also where padding, BOS and EOS share an id.",
+    )
+    inputs = [
+        (torch.tensor([[0, 7, 0, 9, 0, 0], [0, 5, 6, 8, 4, 3]]), torch.tensor([4, 6])),
+        (torch.tensor([[0, 2, 0, 0], [0, 0, 2, 0], [0, 3, 4, 5]]), torch.tensor([2, 4, 3])),
+    ]
+    exercise.check(lambda answer: match_function(answer, _real_rows, inputs, _MASK_MISTAKES), real_rows)
+
+
+def check_scale(scale: Callable[[Tensor], float]) -> None:
+    """Exercise 4.3: `scale(x)`, the s that brings the mean norm of the rows to √d_in."""
+    exercise = Exercise(
+        "4.3",
+        "write the body of `scale`.",
+        "the formula for s in the section 'Scale and mean'",
+        "you can bring any layer of any model to the scale at which the course's λ and learning rate were chosen.",
+    )
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        (torch.tensor([[3.0, 4.0], [0.0, 1.0], [0.0, 3.0]]),),
+        (torch.randn(4, 3, generator=generator),),
+    ]
+    exercise.check(lambda answer: match_function(answer, _scale, inputs, _SCALE_MISTAKES), scale)
+
+
+def check_split(split: Callable[..., np.ndarray]) -> None:
+    """Exercise 4.4: `split(document_ids, test_fraction, seed)`, True for the rows of held-out documents."""
+    exercise = Exercise(
+        "4.4",
+        "write `split` so that no document is on both sides; `by_row` does not.",
+        "`ActivationStore.split_by_document` in `sae_tutorial/activations.py`",
+        "your held-out score now says what the SAE does on texts it has not seen.",
+    )
+    exercise.check(_judge_split, split)
+
+
+def check_shuffled_labels(shuffled_labels: Callable[..., np.ndarray]) -> None:
+    """Exercise 4.5: `shuffled_labels(labels, document_ids, seed)`, the labels of a control that ought to lose."""
+    exercise = Exercise(
+        "4.5",
+        "write `shuffled_labels`.",
+        "the section 'Why a middle layer?'",
+        "you have a control that loses only the thing in question: which topic a document has.",
+    )
+    exercise.check(_judge_shuffled_labels, shuffled_labels)
+
+
+def _judge_store_rows(stored: Any, computed: Any) -> None:
+    match_number(
+        "stored",
+        stored,
+        5 + 12 + 15 + 3,
+        {
+            39: "you counted the four BOS rows, which are not stored.",
+            36: "the longest text is cut to 16 positions, BOS included, so 15 of its tokens are stored.",
+            60: "nothing was cut: context_size allows 16 positions, BOS included.",
+            64: "that is every position of the padded batch; padding and BOS are not stored.",
+            40: "you counted BOS for each text, but did not let it take one of the 16 positions.",
+        },
+    )
+    match_number(
+        "computed",
+        computed,
+        4 * 16,
+        {
+            160: "nothing was cut: no text takes more than context_size = 16 positions.",
+            164: "nothing was cut: no text takes more than context_size = 16 positions.",
+            39: "a batch is a rectangle: shorter texts are padded to the longest, and padding is computed too.",
+            35: "a batch is a rectangle with BOS and padding in it; the model computes all of it.",
+            60: "BOS takes a position too: each text begins with it.",
+            68: "BOS is one of the 16 positions, not a 17th.",
+            40: "a batch is a rectangle: shorter texts are padded to the longest, and padding is computed too.",
+        },
+    )
+
+
+def _real_rows(token_ids: Tensor, lengths: Tensor) -> Tensor:
+    place = torch.arange(token_ids.shape[1])
+    return (place > 0) & (place < lengths[:, None])
+
+
+def _place(token_ids: Tensor) -> Tensor:
+    return torch.arange(token_ids.shape[1]).expand_as(token_ids)
+
+
+_MASK_MISTAKES: Mistakes = [
+    (
+        lambda t, n: t != 0,
+        "your mask is by token id, as in `by_token_id`: a token 0 inside a text ([0, 7, 0, 9] of length 4) is lost.",
+    ),
+    (
+        lambda t, n: (t != 0) & (_place(t) < n[:, None]),
+        "your mask still asks for the token id: a token 0 inside a text ([0, 7, 0, 9] of length 4) is lost.",
+    ),
+    (
+        lambda t, n: (t != 0).long().cumprod(1).bool(),
+        "your mask ends at the first token 0, and position 0, BOS, is one: nothing is left.",
+    ),
+    (
+        lambda t, n: _place(t) < n[:, None],
+        "BOS is kept: position 0 of every text holds the same vector and no token of the text.",
+    ),
+    (
+        lambda t, n: (_place(t) > 0) & (_place(t) <= n[:, None]),
+        "one row of padding is kept behind each text: with BOS at place 0, the last token is at length - 1.",
+    ),
+    (
+        lambda t, n: _place(t) <= n[:, None],
+        "BOS is kept, and so is one row of padding behind each text: real tokens are at places 1 to length - 1.",
+    ),
+    (
+        lambda t, n: (_place(t) > 0) & (_place(t) < n[:, None] - 1),
+        "the last token of every text is lost: `lengths` counts BOS, so places 1 to length - 1 are real.",
+    ),
+    (
+        lambda t, n: _place(t) < n[:, None] - 1,
+        "your mask is one place too far left: it keeps BOS and loses each text's last token.",
+    ),
+    (
+        lambda t, n: (_place(t) > 0) & (_place(t) >= t.shape[1] - n[:, None] + 1),
+        "your mask is for padding on the left; here it is on the right.",
+    ),
+    (
+        lambda t, n: _place(t) >= n[:, None],
+        "your mask is True for padding; it should be True for the rows to keep.",
+    ),
+    (lambda t, n: ~_real_rows(t, n), "your mask is the wrong way round: it is True for BOS and padding."),
+    (
+        lambda t, n: _real_rows(t, n).long(),
+        "the ones and zeros are right but they are integers: indexing with them would pick rows 0 and 1 over and "
+        "over. Return booleans.",
+    ),
+    (lambda t, n: _place(t) > 0, "`lengths` is not used: only BOS is dropped, padding is kept."),
+]
+
+
+def _scale(x: Tensor) -> Tensor:
+    return x.shape[1] ** 0.5 / x.norm(dim=1).mean()
+
+
+_SCALE_MISTAKES: Mistakes = [
+    (
+        lambda x: x.shape[1] / x.norm(dim=1).mean(),
+        "the root is missing: the mean norm would become d_in, where √d_in is wanted.",
+    ),
+    (
+        lambda x: 1 / x.norm(dim=1).mean(),
+        "this makes the mean norm 1. With √d_in each element has a size of about 1, whatever the width.",
+    ),
+    (
+        lambda x: x.norm(dim=1).mean() / x.shape[1] ** 0.5,
+        "this is 1/s: upside down. Small rows need a large s.",
+    ),
+    (lambda x: x.norm(dim=1).mean(), "this is the mean norm; s is √d_in divided by it."),
+    (
+        lambda x: (x.shape[1] / x.pow(2).sum(1).mean()) ** 0.5,
+        "you divided by the root of the mean *squared* norm. It is larger than the mean norm, the more so the more "
+        "the norms differ.",
+    ),
+    (
+        lambda x: x.shape[1] ** 0.5 / x.mean(0).norm(),
+        "you took the norm of the mean row; take the norm of each row first, then the mean.",
+    ),
+    (
+        lambda x: 1 / x.std(),
+        "this makes the standard deviation 1; s is defined by the mean norm of the rows.",
+    ),
+    (
+        lambda x: x.shape[1] ** 0.5 / x.norm(dim=1),
+        "you return one factor per row. That would give every row the same norm and throw away how strong it was; "
+        "s is one number for all.",
+    ),
+    (
+        lambda x: x.shape[1] ** 0.5 / x.norm(dim=1, keepdim=True),
+        "you return one factor per row (as a column). That would throw away how strong each row was; s is one number.",
+    ),
+    (
+        lambda x: x.shape[1] ** 0.5 / x.norm(dim=0).mean(),
+        "the norm is taken over the rows (dim=0); each row has a norm of its own, over d_in (dim=1).",
+    ),
+    (
+        lambda x: x.shape[1] ** 0.5 / x.norm(),
+        "this is the norm of the whole table; take one norm per row (dim=1), then the mean.",
+    ),
+    (
+        lambda x: len(x) ** 0.5 / x.norm(dim=1).mean(),
+        "√ of the number of rows; d_in is the width, x.shape[1].",
+    ),
+    (
+        lambda x: x * _scale(x),
+        "you return the scaled rows; return s itself, which is needed again when the SAE is saved.",
+    ),
+]
+
+
+# Document ids with gaps and of unequal lengths: 10 documents, 2 of them to be held out.
+_DOCUMENTS = np.repeat([0, 1, 2, 4, 5, 7, 8, 9, 12, 15], [1, 9, 4, 2, 7, 3, 8, 2, 6, 5])
+
+
+def _judge_split(split: Any) -> None:
+    splits = [_checked_split(call(split, _DOCUMENTS.copy(), 0.2, seed)) for seed in range(5)]
+    if not np.array_equal(splits[0], call(split, _DOCUMENTS.copy(), 0.2, 0)):
+        raise WrongAnswer("two calls with the same seed hold out different documents: use `seed`.")
+    if all(np.array_equal(splits[0], other) for other in splits):
+        held_out = np.unique(_DOCUMENTS[splits[0]]).tolist()
+        raise WrongAnswer(
+            f"documents {held_out} are held out whatever the seed. In a corpus sorted by topic or date, a "
+            "fixed stretch is unlike the rest; draw at random."
+        )
+
+
+def _checked_split(result: Any) -> np.ndarray:
+    """A split of `_DOCUMENTS` that holds out two whole documents, or WrongAnswer."""
+    in_test = _row_array(result, "one boolean")
+    if in_test.dtype != bool:
+        raise WrongAnswer(
+            f"the result holds {in_test.dtype}, not booleans; True marks the rows of held-out documents."
+        )
+    both = set(_DOCUMENTS[in_test].tolist()) & set(_DOCUMENTS[~in_test].tolist())
+    if both:
+        raise WrongAnswer(
+            f"the split is by row: document {min(both)} has rows on both sides. Draw documents, then mark their rows."
+        )
+    n_held_out = len(np.unique(_DOCUMENTS[in_test]))
+    if n_held_out == 8:
+        raise WrongAnswer("8 of 10 documents are held out at test_fraction 0.2: True and False are swapped.")
+    if n_held_out != 2:
+        raise WrongAnswer(
+            f"{n_held_out} of 10 documents are held out at test_fraction 0.2, expected 2. Draw from the ids that "
+            f"occur ({np.unique(_DOCUMENTS).tolist()}: there are gaps), without repeats."
+        )
+    return in_test
+
+
+# Labels of documents 0 to 7, two of each of four classes, and the document of each row.
+_LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+_ROWS = np.repeat(np.arange(8), [3, 5, 2, 4, 6, 3, 2, 5])
+
+
+def _judge_shuffled_labels(shuffled_labels: Any) -> None:
+    results = [np.asarray(call(shuffled_labels, _LABELS.copy(), _ROWS.copy(), seed)) for seed in (0, 1, 2, 3)]
+    if results[0].shape == _LABELS.shape:
+        raise WrongAnswer(
+            "you return one label per document; the probe needs one per row: index by document_ids."
+        )
+    results = [_row_array(result, "one label", len(_ROWS)) for result in results]
+    for result in results:
+        for document in range(8):
+            found = np.unique(result[document == _ROWS])
+            if len(found) > 1:
+                raise WrongAnswer(
+                    f"rows of document {document} get the labels {found.tolist()}: you shuffle rows. Such a control "
+                    "is too easy to beat, since a probe that merely recognises documents fails on it too."
+                )
+    per_document = [result[np.unique(_ROWS, return_index=True)[1]] for result in results]
+    if all(np.array_equal(labels, _LABELS) for labels in per_document):
+        raise WrongAnswer("the labels are unchanged: nothing was shuffled.")
+    for labels in per_document:
+        if sorted(labels.tolist()) != sorted(_LABELS.tolist()):
+            counts = np.bincount(labels, minlength=4).tolist()
+            raise WrongAnswer(
+                f"the classes have {counts} documents instead of [2, 2, 2, 2]: you drew new labels. A class that "
+                "became frequent is easier to guess; deal out the labels that there are."
+            )
+    if all(np.array_equal(per_document[0], labels) for labels in per_document):
+        raise WrongAnswer(
+            "every seed gives the same labels: use `seed`, so that the control can be repeated."
+        )
+
+
+def _row_array(value: Any, what: str, length: int = len(_DOCUMENTS)) -> np.ndarray:
+    array = np.asarray(value) if not isinstance(value, tuple) else None
+    if array is None or array.shape != (length,):
+        shape = "a tuple" if array is None else f"shape {list(array.shape)}"
+        raise WrongAnswer(f"the result has {shape}; {what} per row is needed, shape [{length}].")
+    return array

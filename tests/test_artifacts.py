@@ -1,0 +1,76 @@
+"""What notebooks share is made once, from the same settings, and found again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TEXTS
+
+from sae_tutorial import artifacts
+from sae_tutorial.artifacts import lab_activations, lab_sae, lab_sae_config, lab_train_config
+from sae_tutorial.lab import Budget, Lab
+from sae_tutorial.sae import SparseAutoencoder
+
+TINY = Budget("smoke", documents=8, train_tokens=2_000, sweep_tokens=500, probe_documents=4)
+
+
+@pytest.fixture
+def lab(gpt2, tmp_path, monkeypatch) -> Lab:
+    """A lab whose context fits the tiny model."""
+    collect = artifacts.collect_activations
+    monkeypatch.setattr(artifacts, "collect_activations", lambda *a, **k: collect(*a, **k, context_size=64))
+    return Lab(
+        "offline", gpt2, TEXTS, np.zeros(len(TEXTS), dtype=int), 1, TINY, "cpu", tmp_path / "artifacts"
+    )
+
+
+def changed(directory: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in directory.rglob("*")}
+
+
+def test_activations_are_collected_once_and_split_by_document(lab):
+    train, test = lab_activations(lab)
+    assert set(train.document_ids).isdisjoint(test.document_ids)
+    assert set(train.document_ids) | set(test.document_ids) == set(range(len(TEXTS)))
+    before = changed(lab.artifacts)
+    again, _ = lab_activations(lab)
+    assert changed(lab.artifacts) == before
+    assert torch.equal(again[:], train[:])
+
+
+def test_the_autoencoder_is_trained_once_on_the_training_documents(lab, monkeypatch):
+    trained_on = []
+    real = artifacts.train_sae
+
+    def spy(sae, activations, config):
+        trained_on.append(activations)
+        return real(sae, activations, config)
+
+    monkeypatch.setattr(artifacts, "train_sae", spy)
+    first = lab_sae(lab)
+    train, _ = lab_activations(lab)
+    assert [np.array_equal(view.rows, train.rows) for view in trained_on] == [True]
+    assert first.config == lab_sae_config(lab)
+    assert first.metadata["hook_name"] == lab.hook_name
+    assert not torch.equal(first.W_dec, SparseAutoencoder(first.config).W_dec)
+    again = lab_sae(lab)
+    assert len(trained_on) == 1
+    assert torch.equal(again.W_enc, first.W_enc)
+
+
+def test_settings_follow_the_budget(lab):
+    assert lab_train_config(lab).total_tokens == TINY.train_tokens
+    assert lab_sae_config(lab).d_in == lab.d_in
+    assert lab_sae_config(lab).d_sae == 8 * lab.d_in
+
+
+def test_a_stopped_collection_leaves_nothing_that_would_be_found(lab, monkeypatch):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(artifacts, "train_sae", stop)
+        with pytest.raises(KeyboardInterrupt):
+            lab_sae(lab)
+    assert [path.name.split("-")[0] for path in lab.artifacts.iterdir()] == ["activations"]

@@ -1,0 +1,53 @@
+"""Controls are what they say they are, and lose or win where they must."""
+
+import numpy as np
+import pytest
+import torch
+
+from sae_tutorial.controls import mean_predictor, pca, random_dictionary
+from sae_tutorial.metrics import evaluate_function, evaluate_reconstruction
+from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+
+
+@pytest.fixture
+def x() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(12, 12, generator=generator) * torch.linspace(0.1, 3, 12)
+    return torch.randn(500, 12, generator=generator) @ mixing + 4
+
+
+def test_the_mean_predictor_explains_nothing_of_its_own_rows(x, store):
+    for rows in (x, store):
+        assert evaluate_function(mean_predictor(rows), rows)["explained_variance"] == pytest.approx(
+            0, abs=1e-12
+        )
+
+
+def test_pca_explains_what_its_singular_values_say(x):
+    singular = np.linalg.svd((x - x.mean(0)).double().numpy(), compute_uv=False) ** 2
+    with_components = pca(x)
+    for n in (0, 1, 5, 12):
+        expected = singular[:n].sum() / singular.sum()
+        got = evaluate_function(with_components(n), x)["explained_variance"]
+        assert got == pytest.approx(expected, abs=1e-4)
+
+
+def test_pca_of_a_store_is_that_of_its_rows(store):
+    first, second = pca(store)(4)(store[:]), pca(store[:])(4)(store[:])
+    torch.testing.assert_close(first, second)
+
+
+def test_a_random_dictionary_is_untrained_and_not_handicapped(x):
+    config = SAEConfig(12, 4, k=4)
+    control = random_dictionary(config, x, seed=3)
+    torch.testing.assert_close(control.W_dec, SparseAutoencoder(config, seed=3).W_dec)
+    torch.testing.assert_close(control.b_dec, x.mean(0))
+    score = evaluate_reconstruction(control, x, progress=False)
+    assert score["l0"] <= 4
+    assert 0 < score["explained_variance"] < evaluate_function(pca(x)(4), x)["explained_variance"]
+    scores = []
+    for factor in (0.9, 1.0, 1.1):
+        scaled = random_dictionary(config, x, seed=3)
+        scaled.W_enc.data *= factor
+        scores.append(evaluate_reconstruction(scaled, x, progress=False)["explained_variance"])
+    assert scores[1] == max(scores)  # its size is the best one

@@ -1,0 +1,472 @@
+"""Every check, both ways: the notebook's own solution is right, and each plausible mistake gets its own message."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+import copies
+from sae_tutorial import exercises
+from sae_tutorial.exercises import analysing, building, clinic, collecting, reporting, training
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+MATCHED = building._matched
+CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
+# Checks of a function by its values, and the mistakes each of them knows.
+TABLES: dict[str, tuple[Callable[[Any], None], reporting.Mistakes]] = {
+    "encode": (exercises.check_encode, building._ENCODER_MISTAKES),
+    "loss": (exercises.check_loss, building._LOSS_MISTAKES),
+    "matched": (lambda answer: exercises.check_matched(answer, "a"), building._MATCHED_MISTAKES),
+    "real_rows": (exercises.check_real_rows, collecting._MASK_MISTAKES),
+    "scale": (exercises.check_scale, collecting._SCALE_MISTAKES),
+    "explained_variance": (exercises.check_explained_variance, training._EV_MISTAKES),
+    "project": (exercises.check_project, training._PROJECT_MISTAKES),
+    "density": (exercises.check_density, analysing._DENSITY_MISTAKES),
+    "top_rows": (exercises.check_top_rows, analysing._TOP_MISTAKES),
+    "topic_share": (exercises.check_topic_share, analysing._TOPIC_MISTAKES),
+    "luck": (exercises.check_luck, analysing._LUCK_MISTAKES),
+}
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """A function that runs a check and returns what it printed; a check returns nothing."""
+
+    def run(check: Callable[..., None], *answers: Any) -> str:
+        assert check(*answers) is None
+        return capsys.readouterr().out
+
+    return run
+
+
+# The notebooks' own stubs and solutions
+
+
+def exercises_of(notebook: nbformat.NotebookNode) -> list[tuple[str, list[str], str]]:
+    """Heading, stub cells (those that call a check) and solution code of every exercise of a notebook."""
+    found: list[tuple[str, list[str], str]] = []
+    for cell in notebook.cells:
+        first = cell.source.split("\n", 1)[0]
+        if cell.cell_type == "markdown" and first.startswith("### Exercise "):
+            found.append((first.removeprefix("### "), [], ""))
+        elif found and cell.cell_type == "code" and "exercises.check_" in cell.source:
+            found[-1][1].append(cell.source)
+        elif found and cell.cell_type == "markdown" and (code := copies.solution_code(cell.source)):
+            found[-1] = (*found[-1][:2], code)
+    return found
+
+
+def all_exercises() -> list[Any]:
+    """One test case for every exercise of every notebook."""
+    cases = []
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        for title, stubs, solution in exercises_of(nbformat.read(path, as_version=4)):
+            cases.append(pytest.param(stubs, solution, id=title.split(" · ")[0].replace(" ", "-")))
+    return cases
+
+
+def run_solution(stubs: list[str], solution: str) -> None:
+    """Run the stubs' own definitions, then the solution, then the stubs' checks: the learner's order."""
+    names = {"torch": torch, "np": np, "exercises": exercises}
+    checks = [line for stub in stubs for line in stub.splitlines() if line.startswith("exercises.check_")]
+    exec(compile("\n".join([solution, *checks]), "solution", "exec"), names)
+
+
+@pytest.mark.parametrize(("stubs", "solution"), all_exercises())
+def test_a_notebooks_stub_runs_and_its_solution_is_right(
+    stubs: list[str], solution: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stubs and solution
+    for stub in stubs:
+        assert len(stub.splitlines()) <= 12
+        exec(compile(stub, "stub", "exec"), {"torch": torch, "np": np, "exercises": exercises})
+        printed = capsys.readouterr().out
+        assert "not attempted: " in printed and len(printed.splitlines()) == 1
+    run_solution(stubs, solution)
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Exercise")]
+    assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
+
+
+@pytest.mark.parametrize("number", ["03", "04", "05", "06"])
+def test_a_notebook_has_at_least_four_exercises_with_everything(number: str) -> None:
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    found = exercises_of(notebook)
+    if not found:
+        pytest.skip(f"{path.name} has no exercises yet")
+    assert len(found) >= 4
+    assert all(stubs and solution for _, stubs, solution in found)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    assert text.count("Difficulty: ●") == text.count("<summary>Help</summary>") == len(found)
+
+
+# What every check does
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_unattempted_says_what_to_do(name: str, said: Callable[..., str]) -> None:
+    check = getattr(exercises, name)
+    n_answers = check.__code__.co_argcount
+    for nothing in (None, ...):
+        answer = dict.fromkeys(analysing._ANSWERS, nothing) if name == "check_controls" else nothing
+        printed = said(check, *[answer] * n_answers)
+        assert printed.startswith("Exercise ") and " not attempted: " in printed and len(printed) > 40
+
+
+def unwritten(*inputs: Any) -> None:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("stub", [lambda *inputs: None, lambda *inputs: ..., unwritten])
+def test_an_unwritten_function_counts_as_not_attempted(
+    name: str, stub: Callable[..., Any], said: Callable[..., str]
+) -> None:
+    assert " not attempted: " in said(TABLES[name][0], stub)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_an_answer_of_another_kind_does_not_stop_the_notebook(name: str, said: Callable[..., str]) -> None:
+    check = getattr(exercises, name)
+    for odd in (object, [], [[]], "nonsense", float("nan"), {"a": 1}, lambda *inputs: (1, "b")):
+        printed = said(check, *[odd] * check.__code__.co_argcount)
+        assert " not right yet: " in printed or " stopped: " in printed
+
+
+@pytest.mark.parametrize("name", [*TABLES, "split", "shuffled_labels", "first_repair", "second_repair"])
+def test_an_exception_in_the_learners_code_is_reported(name: str, said: Callable[..., str]) -> None:
+    def broken(*inputs: Any) -> Any:
+        raise ValueError("the moon is full\nand more")
+
+    check = TABLES[name][0] if name in TABLES else getattr(exercises, f"check_{name}")
+    printed = said(check, broken)
+    assert " stopped: your code raised ValueError: the moon is full. It was called with " in printed
+
+
+def test_an_unknown_mistake_gets_a_counterexample(said: Callable[..., str]) -> None:
+    printed = said(exercises.check_density, lambda f: (f > 0).float().mean(0) + 0.125)
+    assert "for f = [[0.0, 2.0, 0.0]" in printed
+    assert "expected [0.0, 0.75, 0.25], got [0.125, 0.875, 0.375]" in printed
+    printed = said(exercises.check_density, lambda f: (f > 0).float().mean(0)[:1])
+    assert "shape [1], expected [3]" in printed
+    printed = said(exercises.check_density, lambda f: "high")
+    assert "returns str 'high'" in printed
+
+
+def test_the_learners_code_cannot_spoil_the_examples(said: Callable[..., str]) -> None:
+    def in_place(f: torch.Tensor) -> torch.Tensor:
+        return f.gt_(0).mean(0)
+
+    for _ in range(2):
+        assert " right: " in said(exercises.check_density, in_place)
+
+
+# Named mistakes
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_each_known_mistake_gets_its_own_message(name: str, said: Callable[..., str]) -> None:
+    check, mistakes = TABLES[name]
+    assert len(mistakes) >= 3
+    assert len({message for _, message in mistakes}) == len(mistakes)
+    for mistake, message in mistakes:
+        assert f"not right yet: {message} Where to look: " in said(check, mistake)
+
+
+def relu_before_bias(x, W_enc, b_enc, b_dec, k):
+    pre = torch.relu((x - b_dec) @ W_enc) + b_enc
+    values, indices = torch.topk(pre, k)
+    return torch.zeros_like(pre).scatter_(1, indices, values)
+
+
+def without_relu(x, W_enc, b_enc, b_dec, k):
+    pre = (x - b_dec) @ W_enc + b_enc
+    threshold = pre.sort(dim=1, descending=True).values[:, k - 1 : k]
+    return pre * (pre >= threshold)
+
+
+def by_size(x, W_enc, b_enc, b_dec, k):
+    pre = (x - b_dec) @ W_enc + b_enc
+    kept = torch.zeros_like(pre)
+    kept[torch.arange(len(x))[:, None], pre.abs().topk(k).indices] = 1
+    return (pre * kept).clamp(min=0)
+
+
+def per_batch_mean(batches):
+    errors = squares = 0.0
+    for x, x_hat in batches:
+        errors += ((x - x_hat) ** 2).sum().item()
+        squares += ((x - x.mean(dim=0, keepdim=True)) ** 2).sum().item()
+    return 1 - errors / squares
+
+
+def zero_centred(batches):
+    errors = sum(float(((x - x_hat) ** 2).sum()) for x, x_hat in batches)
+    return 1 - errors / sum(float((x**2).sum()) for x, _ in batches)
+
+
+def mean_of_scores(batches):
+    return np.mean([1 - float(((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()) for x, y in batches])
+
+
+def stops_at_a_repeat(values, document_ids, n):
+    return values.topk(n).indices.tolist()
+
+
+def drops_repeats_late(values, document_ids, n):
+    rows = []
+    for row in values.argsort(descending=True)[:n]:
+        if document_ids[row] not in [document_ids[other] for other in rows]:
+            rows.append(row)
+    return [int(row) for row in rows if values[row] > 0]
+
+
+def keeps_silent_rows(values, document_ids, n):
+    rows, seen = [], set()
+    for row in values.argsort(descending=True).tolist():
+        if int(document_ids[row]) not in seen:
+            rows.append(row)
+            seen.add(int(document_ids[row]))
+    return rows[:n]
+
+
+def documents_of_the_largest_ids(document_ids, test_fraction, seed):
+    documents = np.unique(document_ids)
+    return document_ids >= documents[-round(test_fraction * len(documents))]
+
+
+def drawn_from_a_range(document_ids, test_fraction, seed):
+    n = document_ids.max() + 1
+    return np.isin(
+        document_ids, np.random.default_rng(seed).choice(n, round(test_fraction * n), replace=False)
+    )
+
+
+def with_global_seed(document_ids, test_fraction, seed):
+    return np.isin(document_ids, np.random.default_rng().permutation(np.unique(document_ids))[:2])
+
+
+def good_split(document_ids, test_fraction, seed):
+    documents = np.random.default_rng(seed).permutation(np.unique(document_ids))
+    return np.isin(document_ids, documents[: round(test_fraction * len(documents))])
+
+
+def dealt(labels, document_ids, seed):
+    return np.random.default_rng(seed).permutation(labels)
+
+
+# check, a wrong answer as a learner might write it, and words of the message it should get
+WRONG = [
+    ("sizes", (32_768, 128, 8), "both biases are missing"),
+    ("sizes", (16_704, 128, 8), "one matrix"),
+    ("sizes", (9_444_096, 128, 8), "the notebook's SAE"),
+    ("sizes", (33_088, 256, 8), "not all latents are on"),
+    ("sizes", (33_088, 8, 8), "ReLU knows no k"),
+    ("sizes", (33_088, 0, 8), "nothing has been trained"),
+    ("sizes", (33_088, 0.5, 8), "share of latents"),
+    ("sizes", (33_088, 128, 4), "are all positive"),
+    ("sizes", (33_088, 90, 8), "too small"),
+    ("encode", (relu_before_bias,), "the ReLU is applied before b_enc is added"),
+    ("encode", (without_relu,), "negative values are kept"),
+    ("encode", (by_size,), "by absolute size, so"),
+    ("encode", (lambda x, W, b, c, k: (x - c) @ W.T + b,), "stopped"),
+    ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean() + a * f.mean(),), "averaged over the latents too"),
+    ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean() + a * torch.norm(f, 1),), "summed over the batch"),
+    ("loss", (lambda x, y, f, a: ((x - y) ** 2).sum(-1).mean() + a * f.sum(-1).mean(),), "summed over d_in"),
+    ("who_learns", (set(),), "b_dec does"),
+    ("who_learns", ({"W_dec[7]", "b_dec"},), "row 7 is multiplied by f_7 = 0"),
+    ("who_learns", ({"b_enc[7]"},), "acts only through f_7"),
+    ("who_learns", ({"W_enc[:, 7]", "b_dec"},), "only through f_7, and"),
+    ("who_learns", ({"W_dec"},), "is not one of"),
+    ("who_learns", ("b_dec",), "a set of names"),
+    ("matched", (lambda t, d: (normalize(t) @ normalize(d).T).max(1).values.mean(), "a"), "absolute value"),
+    ("matched", (MATCHED, "b"), "96 random rows are too easy"),
+    ("matched", (MATCHED, "c"), "they score 1"),
+    ("matched", (MATCHED, "d"), "zeros have no direction"),
+    ("matched", (MATCHED, "random"), "answer with one of"),
+    ("store_rows", (39, 64), "four BOS rows"),
+    ("store_rows", (36, 64), "BOS included, so 15"),
+    ("store_rows", (60, 64), "nothing was cut"),
+    ("store_rows", (35, 164), "no text takes more"),
+    ("store_rows", (35, 39), "rectangle: shorter"),
+    ("store_rows", (35, 60), "BOS takes a position"),
+    ("real_rows", (lambda t, n: t.ne(0),), "by token id"),
+    ("real_rows", (lambda t, n: torch.arange(t.shape[1])[None] < n[:, None],), "BOS is kept: "),
+    ("real_rows", (lambda t, n: [[0 < i < m for i in range(t.shape[1])] for m in n - 1],), "last token"),
+    ("scale", (lambda x: 1 / x.norm(dim=-1).mean().item(),), "makes the mean norm 1"),
+    ("scale", (lambda x: np.sqrt(x.shape[1] / (x**2).sum(-1).mean().item()),), "*squared* norm"),
+    ("scale", (lambda x: x.shape[1] ** 0.5 / torch.linalg.norm(x, dim=1),), "one factor per row"),
+    ("split", (lambda d, p, s: np.random.default_rng(s).random(len(d)) < p,), "split is by row"),
+    ("split", (documents_of_the_largest_ids,), "whatever the seed"),
+    ("split", (drawn_from_a_range,), "there are gaps"),
+    ("split", (with_global_seed,), "use `seed`"),
+    ("split", (lambda d, p, s: ~good_split(d, p, s),), "swapped"),
+    ("split", (lambda d, p, s: np.flatnonzero(good_split(d, p, s)),), "one boolean per row"),
+    ("split", (lambda d, p, s: (good_split(d, p, s), 1),), "a tuple"),
+    ("split", (lambda d, p, s: good_split(d, p, s).astype(int),), "not booleans"),
+    ("shuffled_labels", (lambda y, d, s: dealt(y[d], d, s),), "you shuffle rows"),
+    ("shuffled_labels", (dealt,), "one label per document"),
+    ("shuffled_labels", (lambda y, d, s: y[d],), "unchanged"),
+    (
+        "shuffled_labels",
+        (lambda y, d, s: np.random.default_rng(s).integers(0, 4, len(y))[d],),
+        "drew new labels",
+    ),
+    ("shuffled_labels", (lambda y, d, s: dealt(y, d, 0)[d],), "every seed"),
+    ("explained_variance", (per_batch_mean,), "a mean of its own, as in `per_batch`"),
+    ("explained_variance", (zero_centred,), "the mean is not subtracted"),
+    ("explained_variance", (mean_of_scores,), "one score per batch. Add"),
+    ("project", (lambda g, W: g + torch.einsum("ij,ij->i", g, W)[:, None] * W,), "is now there twice"),
+    ("project", (lambda g, W: torch.einsum("ij,ij->i", g, W)[:, None] * W,), "the part to throw away"),
+    ("project", (lambda g, W: g - torch.einsum("ij,ij->j", g, W) * W,), "along columns"),
+    ("beaten", ({"A", "C", "D"},), "on *training* rows"),
+    ("beaten", ({"A", "B", "C", "D"},), "highest explained variance"),
+    ("beaten", ({"C", "D", "E"},), "lowest L0 as the winner"),
+    ("beaten", ({"B"},), "D too"),
+    ("beaten", ({"D"},), "B too"),
+    ("beaten", (set(),), "at least one"),
+    ("beaten", ({"A", "B", "D"},), "A is not"),
+    ("beaten", ({"F"},), "not a run"),
+    ("first_diagnosis", ("a",), "λ is the same"),
+    ("first_diagnosis", ("b",), "falls silent too"),
+    ("first_diagnosis", ("d",), "have norm 1"),
+    ("first_diagnosis", ("e",), "long before the end"),
+    ("first_diagnosis", ("z",), "answer with one of"),
+    ("first_repair", (lambda rows: rows,), "unchanged"),
+    ("first_repair", (normalize,), "every row comes out with the same norm"),
+    ("first_repair", (lambda rows: rows / rows.norm(dim=1).mean(),), "the mean norm is 1"),
+    ("first_repair", (lambda rows: (rows - rows.mean(0)) / rows.std(0),), "not multiplied by one number"),
+    ("first_repair", (lambda rows: rows * rows.shape[1] ** 0.5,), "√d_in is 1.414"),
+    ("first_repair", (lambda rows: rows.mean(),), "the shape of what goes in"),
+    ("second_diagnosis", ("a",), "has a *larger* L1"),
+    ("second_diagnosis", ("b",), "same mean norm"),
+    ("second_diagnosis", ("c",), "the subject changes"),
+    ("second_diagnosis", ("e",), "makes curves jump"),
+    ("second_repair", (lambda W: W,), "unchanged"),
+    ("second_repair", (lambda W: W / W.norm(dim=0),), "columns"),
+    ("second_repair", (lambda W: W / W.norm(),), "whole matrix"),
+    ("second_repair", (lambda W: W / W.norm(dim=1).mean(),), "long rows stay longer"),
+    ("second_repair", (lambda W: torch.renorm(W, 2, 0, 1),), "shorter ones stay"),
+    ("second_repair", (lambda W: W / (W**2).sum(1, keepdim=True),), "squared norm"),
+    ("second_repair", (lambda W: normalize(W, p=1),), "absolute values"),
+    ("second_repair", (lambda W: 2 * normalize(W),), "each should be 1"),
+    ("second_repair", (lambda W: normalize(W + 1),), "directions changed"),
+    ("density", (lambda f: f.mean(axis=0),), "mean activation: "),
+    ("density", (lambda f: np.count_nonzero(f, axis=0),), "these are counts"),
+    ("density", (lambda f: (f > 0).float().mean(-1),), "averaged over latents"),
+    ("know_nothing", (0.4, -0.67), "explains nothing"),
+    ("know_nothing", (0, 0), "0 is the mean's score"),
+    ("know_nothing", (0, -0.4), "1 minus their ratio"),
+    ("know_nothing", (0, -1.5), "the other 0.6"),
+    ("know_nothing", (1, -0.67), "right on average"),
+    ("top_rows", (stops_at_a_repeat,), "documents repeat"),
+    ("top_rows", (drops_repeats_late,), "fewer than n are left"),
+    ("top_rows", (keeps_silent_rows,), "activation 0"),
+    ("topic_share", (lambda f, t: np.bincount(t, f) / float(f.sum()),), "wins by that alone"),
+    ("topic_share", (lambda f, t: [f[t == c].mean() for c in range(3)],), "add up to 1"),
+    (
+        "topic_share",
+        (lambda f, t: torch.stack([(f[t == c] > 0).sum() for c in range(3)]) / (f > 0).sum(),),
+        "counted",
+    ),
+    ("luck", (lambda n, c: (1 / c) ** n * c,), "all rows share a class"),
+    ("luck", (lambda n, c: analysing._luck(n, c) / c,), "one given class; any"),
+    ("luck", (lambda n, c: analysing._luck(n, c) * 6144,), "expected number"),
+    ("controls", ({**analysing._ANSWERS, "sparsity": "mean"},), "'mean' does not answer 'sparsity'"),
+    ("controls", ({**analysing._ANSWERS, "luck": "untrained SAE"},), "does not answer 'luck'"),
+    ("controls", ({**analysing._ANSWERS, "selection": "shuffled classes"},), "does not answer 'selection'"),
+    ("controls", ({**analysing._ANSWERS, "cosine": "PCA"},), "'PCA' is not one of"),
+    ("controls", ({"sparsity": "mean"},), "the keys"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "words"), WRONG, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(WRONG)]
+)
+def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str, said: Callable[..., str]) -> None:
+    printed = said(getattr(exercises, f"check_{name}"), *copy.copy(answers))
+    assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
+    assert words in printed
+    assert printed.count("\n") == 1
+
+
+def test_every_check_is_tried_with_three_wrong_answers_and_three_messages(said: Callable[..., str]) -> None:
+    for check in CHECKS:
+        name = check.removeprefix("check_")
+        messages = {said(getattr(exercises, check), *answers) for other, answers, _ in WRONG if other == name}
+        assert len(messages) == sum(other == name for other, _, _ in WRONG) >= 3, name
+
+
+def test_every_wrong_pair_of_objection_and_control_has_its_own_reason() -> None:
+    pairs = {
+        (a, b) for a in analysing._ANSWERS for b in analysing._ANSWERS.values() if analysing._ANSWERS[a] != b
+    }
+    assert set(analysing._WHY_NOT) == pairs
+    assert len(set(analysing._WHY_NOT.values())) == len(pairs)
+
+
+def test_partly_answered_controls_say_what_is_open(said: Callable[..., str]) -> None:
+    printed = said(exercises.check_controls, {**analysing._ANSWERS, "luck": None})
+    assert " not attempted: " in printed and "Still open: luck" in printed
+
+
+@pytest.mark.parametrize("answers", [(33_088, 120.5, 8), (33_088, 128, 8.0)])
+def test_a_prediction_may_be_rough_where_chance_is_at_work(answers: tuple, said: Callable[..., str]) -> None:
+    assert " right: " in said(exercises.check_sizes, *answers)
+
+
+def test_luck_agrees_with_a_simulation() -> None:
+    drawn = np.random.default_rng(0).integers(0, 4, (200_000, 10))
+    most = np.stack([(drawn == c).sum(1) for c in range(4)]).max(0)
+    assert (most > 8).mean() == pytest.approx(analysing._luck(10, 4), abs=1e-4)
+
+
+# The clinic: what the texts say about the patients has to be so
+
+
+def test_the_patients_are_as_the_notebook_describes_them() -> None:
+    one, two = clinic.first_patient(), clinic.second_patient()
+    healthy, first, slow = (run.numbers for run in one.values())
+    assert healthy["explained variance"] > 0.7 and 3 < healthy["L0"] < 6
+    assert first["L0"] < 0.05 and slow["L0"] < 0.3  # a slower rate only delays the end
+    assert abs(first["explained variance"]) < 0.05 and slow["explained variance"] < 0.05
+    assert first["λ"] == healthy["λ"]
+    assert 32 < healthy["mean norm of the rows trained on"] / first["mean norm of the rows trained on"] < 35
+    assert first["mean norm of decoder rows"] == healthy["mean norm of decoder rows"] == 1
+    late = one["patient 1"].history.l0[len(one["patient 1"].history.l0) // 2 :]
+    assert max(late) < 0.1  # settled long before the end
+    _, second, half = (run.numbers for run in two.values())
+    assert second["λ"] == healthy["λ"] and second["mean norm of decoder rows"] > 2
+    assert second["loss at the end"] < healthy["loss at the end"] / 2
+    assert (
+        second["mean L1 of f"] < healthy["mean L1 of f"] / 2
+        and half["mean L1 of f"] > healthy["mean L1 of f"]
+    )
+    assert second["L0"] > 1.5 * healthy["L0"]
+    assert half["L0"] < second["L0"] and abs(half["explained variance"] - second["explained variance"]) < 0.02
+    curve = two["patient 2"].history.l0
+    assert (
+        curve[-1] > curve[len(curve) // 5]
+        and two["healthy"].history.l0[-1] < two["healthy"].history.l0[len(curve) // 5]
+    )
+
+
+def test_the_ward_is_the_same_every_time() -> None:
+    again = clinic.train(clinic._small_rows(), prepare=clinic._unchanged)
+    assert again == clinic.first_patient()["patient 1"]
+
+
+def test_a_repair_that_passes_the_small_example_but_fails_in_training_is_found_out(
+    said: Callable[..., str],
+) -> None:
+    def only_on_three_rows(rows: torch.Tensor) -> torch.Tensor:
+        return clinic.unit_mean_norm(rows) if len(rows) == 3 else rows
+
+    printed = said(exercises.check_first_repair, only_on_three_rows)
+    assert "retrained with your repair, it ends at explained variance" in printed

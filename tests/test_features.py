@@ -1,0 +1,316 @@
+"""What is said of a latent equals a count by hand over all rows."""
+
+import dataclasses
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+import torch
+from conftest import HOOK, TEXTS
+
+from sae_tutorial import metrics
+from sae_tutorial.features import (
+    FeatureUsage,
+    TokenStatistics,
+    analyze_feature_activations,
+    analyze_feature_usage,
+    feature_kinds,
+    find_activating_features_for_text,
+    find_top_features,
+    logit_effects,
+    token_statistics,
+    top_contexts,
+)
+from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+
+D_SAE = 64
+
+
+@pytest.fixture(scope="module", params=["topk", "relu"])
+def sae(request, store) -> SparseAutoencoder:
+    """An untrained autoencoder with latents of every kind: often on, seldom on, one never."""
+    sae = SparseAutoencoder(SAEConfig(32, 2, request.param, k=6), seed=4)
+    sae.b_dec.data = store[:].mean(0)
+    generator = torch.Generator().manual_seed(1)
+    sae.b_enc.data = torch.randn(D_SAE, generator=generator) - (1.0 if request.param == "relu" else 0.0)
+    sae.b_enc.data[7] = -1000
+    return sae
+
+
+@pytest.fixture(scope="module")
+def f(sae, store) -> np.ndarray:
+    """[tokens, d_sae] all activations at once."""
+    with torch.no_grad():
+        return sae.encode(store[:]).numpy()
+
+
+# ------------------------------------------------------------------------------------------------ usage
+
+
+@pytest.mark.parametrize("batch", [1, 10, 4096])
+def test_usage_equals_a_count_over_all_rows(sae, store, f, monkeypatch, batch):
+    monkeypatch.setattr(metrics, "BATCH", batch)
+    usage = analyze_feature_usage(sae, store, top_n=5)
+    on = f > 0
+    np.testing.assert_allclose(usage.density, on.mean(0))
+    np.testing.assert_array_equal(usage.dead, ~on.any(0))
+    assert usage.dead[7]
+    assert usage.mean_activation[7] == usage.max_activation[7] == 0
+    np.testing.assert_allclose(usage.max_activation, f.max(0), rtol=1e-4)
+    for latent in range(D_SAE):
+        if on[:, latent].any():
+            mean = f[on[:, latent], latent].mean()
+            assert usage.mean_activation[latent] == pytest.approx(mean, rel=1e-4)
+        largest = np.sort(f[:, latent])[::-1][:5]
+        np.testing.assert_allclose(usage.top_values[latent], largest, rtol=1e-4, atol=1e-6)
+        assert ((usage.top_rows[latent] == -1) == (largest == 0)).all()
+        rows = usage.top_rows[latent][largest > 0]  # rows of equal values may come in any order
+        assert len(set(rows)) == len(rows)
+        np.testing.assert_allclose(f[rows, latent], largest[largest > 0], rtol=1e-4)
+
+
+def test_usage_with_more_top_rows_than_there_are(sae, store, f):
+    usage = analyze_feature_usage(sae, store[:3], top_n=10)
+    assert usage.top_rows.shape == (D_SAE, 10)
+    assert ((usage.top_rows >= 0).sum(1) == (f[:3] > 0).sum(0)).all()
+    assert usage.top_rows.max() <= 2
+
+
+def test_usage_of_a_store_is_that_of_its_rows(sae, store):
+    part, _ = store.split_by_document(0.3)
+    of_store, of_rows = analyze_feature_usage(sae, part), analyze_feature_usage(sae, part[:])
+    for field in dataclasses.fields(FeatureUsage):
+        np.testing.assert_array_equal(getattr(of_store, field.name), getattr(of_rows, field.name))
+
+
+def test_usage_refuses_another_width(sae):
+    with pytest.raises(ValueError, match=r"takes \[n, 32\]"):
+        analyze_feature_usage(sae, torch.zeros(5, 31))
+
+
+def usage_of(density: list[float], mean: list[float]) -> FeatureUsage:
+    n = len(density)
+    empty = np.zeros((n, 1))
+    return FeatureUsage(np.array(density), np.array(mean), np.array(mean), empty, empty.astype(int))
+
+
+def test_top_features_are_the_strongest_of_middling_density():
+    usage = usage_of([0.5, 0.05, 0.001, 0.0, 0.0005, 0.1, 0.02], [9.0, 1.0, 3.0, 0.0, 8.0, 2.0, 5.0])
+    assert find_top_features(usage).tolist() == [6, 2, 5, 1]
+    assert find_top_features(usage, n=2).tolist() == [6, 2]
+    assert find_top_features(usage, lowest_density=0.3, highest_density=1).tolist() == [0]
+    assert find_top_features(usage, lowest_density=0.6, highest_density=1).tolist() == []
+
+
+# -------------------------------------------------------------------------------------------- one text
+
+
+def test_latents_of_a_text(gpt2, sae, store, f):
+    found = find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK, top_k=8)
+    rows = f[store.document_ids == 0]
+    assert len(found.tokens) == len(rows)
+    assert "".join(found.tokens) == TEXTS[0]
+    strongest = np.sort(rows.max(0))[::-1][:8]
+    np.testing.assert_allclose(found.activations.max(0), strongest, rtol=5e-3)  # the store is float16
+    np.testing.assert_allclose(found.activations, rows[:, found.latents], atol=2e-2)
+    assert abs(found.n_active - int((rows > 0).any(0).sum())) <= 1
+
+
+def test_ignored_latents_are_left_out_and_the_next_move_up(gpt2, sae):
+    everything = find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK, top_k=8)
+    ignore = everything.latents[[0, 2]]
+    rest = find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK, top_k=6, ignore=ignore)
+    assert rest.latents.tolist() == np.delete(everything.latents, [0, 2]).tolist()
+    assert rest.n_active == everything.n_active
+    assert find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK, ignore=range(D_SAE)).latents.size == 0
+
+
+def test_latents_that_are_off_are_not_listed(gpt2, sae):
+    found = find_activating_features_for_text(gpt2, sae, "a", HOOK, top_k=1000)
+    assert len(found.latents) == found.n_active < D_SAE
+    assert 7 not in found.latents
+    assert (found.activations.max(0) > 0).all()
+
+
+def test_mean_activation_of_each_text(gpt2, sae, store, f):
+    results = analyze_feature_activations(gpt2, sae, [TEXTS[0], TEXTS[7]], HOOK, top_k=4)
+    for document, (latents, means) in zip((0, 7), results, strict=True):
+        expected = f[store.document_ids == document].mean(0)
+        np.testing.assert_allclose(means, np.sort(expected)[::-1][:4], rtol=1e-2)
+        np.testing.assert_allclose(means, expected[latents], rtol=1e-2)
+
+
+# -------------------------------------------------------------------------------------------- contexts
+
+
+def test_contexts_are_the_strongest_rows_one_per_document(tokenizer, sae, store, f):
+    usage = analyze_feature_usage(sae, store, top_n=len(store))
+    checked = 0
+    for latent in range(D_SAE):
+        contexts = top_contexts(tokenizer, sae, store, usage, latent, n=4, width=3)
+        in_document = [f[store.document_ids == document, latent].max() for document in range(len(TEXTS))]
+        expected = [value for value in np.sort(in_document)[::-1][:4] if value > 0]
+        assert len({context.document for context in contexts}) == len(contexts) == len(expected)
+        for context, value in zip(contexts, expected, strict=True):
+            assert context.activations[context.centre] == pytest.approx(value, rel=1e-4)
+            (rows_of_document,) = np.nonzero(store.document_ids == context.document)
+            # The window around one of the document's rows of that value (there may be two).
+            windows = [
+                [r for r in range(row - 3, row + 4) if r in rows_of_document]
+                for row in rows_of_document
+                if f[row, latent] == pytest.approx(value, rel=1e-4)
+            ]
+            rows = next(rows for rows in windows if len(rows) == len(context.tokens))
+            np.testing.assert_allclose(context.activations, f[rows, latent], atol=1e-4)
+            text = tokenizer.decode(store.token_ids[rows])
+            if "\ufffd" not in text:  # no character is cut by the window's ends
+                assert "".join(token for token in context.tokens if token != "⋯") == text
+                checked += 1
+    assert checked > 30
+
+
+def test_contexts_in_a_split_view(tokenizer, sae, store):
+    _, part = store.split_by_document(0.5, seed=2)
+    usage = analyze_feature_usage(sae, part)
+    latent = int(np.argmax(usage.density))
+    contexts = top_contexts(tokenizer, sae, part, usage, latent)
+    assert contexts
+    assert {context.document for context in contexts} <= set(part.document_ids.tolist())
+    for context in contexts:
+        assert context.activations[context.centre] == context.activations.max()
+
+
+def test_a_dead_latent_has_no_contexts(tokenizer, sae, store):
+    assert top_contexts(tokenizer, sae, store, analyze_feature_usage(sae, store), 7) == []
+
+
+# ------------------------------------------------------------------------------------------ statistics
+
+
+def shares_by_hand(store, f: np.ndarray, labels: np.ndarray, latent: int) -> dict[str, dict[int, float]]:
+    """Where one latent's activation goes, row by row."""
+    tokens, previous, topics = Counter(), Counter(), defaultdict(float)
+    rows_of_topic = Counter(int(labels[document]) for document in store.document_ids)
+    early = total = 0.0
+    for row in range(len(store)):
+        value = float(f[row, latent])
+        document = int(store.document_ids[row])
+        place = sum(store.document_ids[:row] == document)
+        total += value
+        tokens[int(store.token_ids[row])] += value
+        previous[int(store.token_ids[row - 1]) if place else -1] += value
+        topics[int(labels[document])] += value / rows_of_topic[int(labels[document])]
+        early += value if place < 2 else 0.0
+    weighted = sum(topics.values())
+    return {
+        "token": {key: value / total for key, value in tokens.items()},
+        "previous": {key: value / total for key, value in previous.items()},
+        "topic": {key: value / weighted for key, value in topics.items()},
+        "early": {0: early / total},
+    }
+
+
+@pytest.mark.parametrize("batch", [10, 4096])
+def test_token_statistics_equal_a_count_by_hand(sae, store, f, monkeypatch, batch):
+    monkeypatch.setattr(metrics, "BATCH", batch)
+    labels = np.array([0, 1, 2, 0, 1, 3, 0, 3])
+    got = token_statistics(sae, store, labels)
+    np.testing.assert_array_equal(got.n_active, (f > 0).sum(0))
+    alive = np.flatnonzero(got.n_active)
+    assert len(alive) > 20
+    for latent in alive:
+        expected = shares_by_hand(store, f, labels, latent)
+        for name in ("token", "previous", "topic"):
+            best, share = int(getattr(got, name)[latent]), getattr(got, f"{name}_share")[latent]
+            assert share == pytest.approx(max(expected[name].values()), rel=1e-3)
+            assert share == pytest.approx(expected[name][best], rel=1e-3)
+        assert got.early_share[latent] == pytest.approx(expected["early"][0], rel=1e-3, abs=1e-6)
+
+
+def test_token_statistics_of_a_split_view_keep_the_documents_labels(sae, store):
+    labels = np.arange(len(TEXTS))
+    _, part = store.split_by_document(0.5, seed=2)
+    got = token_statistics(sae, part, labels)
+    assert set(got.topic[got.n_active > 0]) <= set(part.document_ids.tolist())
+
+
+def test_a_dead_latent_has_no_statistics(sae, store):
+    got = token_statistics(sae, store, np.zeros(len(TEXTS), dtype=int))
+    assert (got.n_active[7], got.token[7], got.token_share[7], got.early_share[7]) == (0, -1, 0, 0)
+
+
+def test_a_topic_does_not_win_by_having_more_rows(store):
+    """A latent that is on everywhere alike has equal shares of all topics, however many rows they have."""
+    sae = SparseAutoencoder(SAEConfig(32, 1, "relu"))
+    sae.W_enc.data.zero_()
+    sae.b_enc.data.fill_(1.0)
+    labels = np.array([0, 0, 0, 0, 0, 0, 0, 1])
+    got = token_statistics(sae, store, labels)
+    assert got.topic_share == pytest.approx(0.5)
+
+
+def test_an_autoencoder_with_nothing_on_has_no_statistics(store):
+    sae = SparseAutoencoder(SAEConfig(32, 1, "relu"))
+    sae.b_enc.data.fill_(-1000)
+    got = token_statistics(sae, store, np.zeros(len(TEXTS), dtype=int))
+    assert not got.n_active.any()
+    assert not got.token_share.any()
+
+
+def test_labels_may_be_a_list(sae, store):
+    labels = [0, 1, 2, 0, 1, 3, 0, 3]
+    got, expected = token_statistics(sae, store, labels), token_statistics(sae, store, np.array(labels))
+    np.testing.assert_array_equal(got.topic, expected.topic)
+
+
+def test_too_few_labels_are_named(sae, store):
+    with pytest.raises(ValueError, match="labels has 3 entries, but the store has document 7"):
+        token_statistics(sae, store, np.array([0, 1, 2]))
+
+
+# ----------------------------------------------------------------------------------------------- kinds
+
+
+def test_feature_kinds_by_their_statistics():
+    """One latent of every kind, one seldom on, one of no kind, and one that is of two kinds."""
+    names = ["dense", "start", "token", "after", "topic", "seldom", "none", "dense and token", "first word"]
+    n = len(names)
+    usage = usage_of([0.5, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.2, 0.01], [1.0] * n)
+    zeros = np.zeros(n)
+    statistics = TokenStatistics(
+        token=np.zeros(n, dtype=int),
+        token_share=np.array([0.1, 0.2, 0.9, 0.2, 0.1, 0.9, 0.5, 0.95, 0.1]),
+        previous=np.array([5, -1, 5, 5, 5, 5, 5, 5, -1]),
+        previous_share=np.array([0.1, 0.3, 0.1, 0.7, 0.1, 0.1, 0.2, 0.1, 0.9]),
+        topic=np.zeros(n, dtype=int),
+        topic_share=np.array([0.3, 0.3, 0.3, 0.3, 0.9, 0.3, 0.9, 0.3, 0.3]),
+        early_share=zeros + np.array([0, 0.9, 0, 0, 0, 0, 0, 0, 0.2]),
+        n_active=np.array([900, 100, 100, 100, 100, 10, 100, 900, 100]),
+    )
+    kinds = {
+        kind: [names[latent] for latent in latents]
+        for kind, latents in feature_kinds(usage, statistics).items()
+    }
+    assert kinds == {
+        "dense": ["dense", "dense and token"],
+        "start of text": ["start"],
+        "one token": ["token"],
+        "after one token": ["after"],
+        "topic": ["topic"],
+    }
+
+
+# ---------------------------------------------------------------------------------------------- logits
+
+
+def test_logit_effects_are_the_product_with_the_unembedding(gpt2, sae, tokenizer):
+    unembedding = gpt2.original_model.lm_head.weight.detach().T  # [d_model, vocabulary]
+    effects = sae.W_dec[3].detach() @ unembedding
+    effects = effects - effects.mean()
+    raised, lowered = logit_effects(gpt2, sae, 3, n=5)
+    order = effects.argsort(descending=True)
+    assert [token for token, _ in raised] == [tokenizer.decode([int(i)]) for i in order[:5]]
+    assert [token for token, _ in lowered] == [tokenizer.decode([int(i)]) for i in order.flip(0)[:5]]
+    assert [value for _, value in raised] == pytest.approx(effects[order[:5]].tolist(), rel=1e-4)
+    assert [value for _, value in lowered] == pytest.approx(effects[order.flip(0)[:5]].tolist(), rel=1e-4)
+    assert raised[0][1] > 0 > lowered[0][1]

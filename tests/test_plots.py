@@ -1,0 +1,196 @@
+"""Every figure has a title and labelled axes and shows the numbers it was given; markup in texts stays text."""
+
+import inspect
+from types import SimpleNamespace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from sae_tutorial import plots
+from sae_tutorial.features import Context, TextFeatures
+from sae_tutorial.training import History
+
+HISTORY = History(
+    tokens=[10, 20], loss=[2.0, 1.0], reconstruction=[1.5, 0.5], sparsity=[9.0, 8.0], l0=[30.0, 12.0],
+    dead_fraction=[0.0, 0.1], validation_tokens=[20], validation_explained_variance=[0.4],
+)  # fmt: skip
+TEXT = TextFeatures(
+    ["The", " <b>bank", "\n"],
+    np.array([5, 2]),
+    np.array([[0.0, 1.0], [3.0, 0.5], [0.2, 0.0]], dtype=np.float32),
+    7,
+)
+SAMPLES = {"one": np.array([0.0, 1.0, 1.0, 4.0]), "two": np.array([2.0, 2.5])}
+FIGURES = {
+    "line_figure": lambda: plots.line_figure({"a": ([1, 2], [3, 4]), "b": ([1], [2])}, "T", "x", "y"),
+    "bar_figure": lambda: plots.bar_figure({"a": 1.0, "b": 0.25}, "T", "y"),
+    "histogram_figure": lambda: plots.histogram_figure(SAMPLES, "T", "x", "y"),
+    "scatter_figure": lambda: plots.scatter_figure(
+        np.arange(3), np.arange(3), "T", "x", "y", hover=["a", "b", "c"]
+    ),
+    "training_curves": lambda: plots.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
+    "decoder_weight_figure": lambda: plots.decoder_weight_figure(
+        np.linspace(-1, 1, 40, dtype=np.float32), "T"
+    ),
+    "text_feature_figure": lambda: plots.text_feature_figure(TEXT, "T"),
+}
+
+
+def axes(figure: go.Figure) -> dict[str, object]:
+    return {
+        name: axis for name, axis in figure.layout.to_plotly_json().items() if name[1:].startswith("axis")
+    }
+
+
+def test_every_figure_function_is_tested_here():
+    made = [
+        name
+        for name, function in inspect.getmembers(plots, inspect.isfunction)
+        if function.__module__ == plots.__name__
+        and inspect.signature(function).return_annotation is go.Figure
+    ]
+    assert set(made) - {"_finish"} == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
+    figure = FIGURES[name]()
+    assert isinstance(figure, go.Figure)
+    assert figure.layout.title.text == "T"
+    for axis_name, axis in axes(figure).items():
+        # Bars by name, and latents by name, say what they are on the axis itself.
+        if axis.get("title", {}).get("text") is None:
+            assert (name, axis_name) in {
+                ("bar_figure", "xaxis"),
+                ("decoder_weight_figure", "xaxis2"),
+                ("text_feature_figure", "yaxis"),
+                ("text_feature_figure", "xaxis"),  # shared by the axes below; the lowest is labelled
+                ("text_feature_figure", "xaxis2"),
+            }, axis_name
+    assert go.Figure(figure.to_dict()) == figure
+    assert len(figure.to_json()) < 60_000
+
+
+def test_series_differ_in_more_than_colour():
+    figure = plots.line_figure({str(i): ([1, 2], [i, i]) for i in range(6)}, "T", "x", "y")
+    assert len({trace.line.dash for trace in figure.data}) == 6
+    assert len({trace.marker.symbol for trace in figure.data}) == 6
+    two = plots.training_curves({"a": HISTORY, "b": HISTORY}, "T").data
+    assert two[0].line.dash == two[1].line.dash != two[2].line.dash
+
+
+def test_lines_show_their_numbers():
+    figure = plots.line_figure({"a": ([1, 10], [3, 4])}, "T", "x", "y", log_x=True, markers=False)
+    assert (figure.data[0].x.tolist(), figure.data[0].y.tolist(), figure.data[0].name) == (
+        [1, 10],
+        [3, 4],
+        "a",
+    )
+    assert figure.layout.xaxis.type == "log"
+    assert figure.data[0].mode == "lines"
+
+
+def test_bars_show_their_numbers():
+    bar = plots.bar_figure({"a": 1.23456, "b": -2.0}, "T", "y").data[0]
+    assert (list(bar.x), bar.y.tolist(), list(bar.text)) == (["a", "b"], [1.23456, -2.0], ["1.23", "-2"])
+
+
+def test_a_histogram_counts_every_sample_over_common_bins():
+    figure = plots.histogram_figure(SAMPLES, "T", "x", "y", bins=4)
+    for trace, samples in zip(figure.data, SAMPLES.values(), strict=True):
+        assert trace.x.min() == 0
+        assert trace.x.max() == 4
+        assert trace.y[::2].sum() == len(samples)
+    assert figure.data[0].y[::2].tolist() == [1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("values", [[2.0, 2.0, 2.0], [-np.inf, -2.0, -1.0], [np.nan, 1.0, 2.0]])
+def test_a_histogram_of_equal_or_infinite_samples(values):
+    """The log10 density of a dead latent is minus infinity: it has no place on the axis."""
+    trace = plots.histogram_figure({"a": np.array(values)}, "T", "x", "y", bins=5).data[0]
+    assert np.isfinite(trace.x).all()
+    assert trace.y[::2].sum() == np.isfinite(values).sum()
+
+
+def test_training_curves_show_the_history():
+    error, l0 = plots.training_curves({"a": HISTORY}, "T").data
+    assert (list(error.x), list(error.y), list(l0.y)) == ([10, 20], [1.5, 0.5], [30.0, 12.0])
+
+
+def test_decoder_weights_show_the_extremes():
+    weights = np.zeros(100)
+    weights[[3, 50]] = [-2.0, 5.0]
+    histogram, extremes = plots.decoder_weight_figure(weights, "T", n_top=2).data
+    assert histogram.y.sum() == 100
+    assert (extremes.x[0], extremes.y[0], extremes.x[-1], extremes.y[-1]) == ("dim 3", -2.0, "dim 50", 5.0)
+
+
+def test_text_features_show_one_row_per_latent_and_one_bar_chart_for_the_strongest():
+    figure = plots.text_feature_figure(TEXT, "T", bars=1)
+    heat, bar = figure.data
+    np.testing.assert_array_equal(heat.z, TEXT.activations.T)
+    assert list(heat.y) == ["latent 5", "latent 2"]
+    np.testing.assert_array_equal(bar.y, TEXT.activations[:, 0])
+
+
+def test_markup_in_a_token_is_not_markup_on_an_axis():
+    figure = plots.text_feature_figure(TEXT, "T")
+    for axis_name, axis in axes(figure).items():
+        if axis_name.startswith("x"):
+            assert list(axis["ticktext"]) == ["The", " &lt;b&gt;bank", "↵"]
+
+
+@pytest.mark.parametrize("n", [0, 1, 6])
+def test_text_features_with_few_or_many_latents(n):
+    features = TextFeatures(["a", "b"], np.arange(n), np.ones((2, n), dtype=np.float32), n)
+    figure = plots.text_feature_figure(features, "T", bars=30)
+    assert len(figure.data) == 1 + n
+    assert plots.text_feature_figure(features, "T").layout.height > 200
+
+
+def test_a_live_curve_redraws_one_display(monkeypatch):
+    shown, updated = [], []
+    handle = SimpleNamespace(update=updated.append)
+    monkeypatch.setattr(plots, "display", lambda figure, display_id: shown.append(figure) or handle)
+    live = plots.LiveCurve("T", every=2)
+    history = History()
+    for step in range(1, 7):
+        for name in ("tokens", "reconstruction", "l0"):
+            getattr(history, name).append(step)
+        live(history)
+    assert (len(shown), len(updated)) == (1, 2)
+    assert list(updated[-1].data[0].x) == [1, 2, 3, 4, 5, 6]
+
+
+# ------------------------------------------------------------------------------------------------ HTML
+
+EVIL = "<script>alert('1')</script>&\"x\""
+
+
+def test_context_table_escapes_tokens_and_headings():
+    context = Context(["a", EVIL, "\n"], np.array([0.0, 2.0, 1.0]), 1, 0)
+    page = plots.context_table({EVIL: [context]}).data
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(") == 2
+    assert "↵" in page
+
+
+def test_context_table_shades_by_strength_and_marks_the_centre():
+    strong = Context(["x", "y"], np.array([4.0, 1.0]), 0, 0)
+    weak = Context(["z"], np.array([2.0]), 0, 1)
+    page = plots.context_table({"one": [strong, weak], "none": []}).data
+    assert ("0.25)" in page, "0.50)" in page, "1.00)" in page) == (True, True, True)
+    assert page.count("outline") == 2
+    assert page.index(">x<") < page.index(">y<") < page.index(">z<")
+
+
+def test_context_table_of_a_silent_latent():
+    silent = Context(["x"], np.array([0.0]), 0, 0)
+    assert "nan" not in plots.context_table({"h": [silent]}).data
+
+
+def test_table_escapes_and_keeps_the_order():
+    page = plots.table([{"name": EVIL, "n": 1}, {"name": "b", "n": 2.5}]).data
+    assert "<script" not in page
+    assert page.index("name") < page.index(">1<") < page.index(">b<") < page.index(">2.5<")

@@ -1,0 +1,62 @@
+"""Probes see activations of the right layer and position, and score on documents they were not fitted on."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import TEXTS
+
+from sae_tutorial.probes import activations_of_every_layer, probe_accuracy
+
+
+@pytest.mark.parametrize("hook", ["hook_mlp_out", "hook_resid_post"])
+def test_rows_are_what_single_passes_give(gpt2, tokenizer, hook):
+    positions = (2, 5, 9)
+    x, texts = activations_of_every_layer(gpt2, TEXTS, positions=positions, hook=hook)
+    ids = [
+        [0, *tokenizer(t, add_special_tokens=False, split_special_tokens=True)["input_ids"]] for t in TEXTS
+    ]
+    kept = [i for i in range(len(TEXTS)) if len(ids[i]) > 9]
+    assert 1 < len(kept) < len(TEXTS)
+    assert texts.tolist() == [i for i in kept for _ in positions]
+    assert x.shape == (3, len(texts), 32)
+    for layer in range(3):
+        name = f"blocks.{layer}.{hook}"
+        with torch.inference_mode():
+            expected = [
+                gpt2.run_with_cache(torch.tensor([ids[i]]), names_filter=name)[1][name][0] for i in kept
+            ]
+        for row, (document, position) in enumerate((d, p) for d in range(len(kept)) for p in positions):
+            np.testing.assert_allclose(x[layer, row], expected[document][position], atol=1e-4)
+
+
+def separable(noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """60 documents of 5 rows in 3 classes, told apart by a direction each, plus an offset per document."""
+    generator = np.random.default_rng(seed)
+    labels = generator.permutation(np.arange(60) % 3)
+    documents = np.repeat(np.arange(60), 5)
+    x = 4 * np.eye(3, 20)[labels[documents]] + generator.normal(size=(300, 20)) * noise
+    return x.astype(np.float32), documents, labels
+
+
+def test_a_label_that_is_there_is_found_and_a_shuffled_one_is_not():
+    x, documents, labels = separable(0.5)
+    assert probe_accuracy(x, documents, labels) > 0.95
+    assert probe_accuracy(x, documents, labels, shuffle=True) < 0.6
+
+
+def test_rows_of_one_document_are_never_on_both_sides():
+    """With a signature per document and labels at random, only a leak could beat chance."""
+    generator = np.random.default_rng(0)
+    documents = np.repeat(np.arange(60), 5)
+    x = (10 * generator.normal(size=(60, 100))[documents] + generator.normal(size=(300, 100))).astype(
+        np.float32
+    )
+    scores = [probe_accuracy(x, documents, generator.integers(0, 2, 60), seed=seed) for seed in range(8)]
+    assert np.mean(scores) == pytest.approx(0.5, abs=0.12)
+
+
+def test_the_seed_decides_the_split():
+    x, documents, labels = separable(6.0)
+    scores = [probe_accuracy(x, documents, labels, seed=seed) for seed in (0, 0, 1, 2)]
+    assert scores[0] == scores[1]
+    assert len(set(scores)) > 1

@@ -1,0 +1,161 @@
+"""The files around the code: the committed notebooks are as they should be, and every pin agrees."""
+
+import copy
+import re
+import statistics
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat import NotebookNode
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import build_course
+import colab
+import execute_notebooks
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+LONGEST_CELL, MEDIAN_CELL = 25, 8
+MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:work|workspace|root|home|tmp|Users|opt|mnt)/[\w.-]+")
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def nb(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+
+
+def code_cells(nb: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in nb.cells if cell.cell_type == "code"]
+
+
+def outputs(nb: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in code_cells(nb) for output in cell.outputs]
+
+
+def test_there_are_notebooks_and_their_names_give_their_order():
+    assert NOTEBOOKS
+    assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in NOTEBOOKS)
+    numbers = [path.stem[:2] for path in NOTEBOOKS]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_it_is_valid_and_every_cell_has_an_id(nb):
+    nbformat.validate(nb)
+    ids = [cell.id for cell in nb.cells]  # nbformat 4.5 and later
+    assert len(set(ids)) == len(ids)
+
+
+def test_it_was_executed_in_order_without_an_error(nb):
+    counts = [cell.execution_count for cell in code_cells(nb)]
+    assert counts == list(range(1, len(counts) + 1)), "run `make notebooks`"
+    assert "error" not in {output.output_type for output in outputs(nb)}
+
+
+def test_it_holds_no_progress_and_no_metadata_of_a_machine(nb):
+    assert not any(map(execute_notebooks.is_progress, outputs(nb))), "run `make notebooks`"
+    assert nb.metadata == execute_notebooks.METADATA
+    assert all(set(cell.metadata) <= {"tags"} for cell in nb.cells)
+
+
+def test_its_cells_are_short(nb):
+    lengths = [len(cell.source.strip().splitlines()) for cell in code_cells(nb)]
+    assert max(lengths) <= LONGEST_CELL
+    assert statistics.median(lengths) <= MEDIAN_CELL
+
+
+def test_it_names_no_path_of_a_machine(nb):
+    texts = [cell.source for cell in nb.cells]
+    for output in outputs(nb):
+        texts += [
+            output.get("text", ""),
+            *(str(data) for kind, data in output.get("data", {}).items() if "image" not in kind),
+        ]
+    assert MACHINE_PATH.findall("\n".join(texts)) == []
+
+
+def test_the_search_for_paths_finds_them():
+    for path in ("/home/ada/x.py", "in '/tmp/ipykernel_12/3.py'", "/work/main", "/Users/ada"):
+        assert MACHINE_PATH.search(path)
+    for text in ("https://example.org/home/ada", "km/h and /tmpfile", "../home/x", "and/or"):
+        assert not MACHINE_PATH.search(text)
+
+
+def test_every_figure_also_has_a_picture(nb):
+    kinds = [set(output.get("data", {})) for output in outputs(nb)]
+    assert all("image/png" in kind for kind in kinds if execute_notebooks.PLOTLY in kind), (
+        "run `make notebooks`"
+    )
+
+
+def test_outputs_that_nbval_cannot_compare_are_tagged(nb):
+    for number, cell in enumerate(nb.cells):
+        kinds = {kind for output in cell.get("outputs", []) for kind in output.get("data", {})}
+        if execute_notebooks.PLOTLY in kinds:
+            assert "nbval-ignore-output" in cell.metadata.get("tags", []), f"cell {number}"
+
+
+def test_a_code_hosting_site_shows_it(path):
+    assert path.stat().st_size <= execute_notebooks.LARGEST_MEGABYTES * 2**20
+
+
+def test_it_carries_the_colab_badge_and_cell(path, nb):
+    as_written = colab.prepare(copy.deepcopy(nb), PROJECT["urls"]["Repository"], path.name)
+    assert nb == as_written, "run `scripts/colab.py notebooks/*.ipynb`"
+    assert code_cells(nb)[0].id == colab.SETUP_ID
+
+
+def test_it_opens_with_what_the_contents_need(path, nb):
+    opening = build_course.read_opening(nb, path.stem)
+    assert opening.title.startswith(path.stem[:2])
+    assert re.search(r"\bminutes?\b", opening.duration)
+
+
+# ------------------------------------------------------------------------------------------------ pins
+
+
+def lock_lines() -> list[str]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def locked() -> dict[str, Version]:
+    return {
+        canonicalize_name(name): Version(version)
+        for name, version in (line.split("==") for line in lock_lines())
+    }
+
+
+def requirements() -> list[Requirement]:
+    extras = [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
+    return [Requirement(line) for line in PROJECT["dependencies"] + extras]
+
+
+def test_the_lock_holds_exact_public_versions_and_nothing_else():
+    for line in lock_lines():
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9.]+", line), (
+            line
+        )  # no index, no local build, no marker
+    assert len(locked()) == len(lock_lines())
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_the_lock_satisfies_what_the_package_asks_for(requirement):
+    assert locked()[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_conda_reads_the_lock_and_pins_only_python():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["dependencies"] == ["python=3.11", "pip", {"pip": ["-r requirements.lock", "-e ."]}]
+    assert Version("3.11") in Requirement(f"python{PROJECT['requires-python']}").specifier

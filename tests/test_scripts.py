@@ -1,0 +1,259 @@
+"""The scripts that run notebooks, turn them into pages and give them their Colab cell."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+import build_course
+import colab
+import execute_notebooks
+
+FIRST = "# 0{n} · Part {n}\n\n**Claim.** It *grows*\nwith $d$.\n\n**Time and hardware.** One minute."
+FIGURE = {"data": [{"type": "scatter", "y": [1, 2]}], "layout": {"title": {"text": "Up"}}}
+REPOSITORY = "https://github.com/someone/course"
+
+
+def notebook(n: int, *cells: NotebookNode) -> NotebookNode:
+    return new_notebook(cells=[new_markdown_cell(FIRST.format(n=n)), *cells])
+
+
+def code(source: str, *outputs: NotebookNode, **metadata: object) -> NotebookNode:
+    return new_code_cell(source, outputs=list(outputs), execution_count=1, metadata=metadata)
+
+
+def shown(**data: object) -> NotebookNode:
+    kinds = {"html": "text/html", "plotly": execute_notebooks.PLOTLY, "widget": execute_notebooks.WIDGET}
+    return new_output("display_data", data={kinds[kind]: value for kind, value in data.items()})
+
+
+def save(directory: Path, **notebooks: NotebookNode) -> list[Path]:
+    directory.mkdir(exist_ok=True)
+    for name, nb in notebooks.items():
+        nbformat.write(nb, directory / f"{name}.ipynb")
+    return [directory / f"{name}.ipynb" for name in notebooks]
+
+
+# ------------------------------------------------------------------------------------------- executing
+
+
+def test_notebooks_run_in_order_and_the_originals_stay(tmp_path, capsys):
+    first = notebook(0, code("import pathlib; pathlib.Path('made').write_text('by 0'); print(6 * 7)"))
+    second = notebook(
+        1, code(""), code("print(open('made').read())"), code("import sys; print('bar', file=sys.stderr)")
+    )
+    paths = save(tmp_path / "notebooks", **{"00_a": first, "01_b": second})
+    before = [path.read_bytes() for path in paths]
+    assert execute_notebooks.main(["--output", str(tmp_path / "out"), *map(str, paths)]) == 0
+    assert [path.read_bytes() for path in paths] == before
+    ran = [nbformat.read(tmp_path / "out" / path.name, 4) for path in paths]
+    assert ran[0].cells[1].outputs[0].text == "42\n"
+    assert ran[1].cells[2].outputs[0].text == "by 0\n"  # in the notebook's own directory
+    assert [cell.outputs for cell in ran[1].cells[3:]] == [[]]
+    log = capsys.readouterr().out
+    assert re.search(r"^01_b  cell 2/2  \d+ s$", log, re.M)
+    assert "2 notebooks ran in" in log
+
+
+def test_an_error_stops_the_run_and_shows_the_cell(tmp_path, capsys):
+    paths = save(
+        tmp_path, **{"00_a": notebook(0, code("x = 1"), code("x / 0"), code("y = 2")), "01_b": notebook(1)}
+    )
+    before = paths[0].read_bytes()
+    assert execute_notebooks.main(["--in-place", *map(str, paths)]) == 1
+    assert paths[0].read_bytes() == before
+    log = capsys.readouterr().out
+    for part in ("cell 2/3", "FAILED", "x / 0", "ZeroDivisionError: division by zero", str(paths[0])):
+        assert part in log
+    assert "01_b" not in log
+    assert "\x1b" not in log
+
+
+def test_what_is_committed_carries_a_picture_and_no_progress(monkeypatch):
+    monkeypatch.setattr(execute_notebooks, "picture", lambda figure: f"PNG of {figure.layout.title.text}")
+    progress = new_output("stream", name="stderr", text="50%")
+    nb = notebook(
+        0,
+        code(
+            "fit()",
+            progress,
+            shown(widget={"model_id": "1"}),
+            shown(plotly=FIGURE),
+            tags=["nbval-ignore-output"],
+        ),
+        code("1", execution={"started": "today"}),
+    )
+    nb.metadata.widgets = {"state": {}}
+    nb = execute_notebooks.for_commit(nb)
+    (figure,) = nb.cells[1].outputs
+    assert figure.data == {execute_notebooks.PLOTLY: FIGURE, "image/png": "PNG of Up"}
+    assert nb.metadata == execute_notebooks.METADATA
+    assert [cell.metadata for cell in nb.cells] == [{}, {"tags": ["nbval-ignore-output"]}, {}]
+
+
+# --------------------------------------------------------------------------------------------- pages
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    first = notebook(
+        0,
+        new_markdown_cell(
+            "See [the next](01_b.ipynb#End), [the settings](../pyproject.toml), [this](#x).\n\n$$x^2$$"
+        ),
+        code("figure", shown(plotly=FIGURE), shown(html="<table><tr><td>costs $5 or $6</td></tr></table>")),
+    )
+    colab.prepare(first, REPOSITORY, "00_a.ipynb")
+    save(tmp_path / "executed", **{"00_a": first, "01_b": notebook(1), "02_c": notebook(2)})
+    build_course.build(tmp_path / "executed", tmp_path / "course")
+    return tmp_path / "course"
+
+
+def page(course: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((course / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+
+
+def test_pages_are_linked(course):
+    assert [a["href"] for a in page(course, "index").select("li h2 a")] == [
+        "00_a.html",
+        "01_b.html",
+        "02_c.html",
+    ]
+    assert [a["href"] for a in page(course, "01_b").nav.select("a")] == [
+        "00_a.html",
+        "index.html",
+        "02_c.html",
+    ]
+    assert [a["href"] for a in page(course, "02_c").nav.select("a")] == ["01_b.html", "index.html"]
+    links = [a["href"] for a in page(course, "00_a").main.select("p > a")]
+    assert links == ["01_b.html#End", f"{colab.repository()}/blob/main/pyproject.toml", "#x"]
+
+
+def test_the_contents_give_title_claim_and_duration(course):
+    item = page(course, "index").select("li")[1]
+    assert item.get_text("\n", strip=True).splitlines() == [
+        "01 · Part 1",
+        "It",
+        "grows",
+        "with $d$.",
+        "One minute.",
+    ]
+
+
+def test_figures_are_drawn_by_the_one_plotly_of_the_course(course):
+    text = (course / "00_a.html").read_text(encoding="utf-8")
+    assert "Plotly.newPlot" in text
+    assert '"text":"Up"' in text
+    assert [s["src"] for s in page(course, "00_a").select("script[src]")] == [
+        "assets/mathjax.js",
+        "assets/plotly.js",
+    ]
+    assert "assets/plotly.js" not in (course / "01_b.html").read_text(encoding="utf-8")
+    assert len(text) < 40_000
+    assert "Plotly.newPlot" not in (course / "assets/plotly.js").read_text(encoding="utf-8")[:1000]
+    assert (course / "assets/mathjax.js").stat().st_size > 1e6
+    assert (course / "assets/plotly.js").stat().st_size > 1e6
+
+
+def test_mathematics_is_left_to_mathjax_in_prose_alone(course):
+    prose = [
+        element
+        for element in page(course, "00_a").select(".text_cell_render")
+        if "$$x^2$$" in element.get_text()
+    ]
+    assert len(prose) == 1
+    process = build_course.MATHJAX_SETTINGS["options"]["processHtmlClass"]
+    assert re.search(process, " ".join(prose[0]["class"]))
+    assert not any(
+        re.search(process, " ".join(e.get("class", []))) for e in page(course, "00_a").select(".output_html")
+    )
+
+
+def test_what_belongs_to_colab_is_left_out(course):
+    text = (course / "00_a.html").read_text(encoding="utf-8")
+    assert "colab" not in text
+
+
+def test_a_link_to_nothing_is_an_error(tmp_path):
+    save(tmp_path / "executed", **{"00_a": notebook(0, new_markdown_cell("[gone](../gone.md)"))})
+    with pytest.raises(build_course.CourseError, match=r"00_a: the link '\.\./gone\.md' leads to no file"):
+        build_course.build(tmp_path / "executed", tmp_path / "course")
+
+
+def test_a_page_that_would_load_from_the_network_is_an_error(tmp_path):
+    output = shown(html='<img src="https://example.org/x.png">')
+    save(tmp_path / "executed", **{"00_a": notebook(0, code("show()", output))})
+    with pytest.raises(build_course.CourseError, match=r"00_a: .*<img src='https://example.org/x.png'>"):
+        build_course.build(tmp_path / "executed", tmp_path / "course")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        '<script src="https://example.org/x.js"></script>',
+        '<script src="//example.org/x.js"></script>',
+        '<link rel="stylesheet" href="http://example.org/x.css">',
+        '<iframe src="https://example.org"></iframe>',
+        '<iframe srcdoc="&lt;img src=https://example.org/x.png&gt;"></iframe>',
+        '<img srcset="https://example.org/x.png 2x">',
+        '<object data="https://example.org/x.svg"></object>',
+        '<p style="background: url(https://example.org/x.png)">',
+        "<style>@import 'https://example.org/x.css';</style>",
+        '<script type="module">import { render } from "https://example.org/cdn.js";</script>',
+        '<script>import("https://example.org/cdn.js")</script>',
+    ],
+)
+def test_everything_that_loads_from_outside_is_found(bad):
+    assert build_course.loaded_from_outside(bad)
+
+
+def test_what_does_not_load_is_left_alone():
+    good = """<a href="https://example.org">x</a> <img src="assets/x.png"> <img src="data:image/png;base64,AA">
+        <script>const home = "https://example.org"; // imported from "https://..." by nobody
+        </script><script src="assets/x.js"></script><link rel="stylesheet" href="assets/course.css">"""
+    assert build_course.loaded_from_outside(good.replace('from "https://..."', "")) == []
+
+
+@pytest.mark.parametrize("missing", ["# ", "**Claim.**", "**Time and hardware.**"])
+def test_an_opening_that_lacks_a_part_is_an_error(missing):
+    nb = notebook(0)
+    nb.cells[0].source = nb.cells[0].source.replace(missing, "Nothing ")
+    with pytest.raises(
+        build_course.CourseError,
+        match=re.escape(f"00_a: the first cell has no paragraph that starts with {missing!r}"),
+    ):
+        build_course.read_opening(nb, "00_a")
+
+
+# --------------------------------------------------------------------------------------------- colab
+
+
+def test_the_badge_opens_the_notebook_and_the_cell_installs_the_package():
+    nb = colab.prepare(notebook(0, code("print(1)")), REPOSITORY, "00_a.ipynb")
+    assert (
+        "https://colab.research.google.com/github/someone/course/blob/main/notebooks/00_a.ipynb"
+        in nb.cells[0].source
+    )
+    assert colab.without_badge(nb.cells[0].source) == FIRST.format(n=0)
+    assert f"git+{REPOSITORY}" in nb.cells[1].source
+    assert len(nb.cells[1].source.splitlines()) <= 6
+    assert nb.cells[2].source == "print(1)"
+
+
+def test_preparing_again_changes_nothing_and_a_new_address_replaces_the_old():
+    nb = colab.prepare(notebook(0, code("print(1)")), "https://github.com/old/name", "00_a.ipynb")
+    nb.cells[1].execution_count = 1
+    nb = colab.prepare(nb, REPOSITORY, "00_a.ipynb")
+    again = colab.prepare(nbformat.from_dict(nb), REPOSITORY, "00_a.ipynb")
+    assert again == nb
+    assert "old/name" not in str(nb)
+    assert nb.cells[1].execution_count == 1
+
+
+def test_a_notebook_that_opens_with_code_is_refused():
+    with pytest.raises(ValueError, match=r"00_a\.ipynb must open with a Markdown cell"):
+        colab.prepare(new_notebook(cells=[code("1")]), REPOSITORY, "00_a.ipynb")

@@ -1,0 +1,122 @@
+"""The arithmetic on active pairs equals the dense formulas, forwards and backwards."""
+
+import pytest
+import torch
+
+from sae_tutorial import sparse
+from sae_tutorial.sparse import ActivePairs, SparseAutoencode, decode_pairs, pairs_from_relu, pairs_from_topk
+
+BATCH, D_IN, D_SAE, K = 7, 5, 12, 3
+
+
+@pytest.fixture
+def parameters() -> dict[str, torch.Tensor]:
+    """x, W_enc, b_enc, W_dec, b_dec at float64; about half of all pre-activations are positive."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = {
+        "x": (BATCH, D_IN),
+        "W_enc": (D_IN, D_SAE),
+        "b_enc": (D_SAE,),
+        "W_dec": (D_SAE, D_IN),
+        "b_dec": (D_IN,),
+    }
+    return {
+        name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()
+    }
+
+
+def dense(x, W_enc, b_enc, W_dec, b_dec, k):
+    """(x_hat, f) written out with autograd's own operations."""
+    f = ((x - b_dec) @ W_enc + b_enc).relu()
+    if k is not None:
+        kth = f.topk(k, dim=-1).values[:, -1:]
+        f = f * (f >= kth)
+    return f @ W_dec + b_dec, f
+
+
+def apply(x, W_enc, b_enc, W_dec, b_dec, k):
+    x_hat, values, positions, latents, starts = SparseAutoencode.apply(x, W_enc, b_enc, W_dec, b_dec, k)
+    return x_hat, ActivePairs(positions, latents, values, starts)
+
+
+CASES = [(None, 0.0), (None, 2.0), (K, 0.0)]  # k, DENSE_SHARE: ReLU dense, ReLU sparse, TopK
+
+
+def test_the_relu_cases_take_different_branches(parameters, monkeypatch):
+    taken = []
+    for name in ("_dense_gradients", "_sparse_gradients"):
+        real = getattr(sparse, name)
+        monkeypatch.setattr(sparse, name, lambda *a, real=real, name=name: taken.append(name) or real(*a))
+    for k, share in CASES:
+        monkeypatch.setattr(sparse, "DENSE_SHARE", share)
+        parameters["W_enc"].requires_grad_()
+        apply(**parameters, k=k)[0].sum().backward()
+    assert taken == ["_dense_gradients", "_sparse_gradients", "_sparse_gradients"]
+
+
+@pytest.mark.parametrize(("k", "share"), CASES)
+def test_values_and_gradients_equal_the_dense_formula(parameters, monkeypatch, k, share):
+    monkeypatch.setattr(sparse, "DENSE_SHARE", share)
+    weights = {name: tensor.requires_grad_() for name, tensor in parameters.items() if name != "x"}
+    generator = torch.Generator().manual_seed(1)
+    out_weight = torch.randn(BATCH, D_IN, generator=generator, dtype=torch.float64)
+    f_weight = torch.randn(BATCH, D_SAE, generator=generator, dtype=torch.float64)
+
+    x_hat, f = dense(**parameters, k=k)
+    expected = torch.autograd.grad(
+        (x_hat.sin() * out_weight).sum() + (f * f_weight).sum(), list(weights.values())
+    )
+
+    x_hat_sparse, pairs = apply(**parameters, k=k)
+    torch.testing.assert_close(x_hat_sparse, x_hat)
+    torch.testing.assert_close(pairs.to_dense(D_SAE), f)
+    of_values = (pairs.values * f_weight[pairs.positions, pairs.latents]).sum()
+    got = torch.autograd.grad((x_hat_sparse.sin() * out_weight).sum() + of_values, list(weights.values()))
+    for name, gradient, reference in zip(weights, got, expected, strict=True):
+        assert reference.abs().max() > 0.1
+        torch.testing.assert_close(gradient, reference, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize(("k", "share"), CASES)
+def test_gradients_equal_finite_differences(parameters, monkeypatch, k, share):
+    monkeypatch.setattr(sparse, "DENSE_SHARE", share)
+    x = parameters.pop("x")
+    weights = tuple(tensor.requires_grad_() for tensor in parameters.values())
+    assert torch.autograd.gradcheck(lambda *w: SparseAutoencode.apply(x, *w, k)[:2], weights)
+
+
+@pytest.mark.parametrize(("k", "share"), CASES)
+def test_nothing_active_gives_the_bias_and_no_latent_gradient(parameters, monkeypatch, k, share):
+    monkeypatch.setattr(sparse, "DENSE_SHARE", share - 1)  # below zero, or the dense branch needs a pair
+    parameters["b_enc"] -= 1000
+    for name in ("W_enc", "b_enc", "W_dec", "b_dec"):
+        parameters[name].requires_grad_()
+    x_hat, pairs = apply(**parameters, k=k)
+    assert torch.equal(x_hat, parameters["b_dec"].expand(BATCH, D_IN))
+    assert not pairs.to_dense(D_SAE).any()
+    (x_hat.sum() + pairs.values.sum()).backward()
+    for name in ("W_enc", "b_enc", "W_dec"):
+        assert not parameters[name].grad.any()
+    assert torch.equal(parameters["b_dec"].grad, torch.full((D_IN,), float(BATCH), dtype=torch.float64))
+
+
+def test_pairs_from_topk_are_the_k_largest_after_relu():
+    pre = torch.tensor([[3.0, -1.0, 5.0, 4.0], [-1.0, -2.0, 6.0, -3.0]])
+    f = pairs_from_topk(pre, 2).to_dense(4)
+    assert f.tolist() == [[0, 0, 5, 4], [0, 0, 6, 0]]
+
+
+def test_pairs_from_relu_are_all_positive_ones_also_in_rows_without_any():
+    pre = torch.tensor([[-1.0, -2.0], [1.0, -2.0], [-1.0, -2.0], [3.0, 4.0], [-5.0, 0.0]])
+    pairs = pairs_from_relu(pre)
+    assert pairs.starts.tolist() == [0, 0, 1, 1, 3]
+    assert pairs.to_dense(2).tolist() == [[0, 0], [1, 0], [0, 0], [3, 4], [0, 0]]
+    decoded = decode_pairs(pairs, torch.eye(2))
+    assert decoded.tolist() == pairs.to_dense(2).tolist()
+
+
+def test_decode_pairs_is_the_dense_product():
+    generator = torch.Generator().manual_seed(0)
+    pre, W_dec = torch.randn(9, 20, generator=generator), torch.randn(20, 4, generator=generator)
+    for pairs in (pairs_from_topk(pre, 4), pairs_from_relu(pre)):
+        torch.testing.assert_close(decode_pairs(pairs, W_dec), pairs.to_dense(20) @ W_dec)
