@@ -63,7 +63,7 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget("smoke", documents=150, train_tokens=10_000, sweep_tokens=3_000, probe_documents=40),
-    "quick": Budget("quick", documents=1_800, train_tokens=400_000, sweep_tokens=50_000, probe_documents=400),
+    "quick": Budget("quick", documents=1_400, train_tokens=240_000, sweep_tokens=45_000, probe_documents=240),
     "full": Budget(
         "full", documents=12_000, train_tokens=16_000_000, sweep_tokens=1_000_000, probe_documents=4_000
     ),

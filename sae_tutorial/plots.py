@@ -5,6 +5,7 @@ title, because a title states what was found.
 """
 
 import html
+import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -141,10 +142,12 @@ class LiveCurve:
         if len(history.tokens) % self.every:
             return
         figure = training_curves({"this run": history}, self.title)
+        # A figure handed to `display` shows itself anew each time; its data can be replaced in place.
+        bundle = {"application/vnd.plotly.v1+json": json.loads(figure.to_json())}
         if self.handle is None:
-            self.handle = display(figure, display_id=True)
+            self.handle = display(bundle, raw=True, display_id=True)
         else:
-            self.handle.update(figure)
+            self.handle.update(bundle, raw=True)
 
 
 def decoder_weight_figure(weights: Float[np.ndarray, " d_in"], title: str, *, n_top: int = 10) -> go.Figure:

@@ -188,12 +188,12 @@ def test_a_dead_latent_has_no_contexts(tokenizer, sae, store):
 
 
 def shares_by_hand(store, f: np.ndarray, labels: np.ndarray, latent: int) -> dict[str, dict[int, float]]:
-    """Where one latent's activation goes, row by row."""
+    """Where one latent's energy goes, row by row."""
     tokens, previous, topics = Counter(), Counter(), defaultdict(float)
     rows_of_topic = Counter(int(labels[document]) for document in store.document_ids)
     early = total = 0.0
     for row in range(len(store)):
-        value = float(f[row, latent])
+        value = float(f[row, latent]) ** 2
         document = int(store.document_ids[row])
         place = sum(store.document_ids[:row] == document)
         total += value

@@ -151,8 +151,8 @@ def test_text_features_with_few_or_many_latents(n):
 
 def test_a_live_curve_redraws_one_display(monkeypatch):
     shown, updated = [], []
-    handle = SimpleNamespace(update=updated.append)
-    monkeypatch.setattr(plots, "display", lambda figure, display_id: shown.append(figure) or handle)
+    handle = SimpleNamespace(update=lambda bundle, raw: updated.append(bundle))
+    monkeypatch.setattr(plots, "display", lambda bundle, raw, display_id: shown.append(bundle) or handle)
     live = plots.LiveCurve("T", every=2)
     history = History()
     for step in range(1, 7):
@@ -160,7 +160,7 @@ def test_a_live_curve_redraws_one_display(monkeypatch):
             getattr(history, name).append(step)
         live(history)
     assert (len(shown), len(updated)) == (1, 2)
-    assert list(updated[-1].data[0].x) == [1, 2, 3, 4, 5, 6]
+    assert updated[-1]["application/vnd.plotly.v1+json"]["data"][0]["x"] == [1, 2, 3, 4, 5, 6]
 
 
 # ------------------------------------------------------------------------------------------------ HTML

@@ -73,6 +73,14 @@ def test_an_error_stops_the_run_and_shows_the_cell(tmp_path, capsys):
     assert "\x1b" not in log
 
 
+def test_a_dead_kernel_stops_the_run_and_shows_the_cell(tmp_path, capsys):
+    paths = save(tmp_path, **{"00_a": notebook(0, code("import os; os._exit(1)"))})
+    assert execute_notebooks.main(["--output", str(tmp_path / "out"), *map(str, paths)]) == 1
+    log = capsys.readouterr().out
+    assert "The kernel died" in log
+    assert "os._exit(1)" in log
+
+
 def test_what_is_committed_carries_a_picture_and_no_progress(monkeypatch):
     monkeypatch.setattr(execute_notebooks, "picture", lambda figure: f"PNG of {figure.layout.title.text}")
     progress = new_output("stream", name="stderr", text="50%")
