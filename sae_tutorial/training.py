@@ -223,9 +223,7 @@ def auxk_loss(
     f = torch.zeros_like(pre).scatter(-1, largest.indices, largest.values)
     e_hat = f @ sae.W_dec[latents]
     spread = (e - e.mean(0)).pow(2).sum()
-    return (e - e_hat).pow(2).sum() / torch.where(
-        spread > 0, spread, torch.inf
-    )  # a batch of one has no spread
+    return (e - e_hat).pow(2).sum() / spread.where(spread > 0, torch.inf)  # a batch of one has none
 
 
 class _Run:

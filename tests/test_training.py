@@ -172,7 +172,7 @@ def test_learning_rate_without_warmup_and_decay_is_constant():
 
 
 @pytest.mark.parametrize(
-    ("n", "batch_size", "total"), [(300, 32, 1600), (50, 64, 1000), (100, 10, 100), (7, 3, 8)]
+    ("n", "batch_size", "total"), [(300, 32, 1600), (50, 64, 1000), (100, 10, 300), (70, 30, 80)]
 )
 def test_every_row_is_seen_equally_often(monkeypatch, n, batch_size, total):
     """Over several epochs, also with batches longer than the data: counts differ by at most one."""
@@ -193,9 +193,8 @@ def test_every_row_is_seen_equally_often(monkeypatch, n, batch_size, total):
     train(new_sae(), x, config)
     assert seen.sum() == config.n_steps * batch_size >= total
     assert seen.max() - seen.min() <= 1
-    if n == 300:  # shuffled, and anew in each epoch
-        assert batches[0] != list(range(32))
-        assert len({tuple(batch) for batch in batches}) == len(batches)
+    assert batches[0] != list(range(batch_size))  # shuffled
+    assert len({tuple(batch) for batch in batches}) == len(batches)  # and anew in each epoch
 
 
 # ----------------------------------------------------------------------------------------------- AuxK
@@ -211,8 +210,10 @@ def half_dead(x) -> tuple[SparseAutoencoder, torch.Tensor, torch.Tensor]:
     return sae, x * D_IN**0.5 / x.norm(dim=1).mean(), torch.arange(64) % 2 == 1
 
 
-def test_auxk_equals_its_formula(half_dead):
+@pytest.mark.parametrize("shift", [0.0, -3.0])  # with -3, fewer than d_in / 2 dead latents are positive
+def test_auxk_equals_its_formula(half_dead, shift):
     sae, x, dead = half_dead
+    sae.b_enc.data += shift
     with torch.no_grad():
         x_hat = sae(x)[0]
         e = x - x_hat
@@ -491,6 +492,14 @@ def test_dead_fraction_counts_latents_silent_for_a_window(x):
         off = float((sae.encode(x) == 0).all(0).float().mean())
     assert off <= history.dead_fraction[20] <= off + 0.2
     assert off >= 0.25
+
+
+def test_a_latent_chosen_by_topk_with_nothing_to_say_counts_as_dead(x):
+    """Where fewer than k pre-activations are positive, TopK's other choices are off."""
+    sae = new_sae()
+    sae.b_enc.data[3:] = -1000
+    config = dataclasses.replace(CONFIG, dead_window=320, aux_coefficient=0, learning_rate=1e-9)
+    assert train(sae, x, config).dead_fraction[-1] >= 61 / 64
 
 
 # ------------------------------------------------------------------------------------- wrong arguments
