@@ -195,6 +195,10 @@ def text_feature_figure(features: TextFeatures, title: str, *, bars: int = 4) ->
         tickangle=-45,
     )
     figure.update_xaxes(title="token", row=1 + bars, col=1)
+    for row in range(
+        1, 1 + bars
+    ):  # only the lowest names the tokens: labels in between would meet the titles
+        figure.update_xaxes(showticklabels=False, row=row, col=1)
     figure.update_yaxes(autorange="reversed", row=1, col=1)
     return _finish(figure, title, height=260 + 150 * bars)
 

@@ -87,7 +87,10 @@ def execute(path: Path) -> tuple[NotebookNode, str | None]:
     except (DeadKernelError, AssertionError):  # nbclient, clearing up after a dead kernel, fails an assertion
         progress.show("FAILED")
         source = nb.cells[progress.code_cells[progress.position - 1]].source
-        return nb, f"The kernel died, perhaps for want of memory, in this cell:\n------\n{source}\n------"
+        return (
+            nb,
+            f"The kernel was stopped or died, perhaps for want of memory, in this cell:\n------\n{source}\n------",
+        )
     progress.show("done")
     return nb, None
 
