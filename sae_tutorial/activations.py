@@ -192,7 +192,7 @@ def collect_activations(
 
 def tokenize(
     tokenizer: Any, texts: Sequence[str], context_size: int, *, warn: bool = True
-) -> tuple[Int[np.ndarray, " tokens"], Int[np.ndarray, " documents+1"], int]:
+) -> tuple[Int[np.ndarray, " tokens"], Int[np.ndarray, " boundaries"], int]:
     """Token ids of all texts end to end, each beginning with BOS; where each starts; how many were cut.
 
     Raises:
@@ -232,7 +232,7 @@ def batches_by_length(lengths: Int[np.ndarray, " documents"], tokens_per_batch: 
     return batches
 
 
-def pad_right(documents: Sequence[Int[np.ndarray, " length"]]) -> Int[Tensor, "batch length"]:
+def pad_right(documents: Sequence[Int[np.ndarray, " _"]]) -> Int[Tensor, "batch length"]:
     """Stack token ids of different lengths; the padding value is never looked at by a causal model."""
     padded = np.zeros((len(documents), max(map(len, documents))), dtype=np.int64)
     for row, ids in zip(padded, documents, strict=True):
@@ -272,7 +272,7 @@ def text_activations(
     return token_ids[1:], rows.float().cpu()
 
 
-def token_strings(tokenizer: Any, token_ids: Sequence[int]) -> list[str]:
+def token_strings(tokenizer: Any, token_ids: Sequence[int] | Int[np.ndarray, " tokens"]) -> list[str]:
     """One string per token, for display.
 
     A character that spans several tokens is shown at the last of them, and "⋯" at those before it.

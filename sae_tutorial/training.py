@@ -28,7 +28,7 @@ STATISTICS_ROWS, VALIDATION_ROWS = 32_768, 8_192
 STATE_FILE, STATE_WEIGHTS = "training.json", "training.safetensors"
 PARAMETERS = ("W_enc", "W_dec", "b_enc", "b_dec")
 
-Activations = ActivationStore | Float[Tensor, "n d_in"]
+Activations = ActivationStore | Float[Tensor, "_ d_in"]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The files around the code: the committed notebooks are as they should be, and every pin agrees."""
 
 import copy
+import json
 import re
 import statistics
 import tomllib
@@ -51,9 +52,10 @@ def test_there_are_notebooks_and_their_names_give_their_order():
     assert len(set(numbers)) == len(numbers)
 
 
-def test_it_is_valid_and_every_cell_has_an_id(nb):
-    nbformat.validate(nb)
-    ids = [cell.id for cell in nb.cells]  # nbformat 4.5 and later
+def test_it_is_valid_and_every_cell_has_an_id(path):
+    raw = json.loads(path.read_text(encoding="utf-8"))  # reading with nbformat would mend it
+    nbformat.validate(nbformat.from_dict(raw))
+    ids = [cell["id"] for cell in raw["cells"]]  # nbformat 4.5 and later
     assert len(set(ids)) == len(ids)
 
 
