@@ -31,7 +31,7 @@ def main() -> None:
         rows += importlib.import_module(f"benchmarks.{MODULES[name]}").run(options.quick)
     print(report.table(rows))
     print(
-        f"\n{report.machine()}. Contenders of a ratio take turns within one run; in brackets its range over the turns."
+        f"\n{report.machine()}. Contenders of a ratio take turns within one run; in brackets, the middle 80% of the turns."
     )
     report.note(f"took {(time.perf_counter() - start) / 60:.1f} minutes")
 

@@ -1,12 +1,12 @@
 """What every benchmark shares: a row of the final table, medians with their spread, and a line about the machine."""
 
 import platform
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import numpy as np
 import psutil
 import torch
 
@@ -31,10 +31,10 @@ class Row:
     target: str = ""
 
 
-def median_and_spread(values: Sequence[float]) -> str:
-    """The median; in brackets the lowest and the highest, where there is more than one value."""
-    middle = f"{statistics.median(values):.2f}"
-    return middle if len(values) == 1 else f"{middle} ({min(values):.2f} to {max(values):.2f})"
+def ratio_and_range(ratio: float, by_turn: Sequence[float]) -> str:
+    """The ratio, and in brackets where the middle 80% of the turns lie."""
+    low, high = np.quantile(by_turn, [0.1, 0.9])
+    return f"{ratio:.2f} ({low:.2f} to {high:.2f})"
 
 
 def note(text: str) -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks import seed
-from benchmarks.report import Row, note
+from benchmarks.report import Row, note, ratio_and_range
 from sae_tutorial.sae import SAEConfig, SparseAutoencoder
 from sae_tutorial.training import History, TrainConfig, seed_recipe, train_sae
 
@@ -77,10 +77,9 @@ def _topk_against_floor(x: Float[Tensor, "n d_in"], batch_size: int, n_steps: in
 
 
 def _row(what: str, tokens: int, ours: np.ndarray, others: np.ndarray, target: str = "") -> Row:
-    """Rates and their ratio over all turns of `tokens` each; in brackets where the middle 80% of the turns lie."""
-    low, high = np.quantile(others / ours, [0.1, 0.9])
+    """Rates and their ratio over all turns of `tokens` each."""
     rates = [f"{tokens / seconds.mean():,.0f} tokens/s" for seconds in (ours, others)]
-    return Row(what, *rates, f"{others.sum() / ours.sum():.2f} ({low:.2f} to {high:.2f})", target)
+    return Row(what, *rates, ratio_and_range(others.sum() / ours.sum(), others / ours), target)
 
 
 def in_turns(
