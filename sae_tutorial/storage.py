@@ -8,11 +8,12 @@ Weights are stored as safetensors and settings as JSON: nothing here can run cod
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -23,27 +24,68 @@ class DamagedFileError(ValueError):
 
 
 @contextmanager
-def new_directory(directory: str | Path) -> Iterator[Path]:
+def new_directory(directory: str | Path, files: Collection[str]) -> Iterator[Path]:
     """Yield a temporary directory that becomes `directory` when the block ends without an exception.
 
     An existing `directory` is replaced as a whole, and only after the new one is complete.
+
+    Args:
+        directory: where the files go.
+        files: names that `directory` may hold already; they are the writer's own.
+
+    Raises:
+        FileExistsError: `directory` is a file, or holds something else, which replacing it would delete.
+        RuntimeError: another process is writing the same directory.
     """
     target = Path(directory)
     partial, previous = _beside(target, "partial"), _beside(target, "previous")
     target.parent.mkdir(parents=True, exist_ok=True)
-    recover_directory(target)
-    for leftover in (partial, previous):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir()
+    with _only_writer(target):
+        recover_directory(target)
+        check_replaceable(target, files)
+        for leftover in (partial, previous):
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        if target.exists():
+            target.rename(previous)
+        partial.rename(target)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def check_replaceable(directory: str | Path, files: Collection[str]) -> None:
+    """Raise FileExistsError if `directory` is there and holds anything but `files`."""
+    target = Path(directory)
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise FileExistsError(f"{target} is a file; choose another directory.")
+    others = sorted({path.name for path in target.iterdir()} - set(files))
+    if others:
+        shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise FileExistsError(
+            f"{target} holds {shown}, which writing here would delete; choose a directory of its own, "
+            f"such as {target / 'new'}."
+        )
+
+
+@contextmanager
+def _only_writer(target: Path) -> Iterator[None]:
+    lock = FileLock(_beside(target, "lock"), blocking=False)
     try:
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    if target.exists():
-        target.rename(previous)
-    partial.rename(target)
-    shutil.rmtree(previous, ignore_errors=True)
+        lock.acquire()
+    except Timeout:
+        raise RuntimeError(f"another process is writing {target}; wait until it is done.") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # not where an open file cannot be deleted: there it stays, empty
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 def recover_directory(directory: str | Path) -> None:

@@ -25,7 +25,7 @@ from sae_tutorial.sae import SAEConfig, SAELoss, SparseAutoencoder
 
 LOG_POINTS, VALIDATION_POINTS, CHECKPOINTS = 100, 10, 10
 STATISTICS_ROWS, VALIDATION_ROWS = 32_768, 8_192
-STATE_FILE, STATE_WEIGHTS = "training.json", "training.safetensors"
+STATE_FILES = STATE_FILE, STATE_WEIGHTS = "training.json", "training.safetensors"
 PARAMETERS = ("W_enc", "W_dec", "b_enc", "b_dec")
 
 Activations = ActivationStore | Float[Tensor, "_ d_in"]
@@ -145,20 +145,22 @@ def train_sae(
 
     Raises:
         ValueError: wrong width, no rows, NaN or infinity in the activations, or a checkpoint of another run.
+        FileExistsError: `checkpoint_dir` holds other files than a run's state.
         FloatingPointError: the loss is no longer finite; the state in `checkpoint_dir` is from before.
     """
     for rows in (activations,) if validation is None else (activations, validation):
         check_width(sae, rows)
         check_finite(rows)
     run = _Run(sae, activations, config)
+    resumed = checkpoint_dir is not None and run.has_state(Path(checkpoint_dir))
+    if not resumed:
+        run.begin()
     if isinstance(activations, ActivationStore):
         sae.metadata = {k: v for k, v in activations.settings.items() if k not in ("format", "n_truncated")}
     sae.rescale_inputs(1 / run.scale)
     try:
-        if checkpoint_dir is not None:
-            storage.recover_directory(checkpoint_dir)
-            if (Path(checkpoint_dir) / STATE_FILE).exists():
-                run.load(Path(checkpoint_dir))
+        if resumed:
+            run.load(Path(checkpoint_dir))
         bar = tqdm(
             total=config.n_steps, initial=run.step, desc="training", unit=" steps", disable=not progress
         )
@@ -236,8 +238,7 @@ class _Run:
             raise ValueError("all activations are zero; there is nothing to learn.")
         self.scale = sae.config.d_in**0.5 / mean_norm
         self.variance = variance * self.scale**2
-        if config.mean_init and not sae.b_dec.any():
-            sae.b_dec.data.copy_(mean)
+        self.mean = mean
         # Adam works on the rows of W_encᵀ, which are contiguous; the storage is W_enc's own.
         rows = {"W_enc": sae.W_enc.data.T}
         self.parameters = {name: rows.get(name, getattr(sae, name).data) for name in PARAMETERS}
@@ -247,6 +248,11 @@ class _Run:
         self.sums = torch.zeros(4, device=sae.b_dec.device)
         self.steps_summed = 0
         self.batches = self._batches()
+
+    def begin(self) -> None:
+        """What a new run does to the autoencoder first; a resumed one has done it."""
+        if self.config.mean_init and not self.sae.b_dec.any():
+            self.sae.b_dec.data.copy_(self.mean)
 
     def train_step(self) -> None:
         """One batch: loss, gradients, projection, Adam, renormalisation."""
@@ -320,27 +326,33 @@ class _Run:
             moments = self.optimizer.state[parameter]
             tensors |= {f"{name}.{key}": value for key, value in moments.items()} | {name: parameter}
         state = {
-            "sae": asdict(self.sae.config),
-            "training": asdict(self.config),
-            "data": self._data(),
+            **self._settings(),
             "step": self.step,
             "steps_summed": self.steps_summed,
             "history": asdict(self.history),
         }
-        with storage.new_directory(directory) as partial:
+        with storage.new_directory(directory, STATE_FILES) as partial:
             storage.write_json(partial / STATE_FILE, state)
             storage.write_tensors(partial / STATE_WEIGHTS, tensors)
 
-    def load(self, directory: Path) -> None:
-        """Take up the saved run; refuse one that was started with other settings."""
+    def has_state(self, directory: Path) -> bool:
+        """Whether `directory` holds this run's state; an error if it holds that of another, or other files."""
+        storage.recover_directory(directory)
+        storage.check_replaceable(directory, STATE_FILES)
+        if not (directory / STATE_FILE).exists():
+            return False
         state = storage.read_json(directory / STATE_FILE)
-        here = {"sae": asdict(self.sae.config), "training": asdict(self.config), "data": self._data()}
-        for part, value in here.items():
+        for part, value in self._settings().items():
             if state.get(part) != value:
                 raise ValueError(
                     f"{directory} holds a run with other {part} settings ({state.get(part)} instead of {value}); "
                     "delete it or choose another checkpoint_dir."
                 )
+        return True
+
+    def load(self, directory: Path) -> None:
+        """Take up the saved run."""
+        state = storage.read_json(directory / STATE_FILE)
         tensors = storage.read_tensors(directory / STATE_WEIGHTS)
         device = self.sae.b_dec.device
         for name, parameter in self.parameters.items():
@@ -355,9 +367,13 @@ class _Run:
         self.history = History(**state["history"])
         self.batches = self._batches()
 
-    def _data(self) -> dict[str, Any]:
-        """What tells this run's activations from others: their shape and the scale of their values."""
-        return {"shape": list(self.activations.shape), "scale": self.scale}
+    def _settings(self) -> dict[str, Any]:
+        """What makes this run this run; its activations are told from others by their shape and their scale."""
+        return {
+            "sae": asdict(self.sae.config),
+            "training": asdict(self.config),
+            "data": {"shape": list(self.activations.shape), "scale": self.scale},
+        }
 
     def _batches(self) -> Iterator[Tensor]:
         """Batches from the current step on, in an order that depends on the seed and the epoch alone."""

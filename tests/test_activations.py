@@ -241,6 +241,22 @@ def test_a_tokenizer_without_bos_is_refused(tokenizer, monkeypatch):
         tokenize(Bare(), ["text"], 8)
 
 
+def test_a_model_with_dropout_on_is_refused(make_gpt2, tmp_path):
+    model = make_gpt2()
+    model.train()
+    with pytest.raises(ValueError, match=r"training mode.*call model.eval\(\)"):
+        collect(model, TEXTS, tmp_path / "store")
+    model.eval()
+    assert len(collect(model, TEXTS, tmp_path / "store"))
+
+
+def test_a_directory_with_other_files_is_refused_before_anything_is_run(gpt2, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"notes\.txt, which writing here would delete"):
+        collect(gpt2, TEXTS, tmp_path)
+    assert files_of(tmp_path) == {"notes.txt": b"mine"}
+
+
 def test_overflow_of_float16_names_the_cure_and_the_cure_works(make_gpt2, tmp_path):
     model = make_gpt2(scale_mlp=1e6)
     with warnings.catch_warnings():

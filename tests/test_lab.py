@@ -149,6 +149,48 @@ def test_auto_prefers_a_filled_cache(monkeypatch, no_hub):
     assert choose_lab("auto") == ("gpt2", "in the local hub cache")
 
 
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """A cache with all that the lab needs, as empty files; `try_to_load_from_cache` looks in it."""
+    texts = tmp_path / "datasets" / "fancyzhx___ag_news" / "default" / "0.0.0" / "f00"
+    texts.mkdir(parents=True)
+    (texts / "ag_news-train.arrow").touch()
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (tmp_path / name).touch()
+
+    def look(repository: str, name: str) -> str | None:
+        assert repository == "gpt2"
+        return str(tmp_path / name) if (tmp_path / name).exists() else None
+
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", look)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+    return tmp_path
+
+
+def test_a_whole_cache_is_found(cache):
+    assert lab_module._hub_is_cached()
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "tokenizer.json", "ag_news-train.arrow"]
+)
+def test_a_cache_that_lacks_a_file_does_not_count(cache, name):
+    next(cache.rglob(name)).unlink()
+    assert not lab_module._hub_is_cached()
+
+
+def test_a_cache_that_cannot_be_loaded_is_an_error_and_leaves_the_hub_reachable(cache, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        assert constants.HF_HUB_OFFLINE
+        raise OSError("cut short")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(lab_module.TransformerBridge, "boot_transformers", fail)
+    with pytest.raises(ConnectionError, match="OSError: cut short"):
+        open_lab("gpt2")
+    assert not constants.HF_HUB_OFFLINE
+
+
 def test_auto_says_what_it_took_and_why(tiny_labs, no_hub, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     lab = open_lab()

@@ -8,18 +8,20 @@ import torch
 
 from sae_tutorial import storage
 
+FILES = ("a.txt", "old.txt")
+
 
 def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
 def write(directory: Path, text: str) -> None:
-    with storage.new_directory(directory) as partial:
+    with storage.new_directory(directory, FILES) as partial:
         (partial / "a.txt").write_text(text)
 
 
 def test_new_directory_appears_complete_and_makes_its_parents(tmp_path):
-    with storage.new_directory(tmp_path / "x" / "y") as partial:
+    with storage.new_directory(tmp_path / "x" / "y", FILES) as partial:
         (partial / "a.txt").write_text("1")
         assert not (tmp_path / "x" / "y").exists()
     assert names(tmp_path / "x") == ["y"]
@@ -27,7 +29,7 @@ def test_new_directory_appears_complete_and_makes_its_parents(tmp_path):
 
 
 def test_new_directory_replaces_an_older_one_as_a_whole(tmp_path):
-    with storage.new_directory(str(tmp_path / "d")) as partial:
+    with storage.new_directory(str(tmp_path / "d"), FILES) as partial:
         (partial / "old.txt").write_text("old")
     write(tmp_path / "d", "new")
     assert names(tmp_path) == ["d"]
@@ -35,7 +37,7 @@ def test_new_directory_replaces_an_older_one_as_a_whole(tmp_path):
 
 
 def fail_midway(directory: Path, failure: BaseException) -> None:
-    with storage.new_directory(directory) as partial:
+    with storage.new_directory(directory, FILES) as partial:
         (partial / "a.txt").write_text("half")
         raise failure
 
@@ -89,11 +91,41 @@ def test_a_kill_between_the_two_renames_loses_nothing(tmp_path, monkeypatch):
 
 def test_a_write_after_such_a_kill_keeps_the_older_directory_until_it_is_complete(tmp_path, monkeypatch):
     killed_between_the_renames(tmp_path, monkeypatch)
-    with pytest.raises(RuntimeError), storage.new_directory(tmp_path / "d"):
+    with pytest.raises(RuntimeError), storage.new_directory(tmp_path / "d", FILES):
         raise RuntimeError
     assert (tmp_path / "d" / "a.txt").read_text() == "old"
     write(tmp_path / "d", "new")
     assert (tmp_path / "d" / "a.txt").read_text() == "new"
+    assert names(tmp_path) == ["d"]
+
+
+def test_a_directory_with_files_of_other_kinds_is_refused_and_kept(tmp_path):
+    write(tmp_path / "d", "old")
+    (tmp_path / "d" / "thesis.md").write_text("three years")
+    (tmp_path / "d" / "figures").mkdir()
+    with pytest.raises(FileExistsError, match=r"d holds figures, thesis.md, which writing here would delete"):
+        write(tmp_path / "d", "new")
+    assert names(tmp_path / "d") == ["a.txt", "figures", "thesis.md"]
+    assert (tmp_path / "d" / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["d"]
+
+
+def test_an_empty_directory_is_taken_and_a_file_is_not(tmp_path):
+    (tmp_path / "d").mkdir()
+    write(tmp_path / "d", "new")
+    assert names(tmp_path / "d") == ["a.txt"]
+    with pytest.raises(FileExistsError, match="is a file; choose another directory"):
+        write(tmp_path / "d" / "a.txt", "new")
+    assert (tmp_path / "d" / "a.txt").read_text() == "new"
+
+
+def test_a_second_writer_is_refused_and_the_first_is_not_disturbed(tmp_path):
+    with storage.new_directory(tmp_path / "d", FILES) as partial:
+        (partial / "a.txt").write_text("first")
+        with pytest.raises(RuntimeError, match="another process is writing"):
+            write(tmp_path / "d", "second")
+    assert (tmp_path / "d" / "a.txt").read_text() == "first"
+    write(tmp_path / "d", "third")
     assert names(tmp_path) == ["d"]
 
 

@@ -410,9 +410,22 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(
     sae = new_sae(**sae_change)
     config = dataclasses.replace(CONFIG, **config_change)
     data = data_change(x) if data_change else x
+    untouched = bits(sae)
     with pytest.raises(ValueError, match=f"other {part} settings .*choose another checkpoint_dir"):
         train(sae, data, config, checkpoint_dir=tmp_path / "run")
     assert (tmp_path / "run" / training.STATE_FILE).read_bytes() == before
+    assert bits(sae) == untouched
+
+
+def test_a_checkpoint_directory_with_other_files_is_refused_before_the_first_step(tmp_path, x, monkeypatch):
+    (tmp_path / "results.csv").write_text("1,2")
+    sae = new_sae()
+    untouched = bits(sae)
+    monkeypatch.setattr(SparseAutoencoder, "loss", lambda *_: pytest.fail("a step was taken"))
+    with pytest.raises(FileExistsError, match=r"holds results\.csv"):
+        train(sae, x, checkpoint_dir=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
+    assert bits(sae) == untouched
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path, x):
