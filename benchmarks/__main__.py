@@ -1,4 +1,4 @@
-"""`python -m benchmarks [memory] [collecting] [training] [quality] [--quick]`: run, then print one table."""
+"""`python -m benchmarks [memory] [collecting] [training] [quality] [peers] [--quick]`: run, then print one table."""
 
 import argparse
 import importlib
@@ -8,7 +8,13 @@ from benchmarks import hub
 
 # In the order they run. Each is imported when its turn comes: the Hugging Face libraries read the environment
 # on import, and it must point at the stand-in by then.
-MODULES = {"memory": "memory", "collecting": "collecting", "training": "training_speed", "quality": "quality"}
+MODULES = {
+    "memory": "memory",
+    "collecting": "collecting",
+    "training": "training_speed",
+    "quality": "quality",
+    "peers": "peers",
+}
 
 
 def main() -> None:

@@ -53,14 +53,14 @@ def _against_the_seed(x: Float[Tensor, "n d_in"], n_steps: int) -> list[Row]:
         f"{statistics.mean(history.l0[-10:]):.0f}; the seed's loop {reached[0]:.2f} and {reached[1]:.0f})"
     )
     return [
-        _row(whole, tokens, ours, seeds, "at least 1.5"),
-        _row(
+        speed_row(whole, tokens, ours, seeds, "at least 1.5"),
+        speed_row(
             f"of these, the first {dense * turn} steps: many latents active",
             tokens,
             ours[:dense],
             seeds[:dense],
         ),
-        _row("of these, the rest: few latents active", tokens, ours[dense:], seeds[dense:]),
+        speed_row("of these, the rest: few latents active", tokens, ours[dense:], seeds[dense:]),
     ]
 
 
@@ -73,10 +73,10 @@ def _topk_against_floor(x: Float[Tensor, "n d_in"], batch_size: int, n_steps: in
     config = TrainConfig(n_steps * batch_size, batch_size)
     _, ours, floor = in_turns(sae, x, config, lambda: torch.addmm(bias, batch, encoder))
     name = f"TopK training, k = 32, {D_IN} x 8, batch {batch_size}, against its encoder's dense product alone"
-    return _row(name, batch_size, ours[1:], floor[1:])
+    return speed_row(name, batch_size, ours[1:], floor[1:])
 
 
-def _row(what: str, tokens: int, ours: np.ndarray, others: np.ndarray, target: str = "") -> Row:
+def speed_row(what: str, tokens: int, ours: np.ndarray, others: np.ndarray, target: str = "") -> Row:
     """Rates and their ratio over all turns of `tokens` each."""
     rates = [f"{tokens / seconds.mean():,.0f} tokens/s" for seconds in (ours, others)]
     return Row(what, *rates, ratio_and_range(others.sum() / ours.sum(), others / ours), target)

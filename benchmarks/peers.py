@@ -1,0 +1,255 @@
+"""Speed and quality beside the libraries that researchers use, in one run.
+
+Each peer runs in an environment of its own, made on first use under build/peers, and in a process of its own that
+takes turns with ours (`peer_worker.py`). All see the same rows, scaled to mean norm √d_in, and the same schedule: warm-up
+over 2% of the steps, linear decay to zero over the last 20%.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchmarks import seed
+from benchmarks.report import Row, note
+from benchmarks.training_speed import D_IN, D_SAE, in_turns, language_model_like, speed_row
+from sae_tutorial.artifacts import lab_activations
+from sae_tutorial.lab import open_lab
+from sae_tutorial.metrics import evaluate_reconstruction
+from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.training import TrainConfig, input_statistics, seed_recipe, train_sae
+
+ENVIRONMENT = Path(__file__).resolve().parent.parent / "build" / "peers"
+# torch first and alone, as in the Makefile; the last without its dependencies, which pull builds for GPUs.
+INSTALLS = (["torch==2.13.0"], ["sae-lens==6.54.12"], ["--no-deps", "dictionary-learning==0.1.0"])
+K, TURNS, RATES = 32, 12, (1e-3, 2e-3, 4e-3)  # `train_sae` logs, and so takes turns, 100 times at most
+QUALITY_TOKENS, QUALITY_BATCH = 200_000, 1024
+
+
+def run(quick: bool) -> list[Row]:
+    """Steps per second, then held-out FVU."""
+    make_environment()
+    return _speed(4 if quick else TURNS) + _quality(QUALITY_TOKENS // (10 if quick else 1))
+
+
+def make_environment() -> None:
+    """Install the peers once; pip's own errors end the run."""
+    python = ENVIRONMENT / "bin" / "python"
+    if (ENVIRONMENT / "installed").exists():
+        return
+    note(f"peers: installing {', '.join(name for *_, name in INSTALLS)} into {ENVIRONMENT}, once")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
+    for arguments in INSTALLS:
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *arguments], check=True)
+    (ENVIRONMENT / "installed").touch()
+
+
+class Peer:
+    """One autoencoder of another library, trained in another process a few steps at a time."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        command = [str(ENVIRONMENT / "bin" / "python"), str(Path(__file__).with_name("peer_worker.py"))]
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed with the process
+        self.process = subprocess.Popen(
+            [*command, json.dumps(settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+
+    def ask(self, **request: Any) -> dict[str, float]:
+        """Send one request and wait for its answer."""
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            self.log.seek(0)
+            raise SystemExit(f"a peer stopped:\n{self.log.read()[-2000:]}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.log.close()
+
+
+@contextmanager
+def peer(
+    library: str,
+    architecture: str,
+    rows: Path,
+    tokens: int,
+    batch_size: int,
+    learning_rate: float,
+    d_sae: int,
+) -> Iterator[Peer]:
+    """Start a peer and end it."""
+    started = Peer(
+        {
+            "library": library, "architecture": architecture, "k": K, "d_sae": d_sae, "batch_size": batch_size,
+            "learning_rate": learning_rate, "total_tokens": tokens, "rows": str(rows), "l1_coefficient": 5.0,
+            "options": {},
+        }
+    )  # fmt: skip
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+# ---------------------------------------------------------------------------------------------- speed
+
+
+def _speed(turns: int) -> list[Row]:
+    note("peers: making data")
+    x = language_model_like(20_000)
+    rows = []
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "rows.npy"
+        np.save(file, x.numpy())
+        for batch_size in (1024, 4096):
+            rows.append(_steps_against("sae-lens", "topk", x, file, batch_size, turns, "at least 3"))
+            rows.append(_steps_against("dictionary-learning", "topk", x, file, batch_size, turns, ""))
+            rows.append(_topk_against_the_seed(x, batch_size, turns))
+        # A ReLU autoencoder is dense at first and sparse after some 80 steps; a run is mostly the latter.
+        rows.append(_steps_against("sae-lens", "standard", x, file, 1024, 8 * turns, "at least 1.5"))
+    return rows
+
+
+def _steps_against(
+    library: str,
+    architecture: str,
+    x: Float[Tensor, "n d_in"],
+    file: Path,
+    batch_size: int,
+    turns: int,
+    target: str,
+) -> Row:
+    """A step of ours and a step of a peer in turns, from the start of training."""
+    note(f"peers: {library} {architecture}, batch {batch_size}")
+    theirs: list[float] = []
+    n_steps = turns + 2  # the first two of either prepare
+    with peer(library, architecture, file, 100 * batch_size, batch_size, 1e-3, D_SAE) as other:
+        _, ours, _ = in_turns(
+            *_contender(architecture, x, batch_size, n_steps),
+            lambda: theirs.append(other.ask(steps=1)["seconds"]),
+        )
+    name = "TopK, k = 32" if architecture == "topk" else "ReLU with L1"
+    what = f"a training step, {name}, {D_IN} x 8, batch {batch_size}, against {library}'s {architecture}"
+    return speed_row(what, batch_size, ours[2:], np.array(theirs[2:]), target)
+
+
+def _contender(
+    architecture: str, x: Float[Tensor, "n d_in"], batch_size: int, n_steps: int
+) -> tuple[SparseAutoencoder, Float[Tensor, "n d_in"], TrainConfig]:
+    """What `train_sae` takes, for one of ours: our defaults for TopK, the seed's recipe for ReLU."""
+    tokens = n_steps * batch_size
+    if architecture == "topk":
+        return SparseAutoencoder(SAEConfig(D_IN, k=K)), x, TrainConfig(tokens, batch_size)
+    config, training = seed_recipe(D_IN, tokens, 3e-3)
+    return SparseAutoencoder(config), x, replace(training, batch_size=batch_size)
+
+
+def _topk_against_the_seed(x: Float[Tensor, "n d_in"], batch_size: int, turns: int) -> Row:
+    """TopK against the seed's loop at the seed's own batch size, in tokens per second."""
+    note(f"peers: the seed's loop beside TopK, batch {batch_size}")
+    torch.manual_seed(0)
+    steps = seed.train(seed.DenseAutoencoder(D_IN, D_SAE, 3e-3), x)
+    per_turn = batch_size // seed.ROWS_PER_BATCH
+    _, ours, theirs = in_turns(
+        *_contender("topk", x, batch_size, turns + 2), lambda: [next(steps) for _ in range(per_turn)] and None
+    )
+    what = (
+        f"TopK training, k = 32, {D_IN} x 8, batch {batch_size}, against the seed's loop at its batch of 256"
+    )
+    return speed_row(what, batch_size, ours[2:], theirs[2:], "at least 5")
+
+
+# -------------------------------------------------------------------------------------------- quality
+
+
+def _quality(tokens: int) -> list[Row]:
+    """Held-out FVU on the lab's activations at equal tokens, and at equal time."""
+    note("peers: the lab's activations")
+    lab = open_lab("offline", budget="quick")
+    train, test = lab_activations(lab)
+    scale = lab.d_in**0.5 / input_statistics(train)[1]
+    train, test = train[:] * scale, test[:] * scale
+    best = {}
+    with tempfile.TemporaryDirectory() as directory:
+        files = Path(directory) / "train.npy", Path(directory) / "test.npy"
+        for file, rows in zip(files, (train, test), strict=True):
+            np.save(file, rows.numpy())
+        for architecture in ("topk", "batchtopk"):
+            scores = [_their_score(architecture, files, tokens, rate, 8 * lab.d_in) for rate in RATES]
+            best[architecture] = min(scores, key=lambda score: score["fvu"])
+    ours = {rate: _our_score(train, test, TrainConfig(tokens, learning_rate=rate)) for rate in RATES}
+    default = _our_score(train, test, TrainConfig(tokens))
+    return _quality_rows(train, test, tokens, default, ours, best)
+
+
+def _quality_rows(
+    train: Tensor,
+    test: Tensor,
+    tokens: int,
+    default: dict[str, float],
+    ours: dict[float, dict[str, float]],
+    best: dict[str, dict[str, float]],
+) -> list[Row]:
+    what = f"held-out FVU, SmolLM2, {train.shape[1]} x 8, k = {K}, batch {QUALITY_BATCH}"
+    rows = [
+        _fvu_row(
+            f"{what}, {tokens:,} tokens, against sae-lens's {name}, best of 3 rates",
+            default,
+            score,
+            "at most 0.97",
+        )
+        for name, score in best.items()
+    ]
+    sweep = min(ours.values(), key=lambda score: score["fvu"])
+    rows.append(_fvu_row(f"{what}: the default rate against the best of 3", default, sweep, "at most 1.01"))
+    seconds = best["topk"]["seconds"]
+    longer = int(tokens * seconds / default["seconds"])
+    equal = _our_score(train, test, TrainConfig(longer))
+    shown = f"{what}, in the time of sae-lens's topk ({equal['seconds']:.0f} s of ours for {longer:,} tokens)"
+    return [*rows, _fvu_row(shown, equal, best["topk"], "at most 0.90")]
+
+
+def _fvu_row(what: str, ours: dict[str, float], other: dict[str, float], target: str) -> Row:
+    figures = [
+        f"{s['fvu']:.4f} in {s['seconds']:.0f} s, L0 {s['l0']:.1f}, {s['dead_fraction']:.1%} never on"
+        for s in (ours, other)
+    ]
+    return Row(what, *figures, f"{ours['fvu'] / other['fvu']:.3f}", target)
+
+
+def _their_score(
+    architecture: str, files: tuple[Path, Path], tokens: int, rate: float, d_sae: int
+) -> dict[str, float]:
+    note(f"peers: sae-lens {architecture}, {tokens:,} tokens at {rate}")
+    with peer("sae-lens", architecture, files[0], tokens, QUALITY_BATCH, rate, d_sae) as other:
+        seconds = other.ask(steps=tokens // QUALITY_BATCH)["seconds"]
+        return other.ask(evaluate=str(files[1])) | {"seconds": seconds}
+
+
+def _our_score(train: Tensor, test: Tensor, config: TrainConfig) -> dict[str, float]:
+    note(f"peers: ours, {config.total_tokens:,} tokens at {config.learning_rate}")
+    sae = SparseAutoencoder(SAEConfig(train.shape[1], k=K))
+    start = time.perf_counter()
+    train_sae(sae, train, config, progress=False)
+    seconds = time.perf_counter() - start
+    scores = evaluate_reconstruction(sae, test, progress=False)
+    return scores | {"fvu": 1 - scores["explained_variance"], "seconds": seconds}
