@@ -2,6 +2,8 @@
 
 FVU = Σ‖x − x̂‖² / Σ‖x − x̄‖²        fraction of variance unexplained; x̄ is the mean over all rows
 explained variance = 1 − FVU          0 for a predictor that always answers x̄, 1 for a perfect one
+relative bias = Σ‖x̂‖² / Σ x·x̂         below 1 where x̂ is too short: the γ for which x̂/γ fits x best
+                                      (the relative reconstruction bias of Rajamanoharan et al. 2024a)
 """
 
 from collections.abc import Callable, Iterator
@@ -25,29 +27,32 @@ class ReconstructionSums:
     def __init__(self) -> None:
         self.n, self.d_in = 0, 0
         self.sum_x: Tensor | float = 0.0
-        self.squares = self.errors = self.cosines = self.cosine_squares = 0.0
+        self.squares = self.hat_squares = self.errors = self.cosines = self.cosine_squares = 0.0
 
     def add(self, x: Float[Tensor, "batch d_in"], x_hat: Float[Tensor, "batch d_in"]) -> None:
         """Count one batch."""
         self.n, self.d_in = self.n + len(x), x.shape[1]
         self.sum_x = self.sum_x + x.double().sum(0)
         self.squares = self.squares + x.double().pow(2).sum()
+        self.hat_squares = self.hat_squares + x_hat.double().pow(2).sum()
         self.errors = self.errors + (x.double() - x_hat.double()).pow(2).sum()
         cosine = F.cosine_similarity(x, x_hat, dim=-1).double()
         self.cosines = self.cosines + cosine.sum()
         self.cosine_squares = self.cosine_squares + cosine.pow(2).sum()
 
     def metrics(self) -> dict[str, float]:
-        """explained_variance, mse (per element), cosine_mean and cosine_std."""
-        squares = float(self.squares)
+        """explained_variance, mse (per element), cosine_mean, cosine_std and relative_bias."""
+        squares, hat_squares, errors = float(self.squares), float(self.hat_squares), float(self.errors)
         variance = squares - float(self.sum_x.pow(2).sum()) / self.n
         varies = variance > 1e-12 * squares  # what is smaller is rounding
         cosine_mean = float(self.cosines / self.n)
+        product = (squares + hat_squares - errors) / 2  # Σ x·x̂, by the cosine rule
         return {
-            "explained_variance": 1 - float(self.errors) / variance if varies else float("nan"),
-            "mse": float(self.errors) / (self.n * self.d_in),
+            "explained_variance": 1 - errors / variance if varies else float("nan"),
+            "mse": errors / (self.n * self.d_in),
             "cosine_mean": cosine_mean,
             "cosine_std": max(float(self.cosine_squares / self.n) - cosine_mean**2, 0.0) ** 0.5,
+            "relative_bias": hat_squares / product if product > 0 else float("nan"),
         }
 
 
@@ -57,8 +62,9 @@ def evaluate_reconstruction(
     """Reconstruction and sparsity over all rows.
 
     Returns:
-        `explained_variance`; `mse`, per element; `cosine_mean` and `cosine_std` of x and x_hat; `l0`, active
-        latents per row; `dead_fraction`, the share of latents that are off on every one of these rows.
+        `explained_variance`; `mse`, per element; `cosine_mean` and `cosine_std` of x and x_hat; `relative_bias`,
+        below 1 where x_hat is too short; `l0`, active latents per row; `dead_fraction`, the share of latents that
+        are off on every one of these rows.
 
     Raises:
         ValueError: the rows have another width than the autoencoder, or there are none.

@@ -37,6 +37,21 @@ def test_worked_example():
     assert got["cosine_std"] == pytest.approx((1 - 2 / 5**0.5) / 2, abs=1e-6)
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.0, 1.3])
+def test_relative_bias_is_the_factor_that_a_reconstruction_is_too_long_by(x, factor):
+    generator = torch.Generator().manual_seed(3)
+    noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    x = x.double()
+    # What is left after the best rescaling is orthogonal to the reconstruction: take the part along x out of noise.
+    noise -= (noise * x).sum() / (x * x).sum() * x
+    shrunk = evaluate_function(lambda batch: factor * batch, x)
+    assert shrunk["relative_bias"] == pytest.approx(factor, abs=1e-6)
+    missing = evaluate_function(lambda batch: batch - noise[: len(batch)], x)
+    best = float((x - noise).pow(2).sum() / ((x - noise) * x).sum())
+    assert missing["relative_bias"] == pytest.approx(best, abs=1e-6)
+    assert math.isnan(evaluate_function(torch.zeros_like, x)["relative_bias"])
+
+
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 @pytest.mark.parametrize("offset", [0.0, 100.0])
 def test_the_mean_predictor_explains_exactly_nothing(x, monkeypatch, batch, offset):
@@ -88,6 +103,7 @@ def test_evaluate_reconstruction_equals_the_definitions(x, monkeypatch, architec
         "mse": float((x - x_hat).pow(2).mean()),
         "cosine_mean": float(cosine.mean()),
         "cosine_std": float(cosine.std(correction=0)),
+        "relative_bias": float((x_hat * x_hat).sum() / (x_hat * x).sum()),
         "l0": float((f > 0).sum(1).float().mean()),
         "dead_fraction": float((f == 0).all(0).float().mean()),
     }
