@@ -1,7 +1,8 @@
 """Training a sparse autoencoder on stored activations.
 
 One step: draw a batch of rows at random, scale them to mean norm √d_in, take the loss and its gradients,
-take the part along each decoder row out of that row's gradient, step Adam, and set every row back to norm 1.
+take the part along each decoder row out of that row's gradient, step Adam, and set every row back to norm 1
+(not for "relu_free", whose rows are free).
 A latent that has not fired for `dead_window` tokens is dead; AuxK pulls it towards what the live ones miss.
 
 At the end the input scale is folded into the biases, so that the trained autoencoder takes raw activations.
@@ -22,11 +23,11 @@ from sae_tutorial import storage
 from sae_tutorial.activations import ActivationStore, iterate_batches
 from sae_tutorial.metrics import check_width, evaluate_reconstruction
 from sae_tutorial.sae import SAEConfig, SAELoss, SparseAutoencoder
+from sae_tutorial.sparse import ActivePairs, pairs_from_batchtopk
 
 LOG_POINTS, VALIDATION_POINTS, CHECKPOINTS = 100, 10, 10
 STATISTICS_ROWS, VALIDATION_ROWS = 32_768, 8_192
 STATE_FILES = STATE_FILE, STATE_WEIGHTS = "training.json", "training.safetensors"
-PARAMETERS = ("W_enc", "W_dec", "b_enc", "b_dec")
 
 Activations = ActivationStore | Float[Tensor, "_ d_in"]
 
@@ -241,8 +242,12 @@ class _Run:
         self.mean = mean
         # Adam works on the rows of W_encᵀ, which are contiguous; the storage is W_enc's own.
         rows = {"W_enc": sae.W_enc.data.T}
-        self.parameters = {name: rows.get(name, getattr(sae, name).data) for name in PARAMETERS}
-        self.optimizer = torch.optim.Adam(self.parameters.values(), lr=config.learning_rate, fused=True)
+        self.parameters = {name: rows.get(name, weight.data) for name, weight in sae.named_parameters()}
+        # JumpReLU's θ was made for inputs of mean squared norm 1; ours have d_in, so its steps are √d_in longer.
+        theta = [self.parameters[name] for name in self.parameters if name == "threshold"]
+        others = [self.parameters[name] for name in self.parameters if name != "threshold"]
+        groups = [{"params": others, "factor": 1.0}, {"params": theta, "factor": sae.config.d_in**0.5}]
+        self.optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         self.tokens_since_active = torch.zeros(sae.config.d_sae, device=sae.b_dec.device)
         self.step, self.history = 0, History()
         self.sums = torch.zeros(4, device=sae.b_dec.device)
@@ -253,6 +258,10 @@ class _Run:
         """What a new run does to the autoencoder first; a resumed one has done it."""
         if self.config.mean_init and not self.sae.b_dec.any():
             self.sae.b_dec.data.copy_(self.mean)
+        if self.sae.config.architecture == "jumprelu" and not self.sae.threshold.any():
+            # θ starts where BatchTopK would cut: from 0 it would take Adam some thousand steps to get there.
+            pre = self.sae.pre_activations(next(self._batches()).to(self.sae.b_dec.device)).detach()
+            self.sae.threshold.data.fill_(pairs_from_batchtopk(pre, self.sae.config.k).values.min())
 
     def train_step(self) -> None:
         """One batch: loss, gradients, projection, Adam, renormalisation."""
@@ -260,7 +269,7 @@ class _Run:
         self.sae.zero_grad()
         loss = self.sae.loss(x)
         (loss.total + self._auxiliary(x, loss)).backward()
-        self._optimize()
+        self._optimize(loss.pairs)
         self._count_activity(loss, len(x))
         self.sums += torch.stack(
             [loss.total.detach(), loss.reconstruction.detach(), loss.sparsity.detach(), loss.l0]
@@ -277,17 +286,18 @@ class _Run:
         return self.config.aux_coefficient * self.variance * auxk_loss(self.sae, x, loss.x_hat, dead)
 
     @torch.no_grad()
-    def _optimize(self) -> None:
+    def _optimize(self, pairs: ActivePairs) -> None:
         W_dec, gradient = self.sae.W_dec, self.sae.W_dec.grad
-        # einsum and not vecdot, which would write out the whole product before summing it
-        gradient.addcmul_(torch.einsum("ij,ij->i", gradient, W_dec)[:, None], W_dec, value=-1)
+        if self.sae.config.unit_decoder:
+            # einsum and not vecdot, which would write out the whole product before summing it
+            gradient.addcmul_(torch.einsum("ij,ij->i", gradient, W_dec)[:, None], W_dec, value=-1)
         for name, parameter in self.parameters.items():
             grad = getattr(self.sae, name).grad
             parameter.grad = grad.T if name == "W_enc" else grad
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate_at(self.step)
+            group["lr"] = group["factor"] * self.config.learning_rate_at(self.step)
         self.optimizer.step()
-        W_dec /= W_dec.norm(dim=1, keepdim=True)
+        self.sae.after_step(pairs)
 
     def _count_activity(self, loss: SAELoss, batch_size: int) -> None:
         self.tokens_since_active += batch_size
@@ -322,6 +332,7 @@ class _Run:
     def save(self, directory: Path) -> None:
         """Write everything that a later step depends on."""
         tensors = {"tokens_since_active": self.tokens_since_active, "sums": self.sums}
+        tensors |= dict(self.sae.named_buffers())
         for name, parameter in self.parameters.items():
             moments = self.optimizer.state[parameter]
             tensors |= {f"{name}.{key}": value for key, value in moments.items()} | {name: parameter}
@@ -361,6 +372,8 @@ class _Run:
             self.optimizer.state[parameter] = {
                 key.removeprefix(f"{name}."): tensors[key].to(device) for key in keys
             }
+        for name, buffer in self.sae.named_buffers():
+            buffer.copy_(tensors[name])
         self.tokens_since_active = tensors["tokens_since_active"].to(device)
         self.sums = tensors["sums"].to(device)
         self.step, self.steps_summed = state["step"], state["steps_summed"]

@@ -130,7 +130,9 @@ def public(module: str) -> list[tuple[str, object]]:
 
 
 # torch.autograd.Function fixes the signature of its two methods; NamedTuple adds undocumented helpers.
-FIXED_ELSEWHERE = {"SparseAutoencode.forward", "SparseAutoencode.backward"}
+FIXED_ELSEWHERE = {
+    f"{name}.{method}" for name in ("SparseAutoencode", "JumpReLU") for method in ("forward", "backward")
+}
 
 
 @pytest.mark.parametrize("module", MODULES)

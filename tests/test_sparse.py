@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from sae_tutorial import sparse
-from sae_tutorial.sparse import ActivePairs, SparseAutoencode, decode_pairs, pairs_from_relu, pairs_from_topk
+from sae_tutorial.sparse import (
+    ActivePairs,
+    SparseAutoencode,
+    decode_pairs,
+    pairs_from_batchtopk,
+    pairs_from_relu,
+    pairs_from_topk,
+    split_by_prefix,
+)
 
 BATCH, D_IN, D_SAE, K = 7, 5, 12, 3
 
@@ -120,3 +128,49 @@ def test_decode_pairs_is_the_dense_product():
     pre, W_dec = torch.randn(9, 20, generator=generator), torch.randn(20, 4, generator=generator)
     for pairs in (pairs_from_topk(pre, 4), pairs_from_relu(pre)):
         torch.testing.assert_close(decode_pairs(pairs, W_dec), pairs.to_dense(20) @ W_dec)
+
+
+# ------------------------------------------------------------------------------------ k · batch, and prefixes
+
+
+@pytest.mark.parametrize(("shape", "k"), [((200, 1500), 20), ((200, 1500), 1), ((6, 9), 4), ((5, 3), 3)])
+@pytest.mark.parametrize("shift", [0.0, -3.0])  # with -3, fewer than k · batch are positive
+def test_pairs_from_batchtopk_are_the_largest_of_the_whole_batch(shape, k, shift):
+    pre = torch.randn(shape, generator=torch.Generator().manual_seed(0)) + shift
+    pre[3] -= 2  # a position with few
+    pairs = pairs_from_batchtopk(pre, k)
+    smallest = pre.flatten().topk(k * len(pre)).values[-1]
+    assert torch.equal(pairs.to_dense(shape[1]), torch.where(pre >= smallest, pre, 0.0).relu())
+    assert len(pairs.values) == k * len(pre)
+    assert torch.equal(pairs.positions, pairs.positions.sort().values)
+    W_dec = torch.randn(shape[1], 4, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(decode_pairs(pairs, W_dec), pairs.to_dense(shape[1]) @ W_dec)
+
+
+@pytest.mark.parametrize("where", [slice(0, None, 61), slice(1, None, 61), slice(0, 3000)])
+def test_pairs_from_batchtopk_do_not_depend_on_the_sample(where):
+    """A sample that holds all of the largest values, none of them, or an even share."""
+    pre = torch.randn(100, 1000, generator=torch.Generator().manual_seed(0))
+    pre.view(-1)[where] += 10
+    smallest = pre.flatten().topk(500).values[-1]
+    assert torch.equal(pairs_from_batchtopk(pre, 5).to_dense(1000), torch.where(pre >= smallest, pre, 0.0))
+
+
+def test_split_by_prefix_gives_each_prefix_its_own_sum():
+    generator = torch.Generator().manual_seed(0)
+    pre, W_dec = torch.randn(9, 20, generator=generator), torch.randn(20, 4, generator=generator)
+    prefixes = (2, 7, 20)
+    pairs = pairs_from_batchtopk(pre, 4)
+    parts = decode_pairs(split_by_prefix(pairs, prefixes), W_dec).view(9, 3, 4).cumsum(1)
+    for i, width in enumerate(prefixes):
+        expected = pairs.to_dense(20)[:, :width] @ W_dec[:width]
+        torch.testing.assert_close(parts[:, i], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("prefixes", [(D_SAE,), (1, 4, D_SAE)])
+def test_gradients_of_every_prefix_equal_finite_differences(parameters, prefixes):
+    x = parameters.pop("x")
+    weights = tuple(tensor.requires_grad_() for tensor in parameters.values())
+    x_hat = SparseAutoencode.apply(x, *weights, K, prefixes)[0]
+    assert x_hat.shape == (BATCH, len(prefixes), D_IN)
+    assert torch.autograd.gradcheck(lambda *w: SparseAutoencode.apply(x, *w, K, prefixes)[:2], weights)
