@@ -28,6 +28,7 @@ course: .venv/installed
 	$(BIN)/python -m sae_tutorial.lab
 	rm -rf build/executed
 	$(BIN)/python scripts/execute_notebooks.py --output build/executed $(NOTEBOOKS)
+	cp notebooks/glossary.ipynb build/executed
 	$(BIN)/python scripts/build_course.py build/executed build/course
 
 lab: .venv/installed
@@ -68,6 +69,7 @@ bench: .venv/installed
 notebooks: .venv/installed
 	rm -rf build/notebook-artifacts
 	$(BIN)/python scripts/colab.py $(NOTEBOOKS)
+	$(BIN)/python scripts/glossary.py $(NOTEBOOKS)
 	$(BIN)/ruff format $(NOTEBOOKS)
 	$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/notebook-artifacts" \
 		$(BIN)/python scripts/execute_notebooks.py --in-place $(NOTEBOOKS)

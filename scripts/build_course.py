@@ -2,8 +2,8 @@
 
     build_course.py EXECUTED_DIRECTORY COURSE_DIRECTORY
 
-Each notebook becomes a page, `index.html` lists them, and `assets/` holds what the pages share: the style sheet,
-plotly.js and MathJax, out of the installed packages. A page that would load anything from elsewhere, or that links
+Each notebook becomes a page, `index.html` lists the numbered ones, `glossary.html` is linked from all, and `assets/`
+holds what the pages share: the style sheet, plotly.js and MathJax, out of the installed packages. A page that would load anything from elsewhere, or that links
 to nothing, is an error.
 """
 
@@ -30,7 +30,7 @@ from pygments.formatters import HtmlFormatter
 from colab import SETUP_ID, repository, without_badge
 
 ROOT = Path(__file__).resolve().parents[1]
-TITLE = "Sparse autoencoders: a hands-on course"
+TITLE, GLOSSARY = "Sparse autoencoders: a hands-on course", "glossary"
 PLOTLY = "application/vnd.plotly.v1+json"
 
 # Everything an HTML page fetches by itself, as opposed to what a reader follows.
@@ -115,13 +115,16 @@ def build(executed: Path, course: Path) -> None:
     shutil.rmtree(course, ignore_errors=True)
     write_assets(course / "assets")
     names = list(notebooks)
+    pages = [*names, GLOSSARY]
     for number, name in enumerate(names):
         before, after = names[:number][-1:], names[number + 1 :][:1]
         navigation = navigation_bar(openings, *before or [None], *after or [None])
         write_page(
-            course, name, openings[name].title, notebook_body(notebooks[name], name, names), navigation
+            course, name, openings[name].title, notebook_body(notebooks[name], name, pages), navigation
         )
         print(f"{course.name}/{name}.html", flush=True)
+    glossary = notebook_body(nbformat.read(executed / f"{GLOSSARY}.ipynb", as_version=4), GLOSSARY, pages)
+    write_page(course, GLOSSARY, "Glossary and notation", glossary, navigation_bar(openings, None, None))
     write_page(course, "index", TITLE, index_body(openings), navigation="")
     print(f"the course is ready: open {course / 'index.html'}", flush=True)
 
@@ -188,10 +191,11 @@ def with_links_resolved(body: str, name: str, pages: Collection[str]) -> str:
 
 
 def navigation_bar(openings: dict[str, Opening], before: str | None, after: str | None) -> str:
-    """Links to the previous page, the index and the next page."""
+    """Links to the previous page, the index, the glossary and the next page."""
     left = f'<a rel="prev" href="{before}.html">← {html.escape(openings[before].title)}</a>' if before else ""
     right = f'<a rel="next" href="{after}.html">{html.escape(openings[after].title)} →</a>' if after else ""
-    return f'<nav><span>{left}</span><a href="index.html">Contents</a><span>{right}</span></nav>'
+    middle = f'<a href="index.html">Contents</a><a href="{GLOSSARY}.html">Glossary</a>'
+    return f"<nav><span>{left}</span>{middle}<span>{right}</span></nav>"
 
 
 def index_body(openings: dict[str, Opening]) -> str:
@@ -202,7 +206,8 @@ def index_body(openings: dict[str, Opening]) -> str:
         f'<div class="duration">{markdown2html_mistune(opening.duration)}</div></li>'
         for name, opening in openings.items()
     ]
-    return f'<h1>{TITLE}</h1>\n<ul class="contents">\n' + "\n".join(items) + "\n</ul>"
+    glossary = f'<p><a href="{GLOSSARY}.html">Glossary and notation</a></p>'
+    return f'<h1>{TITLE}</h1>\n<ul class="contents">\n' + "\n".join(items) + f"\n</ul>\n{glossary}"
 
 
 def write_page(course: Path, name: str, title: str, body: str, navigation: str) -> None:

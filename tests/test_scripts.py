@@ -111,12 +111,19 @@ def course(tmp_path: Path) -> Path:
     first = notebook(
         0,
         new_markdown_cell(
-            "See [the next](01_b.ipynb#End), [the settings](../pyproject.toml), [this](#x).\n\n$$x^2$$"
+            "See [the next](01_b.ipynb#End), [the settings](../pyproject.toml), [this](#x), "
+            "[a term](glossary.ipynb#x).\n\n$$x^2$$"
         ),
         code("figure", shown(plotly=FIGURE), shown(html="<table><tr><td>costs $5 or $6</td></tr></table>")),
     )
     colab.prepare(first, REPOSITORY, "00_a.ipynb")
-    save(tmp_path / "executed", **{"00_a": first, "01_b": notebook(1), "02_c": notebook(2)})
+    glossary = new_notebook(
+        cells=[new_markdown_cell('| <a id="x"></a>**x** |\n| --- |\n| see [b](01_b.ipynb) |')]
+    )
+    save(
+        tmp_path / "executed",
+        **{"00_a": first, "01_b": notebook(1), "02_c": notebook(2), "glossary": glossary},
+    )
     build_course.build(tmp_path / "executed", tmp_path / "course")
     return tmp_path / "course"
 
@@ -134,11 +141,21 @@ def test_pages_are_linked(course):
     assert [a["href"] for a in page(course, "01_b").nav.select("a")] == [
         "00_a.html",
         "index.html",
+        "glossary.html",
         "02_c.html",
     ]
-    assert [a["href"] for a in page(course, "02_c").nav.select("a")] == ["01_b.html", "index.html"]
+    last = [a["href"] for a in page(course, "02_c").nav.select("a")]
+    assert last == ["01_b.html", "index.html", "glossary.html"]
     links = [a["href"] for a in page(course, "00_a").main.select("p > a")]
-    assert links == ["01_b.html#End", f"{colab.repository()}/blob/main/pyproject.toml", "#x"]
+    settings = f"{colab.repository()}/blob/main/pyproject.toml"
+    assert links == ["01_b.html#End", settings, "#x", "glossary.html#x"]
+
+
+def test_the_glossary_is_a_page_with_the_anchors_that_links_lead_to(course):
+    glossary = page(course, "glossary")
+    assert glossary.select_one("td a, th a")["id"] == "x"
+    assert [a["href"] for a in glossary.main.select("td a[href]")] == ["01_b.html"]
+    assert page(course, "index").select_one('main > p > a[href="glossary.html"]')
 
 
 def test_the_contents_give_title_claim_and_duration(course):
