@@ -265,23 +265,19 @@ class SparseAutoencoder(nn.Module):
 
     def save(self, directory: str | Path) -> None:
         """Write config and weights to `directory` in SAELens v6 format, atomically."""
-        checkpoint.write_sae(
-            directory, asdict(self.config) | {"d_sae": self.config.d_sae}, self.state_dict(), self.metadata
-        )
+        checkpoint.write_sae(directory, asdict(self.config), self.state_dict(), self.metadata)
 
     @classmethod
     def load(cls, directory: str | Path) -> Self:
-        """Read an autoencoder that `save` or SAELens v6 wrote, onto the CPU in float32.
+        """Read an autoencoder that `save` or another library wrote, onto the CPU in float32.
 
         Raises:
             FileNotFoundError, storage.DamagedFileError, ValueError: see `checkpoint.read_sae`.
         """
-        saved, weights = checkpoint.read_sae(directory)
-        d_in, d_sae = weights["W_enc"].shape
-        options = {name: saved[name] for name in ("k", "l1_coefficient", "tied_init") if name in saved}
-        sae = cls(SAEConfig(d_in, d_sae / d_in, saved["architecture"], **options))
+        config, weights, metadata = checkpoint.read_sae(directory)
+        sae = cls(SAEConfig(**config))
         sae.load_state_dict(weights)
-        sae.metadata = saved.get("metadata", {})
+        sae.metadata = metadata
         return sae
 
 
