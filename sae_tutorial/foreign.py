@@ -93,14 +93,13 @@ def dictionary_learning_settings(directory: Path) -> dict[str, Any] | None:
 def from_dictionary_learning(
     training: Mapping[str, Any], weights: Mapping[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Settings and tensors of `dictionary_learning`."""
+    """Settings and tensors of `dictionary_learning`; f is that of version 0.1, which later ones multiply by norms."""
     kind = training.get("dict_class")
     architecture = DICTIONARY_CLASSES.get(kind, kind)
     origin = {"model_name": training.get("lm_name"), "hook_name": training.get("submodule_name")}
     saelens = {
         "architecture": architecture,
         "apply_b_dec_to_input": kind not in ("AutoEncoderNew", "JumpReluAutoEncoder"),
-        "rescale_acts_by_decoder_norm": kind in ("JumpReluAutoEncoder", "GatedAutoEncoder"),
         "metadata": {key: value for key, value in origin.items() if value},
     }
     if "k" in weights:
