@@ -12,6 +12,14 @@ An architecture differs in how it keeps f sparse; `SparseAutoencoder.loss` lists
     batchtopk   keeps the k · batch largest of a batch; later, those above θ    (Bussmann et al. 2024)
     matryoshka  batchtopk whose first latents also reconstruct x on their own   (Bussmann et al. 2025)
     jumprelu    keeps what exceeds the latent's own threshold θ_i, trained      (Rajamanoharan et al. 2024b)
+
+With π = (x − b_dec) W_enc + b_enc, and 1[·] for 1 where it holds and 0 elsewhere, their encoders are
+
+    relu, relu_free         f = ReLU(π)
+    gated                   f = 1[π > 0] ReLU((x − b_dec) W_enc e^r_mag + b_mag)
+    topk                    f = ReLU(π) 1[π is among the k largest of its position]
+    batchtopk, matryoshka   f = ReLU(π) 1[π is among the k · batch largest of the batch]; later ReLU(π) 1[π > θ]
+    jumprelu                f = ReLU(π) 1[π > θ_i]
 """
 
 from dataclasses import asdict, dataclass

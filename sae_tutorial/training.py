@@ -148,7 +148,8 @@ def train_sae(
 
     Started by `accelerate launch` in several processes, each with the same arguments, it trains one autoencoder:
     every process reads its share of each batch, and only the first one writes. BatchTopK and JumpReLU then count
-    active latents over a process's share. With several machines, `checkpoint_dir` must be a disk that all share.
+    active latents over a process's share. With several machines, `checkpoint_dir` must be a disk that all share;
+    there and with several processes Ctrl-C may lose the steps since the last checkpoint.
 
     Args:
         sae: a new autoencoder, or a trained one to train further.
@@ -235,13 +236,9 @@ def _advance(
     share = slice(process.process_index, None, process.num_processes)
     batches = shuffled_batches(activations, config.batch_size, steps, config.seed, share)
     bar = tqdm(
-        zip(steps, batches, strict=True),
-        total=config.n_steps,
-        initial=steps.start,
-        desc="training",
-        unit=" steps",
+        zip(steps, batches, strict=True), "training", config.n_steps, initial=steps.start, unit=" steps",
         disable=not (progress and process.is_main_process),
-    )
+    )  # fmt: skip
     for step, x in bar:
         x = x.to(first.sae.b_dec.device) * first.scale
         for run in runs:
@@ -262,11 +259,8 @@ def _check_arguments(
         for sae in saes:
             check_width(sae, rows)
         check_finite(rows)
-    n = this_process().num_processes
-    if config.batch_size % n:
-        raise ValueError(
-            f"batch_size {config.batch_size} cannot be shared by {n} processes; choose a multiple."
-        )
+    if config.batch_size % (n := this_process().num_processes):
+        raise ValueError(f"batch_size {config.batch_size} cannot be shared by {n} processes.")
 
 
 @contextmanager
@@ -397,10 +391,8 @@ class _Run:
             self.sae.b_dec.data.copy_(self.mean)
         if self.sae.config.architecture == "jumprelu" and not self.sae.threshold.any():
             # θ starts where BatchTopK would cut: from 0 it would take Adam some thousand steps to get there.
-            first = next(
-                shuffled_batches(self.activations, self.config.batch_size, range(1), self.config.seed)
-            )
-            pre = self.sae.pre_activations(first.to(self.sae.b_dec.device)).detach()
+            (x,) = shuffled_batches(self.activations, self.config.batch_size, range(1), self.config.seed)
+            pre = self.sae.pre_activations(x.to(self.sae.b_dec.device)).detach()
             self.sae.threshold.data.fill_(pairs_from_batchtopk(pre, self.sae.config.k).values.min())
 
     def advance(self, x: Float[Tensor, "batch d_in"]) -> None:
@@ -425,8 +417,8 @@ class _Run:
         self.step += 1
 
     def _auxiliary(self, x: Tensor, loss: SAELoss) -> Tensor | float:
-        if not self.config.aux_coefficient:
-            return 0.0
+        if not self.config.aux_coefficient or self.step * self.config.batch_size < self.config.dead_window:
+            return 0.0  # without asking, which a GPU would have to be waited for
         dead = self.tokens_since_active >= self.config.dead_window
         if not dead.any():
             return 0.0
@@ -463,17 +455,14 @@ class _Run:
 
     def log(self) -> None:
         """Append the mean of the steps since the last log point to the history."""
-        total, reconstruction, sparsity, l0 = (self.sums / self.steps_summed).tolist()
-        if not isfinite(total):
-            raise self._diverged(f"the loss is {total}")
-        history = self.history
-        history.tokens.append(self.step * self.config.batch_size)
-        history.loss.append(total)
-        history.reconstruction.append(reconstruction)
-        history.sparsity.append(sparsity)
-        history.l0.append(l0)
+        means = (self.sums / self.steps_summed).tolist()
+        if not isfinite(means[0]):
+            raise self._diverged(f"the loss is {means[0]}")
+        self.history.tokens.append(self.step * self.config.batch_size)
+        for name, mean in zip(("loss", "reconstruction", "sparsity", "l0"), means, strict=True):
+            getattr(self.history, name).append(mean)
         dead = self.tokens_since_active >= self.config.dead_window
-        history.dead_fraction.append(dead.float().mean().item())
+        self.history.dead_fraction.append(dead.float().mean().item())
         self.sums.zero_()
         self.steps_summed = 0
 
