@@ -1,6 +1,7 @@
 # make course      run every notebook and build the course as linked pages: build/course/index.html
 # make lab         open the notebooks in JupyterLab
 # make test        everything that is checked: lint, unit tests, every notebook against its saved outputs
+# make test-peers  saved files to and from sae-lens and dictionary-learning, in an environment of their own
 # make bench       side-by-side speed and quality runs
 # make notebooks   for maintainers: run the notebooks in place, as they are committed (needs Chromium)
 # make clean       remove what the above made, except .venv (make distclean removes that too)
@@ -20,7 +21,7 @@ HUB_STANDIN ?= ../shared/hub/make_hub_cache.py
 SMOKE_NOTEBOOKS ?= $(wildcard notebooks/0[456]_*.ipynb)
 SMOKE_LAB := SAE_LAB=gpt2 SAE_BUDGET=smoke CUDA_VISIBLE_DEVICES= HF_HOME="$(CURDIR)/build/hub" HF_HUB_OFFLINE=1
 
-.PHONY: course lab test lint unit-tests notebook-tests smoke-tests bench notebooks clean distclean
+.PHONY: course lab test lint unit-tests notebook-tests smoke-tests test-peers bench notebooks clean distclean
 .DEFAULT_GOAL := course
 .NOTPARALLEL:
 
@@ -62,6 +63,11 @@ build/hub/filled: | .venv/installed
 	rm -rf build/hub
 	$(BIN)/python "$(HUB_STANDIN)" build/hub
 	touch $@
+
+# Part of unit-tests as well, once the environment is there.
+test-peers: .venv/installed
+	$(BIN)/python -c 'from benchmarks.peers import make_environment; make_environment()'
+	$(BIN)/pytest -m peers tests/test_peers.py
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks

@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial import storage
+from sae_tutorial.storage import RowWriter
 
 STORE_FILE, FORMAT = "store.json", 1
 ARRAYS = ("activations", "token_ids", "document_ids")
@@ -90,6 +91,11 @@ class ActivationStore:
     def shape(self) -> tuple[int, int]:
         """(tokens, d_in)."""
         return len(self), self.activations.shape[1]
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The settings that say where the activations came from; an autoencoder's metadata."""
+        return {key: self.settings[key] for key in self.settings if key not in ("format", "n_truncated")}
 
     def __getitem__(
         self, index: slice | Sequence[int] | Int[np.ndarray, " rows"]
@@ -304,50 +310,6 @@ def token_strings(tokenizer: Any, token_ids: Sequence[int] | Int[np.ndarray, " t
             strings.append("⋯")
             silent += 1
     return strings
-
-
-class RowWriter:
-    """Writes rows of a [n_rows, d_in] .npy file in any order, through ordinary writes.
-
-    A memory map would do, but its dirty pages count as the process's memory until the system writes them out.
-    """
-
-    def __init__(self, path: Path, n_rows: int, dtype: str) -> None:
-        self.path, self.n_rows, self.dtype = path, n_rows, np.dtype(dtype)
-
-    def __enter__(self) -> Self:
-        self.file = self.path.open("wb")
-        self.header_size = 0
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.file.close()
-
-    def write(self, first_row: int, rows: Float[Tensor, "rows d_in"]) -> None:
-        """Put `rows` at `first_row`.
-
-        Raises:
-            ValueError: a value is NaN or infinite, or becomes so in the file's number format.
-        """
-        if not self.header_size:
-            self._write_header(rows.shape[1])
-        with np.errstate(over="ignore"):  # reported below
-            values = rows.float().cpu().numpy().astype(self.dtype)
-        if not np.isfinite(values).all():
-            biggest = rows.abs().max().item()
-            cure = (
-                "collect with dtype='float32'"
-                if np.isfinite(biggest)
-                else "check the model's weights and dtype"
-            )
-            raise ValueError(f"an activation of size {biggest:.4g} does not fit {self.dtype}; {cure}.")
-        self.file.seek(self.header_size + first_row * values[:1].nbytes)
-        self.file.write(values.tobytes())
-
-    def _write_header(self, d_in: int) -> None:
-        description = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.n_rows, d_in)}
-        np.lib.format.write_array_header_1_0(self.file, description)
-        self.header_size = self.file.tell()
 
 
 def iterate_batches(

@@ -12,6 +12,14 @@ An architecture differs in how it keeps f sparse; `SparseAutoencoder.loss` lists
     batchtopk   keeps the k · batch largest of a batch; later, those above θ    (Bussmann et al. 2024)
     matryoshka  batchtopk whose first latents also reconstruct x on their own   (Bussmann et al. 2025)
     jumprelu    keeps what exceeds the latent's own threshold θ_i, trained      (Rajamanoharan et al. 2024b)
+
+With π = (x − b_dec) W_enc + b_enc, and 1[·] for 1 where it holds and 0 elsewhere, their encoders are
+
+    relu, relu_free         f = ReLU(π)
+    gated                   f = 1[π > 0] ReLU((x − b_dec) W_enc e^r_mag + b_mag)
+    topk                    f = ReLU(π) 1[π is among the k largest of its position]
+    batchtopk, matryoshka   f = ReLU(π) 1[π is among the k · batch largest of the batch]; later ReLU(π) 1[π > θ]
+    jumprelu                f = ReLU(π) 1[π > θ_i]
 """
 
 from dataclasses import asdict, dataclass
@@ -265,23 +273,19 @@ class SparseAutoencoder(nn.Module):
 
     def save(self, directory: str | Path) -> None:
         """Write config and weights to `directory` in SAELens v6 format, atomically."""
-        checkpoint.write_sae(
-            directory, asdict(self.config) | {"d_sae": self.config.d_sae}, self.state_dict(), self.metadata
-        )
+        checkpoint.write_sae(directory, asdict(self.config), self.state_dict(), self.metadata)
 
     @classmethod
     def load(cls, directory: str | Path) -> Self:
-        """Read an autoencoder that `save` or SAELens v6 wrote, onto the CPU in float32.
+        """Read an autoencoder that `save` or another library wrote, onto the CPU in float32.
 
         Raises:
             FileNotFoundError, storage.DamagedFileError, ValueError: see `checkpoint.read_sae`.
         """
-        saved, weights = checkpoint.read_sae(directory)
-        d_in, d_sae = weights["W_enc"].shape
-        options = {name: saved[name] for name in ("k", "l1_coefficient", "tied_init") if name in saved}
-        sae = cls(SAEConfig(d_in, d_sae / d_in, saved["architecture"], **options))
+        config, weights, metadata = checkpoint.read_sae(directory)
+        sae = cls(SAEConfig(**config))
         sae.load_state_dict(weights)
-        sae.metadata = saved.get("metadata", {})
+        sae.metadata = metadata
         return sae
 
 

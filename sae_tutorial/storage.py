@@ -11,9 +11,11 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 from filelock import FileLock, Timeout
+from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -161,3 +163,47 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise DamagedFileError(
             f"{path} is not a whole safetensors file ({error}); save or copy it again."
         ) from error
+
+
+class RowWriter:
+    """Writes rows of a [n_rows, d_in] .npy file in any order, through ordinary writes.
+
+    A memory map would do, but its dirty pages count as the process's memory until the system writes them out.
+    """
+
+    def __init__(self, path: Path, n_rows: int, dtype: str) -> None:
+        self.path, self.n_rows, self.dtype = path, n_rows, np.dtype(dtype)
+
+    def __enter__(self) -> Self:
+        self.file = self.path.open("wb")
+        self.header_size = 0
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.close()
+
+    def write(self, first_row: int, rows: Float[Tensor, "rows d_in"]) -> None:
+        """Put `rows` at `first_row`.
+
+        Raises:
+            ValueError: a value is NaN or infinite, or becomes so in the file's number format.
+        """
+        if not self.header_size:
+            self._write_header(rows.shape[1])
+        with np.errstate(over="ignore"):  # reported below
+            values = rows.float().cpu().numpy().astype(self.dtype)
+        if not np.isfinite(values).all():
+            biggest = rows.abs().max().item()
+            cure = (
+                "collect with dtype='float32'"
+                if np.isfinite(biggest)
+                else "check the model's weights and dtype"
+            )
+            raise ValueError(f"an activation of size {biggest:.4g} does not fit {self.dtype}; {cure}.")
+        self.file.seek(self.header_size + first_row * values[:1].nbytes)
+        self.file.write(values.tobytes())
+
+    def _write_header(self, d_in: int) -> None:
+        description = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.n_rows, d_in)}
+        np.lib.format.write_array_header_1_0(self.file, description)
+        self.header_size = self.file.tell()

@@ -6,21 +6,29 @@ take the part along each decoder row out of that row's gradient, step Adam, and 
 A latent that has not fired for `dead_window` tokens is dead; AuxK pulls it towards what the live ones miss.
 
 At the end the input scale is folded into the biases, so that the trained autoencoder takes raw activations.
+
+Under `accelerate launch` every process takes its share of each batch, and the gradients are averaged over them.
 """
 
-from collections.abc import Callable, Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast, parse_flag_from_env, reduce
 from jaxtyping import Bool, Float
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from sae_tutorial import storage
 from sae_tutorial.activations import ActivationStore, iterate_batches
+from sae_tutorial.batches import shuffled_batches
 from sae_tutorial.metrics import check_width, evaluate_reconstruction
 from sae_tutorial.sae import SAEConfig, SAELoss, SparseAutoencoder
 from sae_tutorial.sparse import ActivePairs, pairs_from_batchtopk
@@ -134,6 +142,15 @@ def train_sae(
 ) -> History:
     """Train `sae` in place and return its curves.
 
+    Ctrl-C lets the step end, saves the state in `checkpoint_dir`, and then raises KeyboardInterrupt; a second
+    Ctrl-C does not wait. When the loss is no longer finite, `sae` goes back to the last state known to be good:
+    one is kept in memory at the start and ten times during training.
+
+    Started by `accelerate launch` in several processes, each with the same arguments, it trains one autoencoder:
+    every process reads its share of each batch, and only the first one writes. BatchTopK and JumpReLU then count
+    active latents over a process's share. With several machines, `checkpoint_dir` must be a disk that all share;
+    there and with several processes Ctrl-C may lose the steps since the last checkpoint.
+
     Args:
         sae: a new autoencoder, or a trained one to train further.
         activations: a store, or a tensor [n, d_in].
@@ -147,41 +164,136 @@ def train_sae(
     Raises:
         ValueError: wrong width, no rows, NaN or infinity in the activations, or a checkpoint of another run.
         FileExistsError: `checkpoint_dir` holds other files than a run's state.
-        FloatingPointError: the loss is no longer finite; the state in `checkpoint_dir` is from before.
+        FloatingPointError: the loss is no longer finite. `sae` and `checkpoint_dir` are from before.
     """
+    directories = [None if checkpoint_dir is None else Path(checkpoint_dir)]
+    return _train([sae], activations, config, validation, directories, on_log, progress)[0]
+
+
+def train_saes(
+    saes: Sequence[SparseAutoencoder],
+    activations: Activations,
+    config: TrainConfig,
+    *,
+    validation: Activations | None = None,
+    checkpoint_dir: str | Path | None = None,
+    progress: bool = True,
+) -> list[History]:
+    """Train several autoencoders on the same batches, each read once, and return their curves.
+
+    Each ends with the bits that `train_sae` would give it. They may differ in all but width and device; their
+    states are kept in folders 0, 1, ... of `checkpoint_dir`. Arguments and errors are those of `train_sae`; when
+    the loss of one is no longer finite, the others stay as they are at that step.
+    """
+    if not saes or len({id(sae) for sae in saes}) < len(saes):
+        raise ValueError(f"saes must be different autoencoders, at least one; got {len(saes)}.")
+    folders = [None if checkpoint_dir is None else Path(checkpoint_dir, str(i)) for i in range(len(saes))]
+    return _train(saes, activations, config, validation, folders, None, progress)
+
+
+def _train(
+    saes: Sequence[SparseAutoencoder],
+    activations: Activations,
+    config: TrainConfig,
+    validation: Activations | None,
+    directories: Sequence[Path | None],
+    on_log: Callable[[History], None] | None,
+    progress: bool,
+) -> list[History]:
+    _check_arguments(saes, activations, validation, config)
+    statistics = input_statistics(activations)
+    runs = [
+        _Run(sae, activations, statistics, config, validation, directory)
+        for sae, directory in zip(saes, directories, strict=True)
+    ]
+    new = [run for run in runs if not run.has_state()]
+    with _held_interrupt() as interrupted:
+        for run in new:
+            run.begin()
+        with _scaled_inputs(saes, runs[0].scale):
+            for run in runs:
+                if isinstance(activations, ActivationStore):
+                    run.sae.metadata = activations.origin
+                if run not in new:
+                    run.load()
+                run.keep()
+            for step in _advance(runs, activations, config, progress):
+                if _is_due(step, LOG_POINTS, config.n_steps) and on_log and this_process().is_main_process:
+                    on_log(runs[0].history)
+                if interrupted:
+                    for run in runs:
+                        run.save()
+                    break
+    return [run.history for run in runs]
+
+
+def _advance(
+    runs: Sequence["_Run"], activations: Activations, config: TrainConfig, progress: bool
+) -> Iterator[int]:
+    """Yield each number of steps done, once every run has done them."""
+    process, first = this_process(), runs[0]
+    steps = range(min(run.step for run in runs), config.n_steps)
+    share = slice(process.process_index, None, process.num_processes)
+    batches = shuffled_batches(activations, config.batch_size, steps, config.seed, share)
+    bar = tqdm(
+        zip(steps, batches, strict=True), "training", config.n_steps, initial=steps.start, unit=" steps",
+        disable=not (progress and process.is_main_process),
+    )  # fmt: skip
+    for step, x in bar:
+        x = x.to(first.sae.b_dec.device) * first.scale
+        for run in runs:
+            if run.step == step:  # one that was stopped later waits for the others
+                run.advance(x)
+        if _is_due(step + 1, LOG_POINTS, config.n_steps):
+            bar.set_postfix(mse=f"{first.history.reconstruction[-1]:.3f}", L0=f"{first.history.l0[-1]:.0f}")
+        yield step + 1
+
+
+def _check_arguments(
+    saes: Sequence[SparseAutoencoder],
+    activations: Activations,
+    validation: Activations | None,
+    config: TrainConfig,
+) -> None:
     for rows in (activations,) if validation is None else (activations, validation):
-        check_width(sae, rows)
+        for sae in saes:
+            check_width(sae, rows)
         check_finite(rows)
-    run = _Run(sae, activations, config)
-    resumed = checkpoint_dir is not None and run.has_state(Path(checkpoint_dir))
-    if not resumed:
-        run.begin()
-    if isinstance(activations, ActivationStore):
-        sae.metadata = {k: v for k, v in activations.settings.items() if k not in ("format", "n_truncated")}
-    sae.rescale_inputs(1 / run.scale)
+    if config.batch_size % (n := this_process().num_processes):
+        raise ValueError(f"batch_size {config.batch_size} cannot be shared by {n} processes.")
+
+
+@contextmanager
+def _held_interrupt() -> Iterator[list[int]]:
+    """Hold back Ctrl-C: the list fills, and KeyboardInterrupt comes at the end. A second Ctrl-C is not held back."""
+    usual, held = signal.getsignal(signal.SIGINT), []
+
+    def hold(number: int, _frame: object) -> None:
+        held.append(number)
+        signal.signal(signal.SIGINT, usual)
+
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield held  # only the main thread gets signals, and "nohup" switches this one off
+        return
+    signal.signal(signal.SIGINT, hold)
     try:
-        if resumed:
-            run.load(Path(checkpoint_dir))
-        bar = tqdm(
-            total=config.n_steps, initial=run.step, desc="training", unit=" steps", disable=not progress
-        )
-        with bar:
-            while run.step < config.n_steps:
-                run.train_step()
-                bar.update()
-                if _is_due(run.step, LOG_POINTS, config.n_steps):
-                    run.log()
-                    last = run.history
-                    bar.set_postfix(mse=f"{last.reconstruction[-1]:.3f}", L0=f"{last.l0[-1]:.0f}")
-                    if on_log is not None:
-                        on_log(last)
-                if validation is not None and _is_due(run.step, VALIDATION_POINTS, config.n_steps):
-                    run.validate(validation)
-                if checkpoint_dir is not None and _is_due(run.step, CHECKPOINTS, config.n_steps):
-                    run.save(Path(checkpoint_dir))
+        yield held
     finally:
-        sae.rescale_inputs(run.scale)
-    return run.history
+        signal.signal(signal.SIGINT, usual)
+    if held:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _scaled_inputs(saes: Sequence[SparseAutoencoder], scale: float) -> Iterator[None]:
+    """Inside, the autoencoders take scale · x; afterwards x again."""
+    for sae in saes:
+        sae.rescale_inputs(1 / scale)
+    try:
+        yield
+    finally:
+        for sae in saes:
+            sae.rescale_inputs(scale)
 
 
 def input_statistics(activations: Activations) -> tuple[Float[Tensor, " d_in"], float, float]:
@@ -225,21 +337,39 @@ def auxk_loss(
     largest = pre.relu().topk(min(sae.config.d_in // 2, len(latents)), dim=-1)
     f = torch.zeros_like(pre).scatter(-1, largest.indices, largest.values)
     e_hat = f @ sae.W_dec[latents]
-    spread = (e - e.mean(0)).pow(2).sum()
+    spread = mean_over_processes((e - mean_over_processes(e.mean(0))).pow(2).sum())
     return (e - e_hat).pow(2).sum() / spread.where(spread > 0, torch.inf)  # a batch of one has none
+
+
+def this_process() -> PartialState:
+    """Which one this is of the processes that train together, as `accelerate launch` set it up; else the only one."""
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+
+
+def mean_over_processes(tensor: Tensor) -> Tensor:
+    """The tensor itself, or where several processes train together, its mean over them."""
+    return reduce(tensor, "mean") if this_process().num_processes > 1 else tensor
 
 
 class _Run:
     """The state of a training run, advanced one step at a time and saved at step boundaries only."""
 
-    def __init__(self, sae: SparseAutoencoder, activations: Activations, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        sae: SparseAutoencoder,
+        activations: Activations,
+        statistics: tuple[Tensor, float, float],
+        config: TrainConfig,
+        validation: Activations | None,
+        directory: Path | None,
+    ) -> None:
         self.sae, self.activations, self.config = sae, activations, config
-        mean, mean_norm, variance = input_statistics(activations)
+        self.validation, self.directory = validation, directory
+        self.mean, mean_norm, variance = statistics
         if mean_norm == 0:
             raise ValueError("all activations are zero; there is nothing to learn.")
         self.scale = sae.config.d_in**0.5 / mean_norm
         self.variance = variance * self.scale**2
-        self.mean = mean
         # Adam works on the rows of W_encᵀ, which are contiguous; the storage is W_enc's own.
         rows = {"W_enc": sae.W_enc.data.T}
         self.parameters = {name: rows.get(name, weight.data) for name, weight in sae.named_parameters()}
@@ -252,33 +382,43 @@ class _Run:
         self.step, self.history = 0, History()
         self.sums = torch.zeros(4, device=sae.b_dec.device)
         self.steps_summed = 0
-        self.batches = self._batches()
 
     def begin(self) -> None:
         """What a new run does to the autoencoder first; a resumed one has done it."""
+        for tensor in self.sae.state_dict().values():
+            tensor.copy_(broadcast(tensor))  # every process begins with the first one's
         if self.config.mean_init and not self.sae.b_dec.any():
             self.sae.b_dec.data.copy_(self.mean)
         if self.sae.config.architecture == "jumprelu" and not self.sae.threshold.any():
             # θ starts where BatchTopK would cut: from 0 it would take Adam some thousand steps to get there.
-            pre = self.sae.pre_activations(next(self._batches()).to(self.sae.b_dec.device)).detach()
+            (x,) = shuffled_batches(self.activations, self.config.batch_size, range(1), self.config.seed)
+            pre = self.sae.pre_activations(x.to(self.sae.b_dec.device)).detach()
             self.sae.threshold.data.fill_(pairs_from_batchtopk(pre, self.sae.config.k).values.min())
 
-    def train_step(self) -> None:
+    def advance(self, x: Float[Tensor, "batch d_in"]) -> None:
+        """One step, and what is due after it."""
+        self.train_step(x)
+        if _is_due(self.step, LOG_POINTS, self.config.n_steps):
+            self.log()
+        if self.validation is not None and _is_due(self.step, VALIDATION_POINTS, self.config.n_steps):
+            self.validate(self.validation)
+        if _is_due(self.step, CHECKPOINTS, self.config.n_steps):
+            self.save()
+
+    def train_step(self, x: Float[Tensor, "batch d_in"]) -> None:
         """One batch: loss, gradients, projection, Adam, renormalisation."""
-        x = next(self.batches).to(self.sae.b_dec.device) * self.scale
         self.sae.zero_grad()
         loss = self.sae.loss(x)
         (loss.total + self._auxiliary(x, loss)).backward()
+        for weight in self.sae.parameters():
+            weight.grad = mean_over_processes(weight.grad)
         self._optimize(loss.pairs)
-        self._count_activity(loss, len(x))
-        self.sums += torch.stack(
-            [loss.total.detach(), loss.reconstruction.detach(), loss.sparsity.detach(), loss.l0]
-        )
-        self.step, self.steps_summed = self.step + 1, self.steps_summed + 1
+        self._count(loss)
+        self.step += 1
 
     def _auxiliary(self, x: Tensor, loss: SAELoss) -> Tensor | float:
-        if not self.config.aux_coefficient:
-            return 0.0
+        if not self.config.aux_coefficient or self.step * self.config.batch_size < self.config.dead_window:
+            return 0.0  # without asking, which a GPU would have to be waited for
         dead = self.tokens_since_active >= self.config.dead_window
         if not dead.any():
             return 0.0
@@ -299,25 +439,30 @@ class _Run:
         self.optimizer.step()
         self.sae.after_step(pairs)
 
-    def _count_activity(self, loss: SAELoss, batch_size: int) -> None:
-        self.tokens_since_active += batch_size
-        self.tokens_since_active[loss.pairs.latents[loss.pairs.values > 0]] = 0
+    @torch.no_grad()
+    def _count(self, loss: SAELoss) -> None:
+        """Take note of which latents were active, and of the losses; the same in every process."""
+        for buffer in self.sae.buffers():
+            buffer.copy_(mean_over_processes(buffer))
+        # Added up and not picked by a mask, for which a GPU would have to be waited for.
+        active = torch.zeros_like(self.tokens_since_active)
+        active.index_add_(0, loss.pairs.latents, (loss.pairs.values > 0).to(active.dtype))
+        self.tokens_since_active += self.config.batch_size
+        self.tokens_since_active.masked_fill_(mean_over_processes(active) > 0, 0)
+        losses = torch.stack([loss.total, loss.reconstruction, loss.sparsity, loss.l0])
+        self.sums += mean_over_processes(losses)
+        self.steps_summed += 1
 
     def log(self) -> None:
         """Append the mean of the steps since the last log point to the history."""
-        total, reconstruction, sparsity, l0 = (self.sums / self.steps_summed).tolist()
-        if not np.isfinite(total):
-            raise FloatingPointError(
-                f"the loss is {total} at step {self.step}; lower learning_rate ({self.config.learning_rate})."
-            )
-        history = self.history
-        history.tokens.append(self.step * self.config.batch_size)
-        history.loss.append(total)
-        history.reconstruction.append(reconstruction)
-        history.sparsity.append(sparsity)
-        history.l0.append(l0)
+        means = (self.sums / self.steps_summed).tolist()
+        if not isfinite(means[0]):
+            raise self._diverged(f"the loss is {means[0]}")
+        self.history.tokens.append(self.step * self.config.batch_size)
+        for name, mean in zip(("loss", "reconstruction", "sparsity", "l0"), means, strict=True):
+            getattr(self.history, name).append(mean)
         dead = self.tokens_since_active >= self.config.dead_window
-        history.dead_fraction.append(dead.float().mean().item())
+        self.history.dead_fraction.append(dead.float().mean().item())
         self.sums.zero_()
         self.steps_summed = 0
 
@@ -329,42 +474,58 @@ class _Run:
         self.history.validation_tokens.append(self.step * self.config.batch_size)
         self.history.validation_explained_variance.append(metrics["explained_variance"])
 
-    def save(self, directory: Path) -> None:
-        """Write everything that a later step depends on."""
+    def keep(self) -> None:
+        """Remember this state as the one to go back to."""
+        self.good = self.step, {name: tensor.clone() for name, tensor in self.sae.state_dict().items()}
+
+    def _diverged(self, what: str) -> FloatingPointError:
+        """Go back to the last good state; the error to raise."""
+        at, (self.step, state) = self.step, self.good
+        self.sae.load_state_dict(state)
+        return FloatingPointError(
+            f"{what} at step {at}; lower learning_rate ({self.config.learning_rate}). "
+            f"The autoencoder is again as it was at step {self.step}."
+        )
+
+    def save(self) -> None:
+        """Write everything that a later step depends on, if it is finite."""
+        if not all(weight.isfinite().all() for weight in self.parameters.values()):
+            raise self._diverged("a weight is NaN or infinite")
+        self.keep()
+        if self.directory is None or not this_process().is_main_process:
+            return
         tensors = {"tokens_since_active": self.tokens_since_active, "sums": self.sums}
         tensors |= dict(self.sae.named_buffers())
         for name, parameter in self.parameters.items():
             moments = self.optimizer.state[parameter]
             tensors |= {f"{name}.{key}": value for key, value in moments.items()} | {name: parameter}
-        state = {
-            **self._settings(),
-            "step": self.step,
-            "steps_summed": self.steps_summed,
-            "history": asdict(self.history),
-        }
-        with storage.new_directory(directory, STATE_FILES) as partial:
-            storage.write_json(partial / STATE_FILE, state)
+        progress = {"step": self.step, "steps_summed": self.steps_summed, "history": asdict(self.history)}
+        with storage.new_directory(self.directory, STATE_FILES) as partial:
+            storage.write_json(partial / STATE_FILE, self._settings() | progress)
             storage.write_tensors(partial / STATE_WEIGHTS, tensors)
 
-    def has_state(self, directory: Path) -> bool:
-        """Whether `directory` holds this run's state; an error if it holds that of another, or other files."""
-        storage.recover_directory(directory)
-        storage.check_replaceable(directory, STATE_FILES)
-        if not (directory / STATE_FILE).exists():
+    def has_state(self) -> bool:
+        """Whether the directory holds this run's state; an error if it holds that of another, or other files."""
+        if self.directory is None:
             return False
-        state = storage.read_json(directory / STATE_FILE)
+        with this_process().main_process_first():
+            storage.recover_directory(self.directory)
+        storage.check_replaceable(self.directory, STATE_FILES)
+        if not (self.directory / STATE_FILE).exists():
+            return False
+        state = storage.read_json(self.directory / STATE_FILE)
         for part, value in self._settings().items():
             if state.get(part) != value:
                 raise ValueError(
-                    f"{directory} holds a run with other {part} settings ({state.get(part)} instead of {value}); "
+                    f"{self.directory} holds a run with other {part} settings ({state.get(part)} instead of {value}); "
                     "delete it or choose another checkpoint_dir."
                 )
         return True
 
-    def load(self, directory: Path) -> None:
+    def load(self) -> None:
         """Take up the saved run."""
-        state = storage.read_json(directory / STATE_FILE)
-        tensors = storage.read_tensors(directory / STATE_WEIGHTS)
+        state = storage.read_json(self.directory / STATE_FILE)
+        tensors = storage.read_tensors(self.directory / STATE_WEIGHTS)
         device = self.sae.b_dec.device
         for name, parameter in self.parameters.items():
             parameter.copy_(tensors[name].to(device))
@@ -378,7 +539,6 @@ class _Run:
         self.sums = tensors["sums"].to(device)
         self.step, self.steps_summed = state["step"], state["steps_summed"]
         self.history = History(**state["history"])
-        self.batches = self._batches()
 
     def _settings(self) -> dict[str, Any]:
         """What makes this run this run; its activations are told from others by their shape and their scale."""
@@ -387,21 +547,6 @@ class _Run:
             "training": asdict(self.config),
             "data": {"shape": list(self.activations.shape), "scale": self.scale},
         }
-
-    def _batches(self) -> Iterator[Tensor]:
-        """Batches from the current step on, in an order that depends on the seed and the epoch alone."""
-        n, size = len(self.activations), self.config.batch_size
-        epoch, order = -1, np.empty(0, dtype=np.int64)
-        for step in range(self.step, self.config.n_steps):
-            positions = np.arange(step * size, (step + 1) * size)
-            rows = np.empty_like(positions)
-            for this_epoch in np.unique(positions // n):
-                if this_epoch != epoch:
-                    epoch = this_epoch
-                    order = np.random.default_rng([self.config.seed, epoch]).permutation(n)
-                inside = positions // n == epoch
-                rows[inside] = order[positions[inside] % n]
-            yield self.activations[np.sort(rows)].float()
 
 
 def _is_due(step: int, times: int, n_steps: int) -> bool:

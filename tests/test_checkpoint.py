@@ -1,4 +1,4 @@
-"""Saved autoencoders come back bit for bit; SAELens's variants come back as the same function."""
+"""Saved autoencoders come back bit for bit; those of other libraries come back as the same function."""
 
 import json
 import re
@@ -7,17 +7,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from sae_tutorial import storage
+from sae_tutorial import foreign, storage
 from sae_tutorial.sae import SAEConfig, SparseAutoencoder
 
 D_IN, D_SAE = 6, 20
+SAELENS = {
+    "relu": "standard", "relu_free": "standard", "gated": "gated", "topk": "topk",
+    "batchtopk": "jumprelu", "matryoshka": "jumprelu", "jumprelu": "jumprelu",
+}  # fmt: skip
 
 
 def make(architecture: str) -> SparseAutoencoder:
     sae = SparseAutoencoder(SAEConfig(D_IN, D_SAE / D_IN, architecture, k=4, l1_coefficient=0.07), seed=3)
     generator = torch.Generator().manual_seed(1)
-    sae.b_enc.data = torch.randn(D_SAE, generator=generator)
-    sae.b_dec.data = torch.randn(D_IN, generator=generator)
+    for name, tensor in sae.state_dict().items():
+        if name not in ("W_enc", "W_dec"):
+            tensor.copy_(torch.randn(len(tensor), generator=generator))
+    if "threshold" in sae.state_dict():
+        sae.state_dict()["threshold"].abs_()
     sae.metadata = {
         "model_name": "tiny",
         "hook_name": "blocks.1.hook_mlp_out",
@@ -32,15 +39,16 @@ def x() -> torch.Tensor:
     return torch.randn(40, D_IN, generator=torch.Generator().manual_seed(2))
 
 
-@pytest.mark.parametrize("architecture", ["relu", "topk"])
+@pytest.mark.parametrize("architecture", SAELENS)
 def test_round_trip_is_bit_exact(tmp_path, x, architecture):
     sae = make(architecture)
     sae.save(tmp_path / "sae")
     loaded = SparseAutoencoder.load(str(tmp_path / "sae"))
-    for (name, weight), (other, read) in zip(sae.named_parameters(), loaded.named_parameters(), strict=True):
-        assert name == other
-        assert torch.equal(weight, read)
+    assert sae.state_dict().keys() == loaded.state_dict().keys()
+    for name, weight in sae.state_dict().items():
+        assert torch.equal(weight, loaded.state_dict()[name])
     assert loaded.config == sae.config
+    assert dict(loaded.named_parameters()).keys() == dict(sae.named_parameters()).keys()
     assert loaded.metadata["hook_name"] == "blocks.1.hook_mlp_out"
     assert torch.equal(loaded(x)[0], sae(x)[0])
     loaded.save(tmp_path / "again")
@@ -48,7 +56,7 @@ def test_round_trip_is_bit_exact(tmp_path, x, architecture):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "sae" / name).read_bytes()
 
 
-@pytest.mark.parametrize(("architecture", "name"), [("relu", "standard"), ("topk", "topk")])
+@pytest.mark.parametrize(("architecture", "name"), SAELENS.items())
 def test_cfg_has_the_keys_of_saelens_6(tmp_path, architecture, name):
     make(architecture).save(tmp_path / "sae")
     cfg = json.loads((tmp_path / "sae" / "cfg.json").read_text())
@@ -65,6 +73,7 @@ def test_cfg_has_the_keys_of_saelens_6(tmp_path, architecture, name):
     if name == "topk":
         expected |= {"k": 4, "rescale_acts_by_decoder_norm": False}
     assert {key: cfg.get(key) for key in expected} == expected
+    assert ("k" in cfg) == (name == "topk")  # SAELens's other classes have no such field
     assert cfg["metadata"] == {
         "sae_lens_version": "6.0.0",
         "model_name": "tiny",
@@ -76,16 +85,42 @@ def test_cfg_has_the_keys_of_saelens_6(tmp_path, architecture, name):
     }
 
 
-def test_weight_file_has_saelens_names_shapes_and_nothing_else(tmp_path):
-    make("topk").save(tmp_path / "sae")
+@pytest.mark.parametrize(
+    ("architecture", "per_latent"),
+    [
+        ("relu_free", {"b_enc"}),
+        ("topk", {"b_enc"}),
+        ("matryoshka", {"b_enc", "threshold"}),
+        ("jumprelu", {"b_enc", "threshold"}),
+        ("gated", {"b_gate", "r_mag", "b_mag"}),
+    ],
+)
+def test_weight_file_has_saelens_names_shapes_and_nothing_else(tmp_path, architecture, per_latent):
+    make(architecture).save(tmp_path / "sae")
     assert sorted(path.name for path in (tmp_path / "sae").iterdir()) == [
         "cfg.json",
         "sae_weights.safetensors",
     ]
-    shapes = {
-        n: tuple(t.shape) for n, t in storage.read_tensors(tmp_path / "sae/sae_weights.safetensors").items()
-    }
-    assert shapes == {"W_enc": (D_IN, D_SAE), "W_dec": (D_SAE, D_IN), "b_enc": (D_SAE,), "b_dec": (D_IN,)}
+    tensors = storage.read_tensors(tmp_path / "sae/sae_weights.safetensors")
+    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
+        "W_enc": (D_IN, D_SAE), "W_dec": (D_SAE, D_IN), "b_dec": (D_IN,)
+    } | dict.fromkeys(per_latent, (D_SAE,))  # fmt: skip
+
+
+def test_a_saelens_file_without_our_key_is_one_of_saelenss_architectures(tmp_path, x):
+    """As after a round trip through SAELens, which drops keys that it does not know."""
+    for architecture, known in SAELENS.items():
+        sae = make(architecture)
+        directory = tmp_path / architecture
+        sae.save(directory)
+        cfg = storage.read_json(directory / "cfg.json")
+        del cfg["sae_tutorial"]
+        storage.write_json(directory / "cfg.json", cfg)
+        loaded = SparseAutoencoder.load(directory)
+        standard = "relu" if sae.config.unit_decoder else "relu_free"
+        assert loaded.config.architecture == {"standard": standard}.get(known, known)
+        assert torch.equal(loaded(x)[0], sae(x)[0])
+        assert (loaded.config.k == 4) == (known == "topk")
 
 
 # ------------------------------------------------------------------------------------ SAELens's variants
@@ -137,7 +172,7 @@ def test_topk_variants_keep_their_function(tmp_path, x, subtract, rescale):
 def test_standard_variants_keep_their_function(tmp_path, x, subtract):
     weights = write_foreign(tmp_path / "f", architecture="standard", apply_b_dec_to_input=subtract)
     sae = SparseAutoencoder.load(tmp_path / "f")
-    assert sae.config.architecture == "relu"
+    assert sae.config.architecture == "relu_free"  # its rows have no norm of 1 to be set back to
     expected = saelens(weights, x, k=None, subtract=subtract, rescale=False)
     torch.testing.assert_close(sae(x), expected, atol=1e-4, rtol=1e-4)
 
@@ -161,6 +196,145 @@ def test_narrow_weights_are_widened(tmp_path, x, dtype):
     sae = SparseAutoencoder.load(tmp_path / "f")
     assert sae.W_enc.dtype == torch.float32
     assert torch.equal(sae.W_enc, weights["W_enc"])
+
+
+@pytest.mark.parametrize("subtract", [True, False])
+def test_gated_and_jumprelu_variants_keep_their_function(tmp_path, x, subtract):
+    weights = write_foreign(tmp_path / "f", architecture="jumprelu", apply_b_dec_to_input=subtract)
+    weights["threshold"] = torch.linspace(-1, 2, D_SAE)  # one below 0 is no different from 0
+    storage.write_tensors(tmp_path / "f/sae_weights.safetensors", weights)
+    pre = (x - weights["b_dec"] if subtract else x) @ weights["W_enc"] + weights["b_enc"]
+    f = pre.relu() * (pre > weights["threshold"])
+    expected = f @ weights["W_dec"] + weights["b_dec"]
+    torch.testing.assert_close(SparseAutoencoder.load(tmp_path / "f")(x), (expected, f), atol=1e-4, rtol=1e-4)
+
+    weights["b_gate"] = weights.pop("b_enc")
+    weights |= {"r_mag": weights.pop("threshold"), "b_mag": torch.linspace(1, -1, D_SAE)}
+    storage.write_tensors(tmp_path / "f/sae_weights.safetensors", weights)
+    cfg = storage.read_json(tmp_path / "f/cfg.json") | {"architecture": "gated"}
+    storage.write_json(tmp_path / "f/cfg.json", cfg)
+    projected = (x - weights["b_dec"] if subtract else x) @ weights["W_enc"]
+    f = (projected + weights["b_gate"] > 0) * (projected * weights["r_mag"].exp() + weights["b_mag"]).relu()
+    expected = f @ weights["W_dec"] + weights["b_dec"]
+    torch.testing.assert_close(SparseAutoencoder.load(tmp_path / "f")(x), (expected, f), atol=1e-4, rtol=1e-4)
+
+
+def test_rows_normalised_one_by_one_are_loaded_with_a_warning_and_saved_so_again(tmp_path, x):
+    weights = write_foreign(tmp_path / "f", normalize_activations="layer_norm")
+    with pytest.warns(UserWarning, match="takes rows normalised one by one"):
+        sae = SparseAutoencoder.load(tmp_path / "f")
+    expected = saelens(weights, x, k=4, subtract=True, rescale=False)
+    torch.testing.assert_close(sae(x), expected, atol=1e-4, rtol=1e-4)
+    sae.save(tmp_path / "again")
+    cfg = storage.read_json(tmp_path / "again" / "cfg.json")
+    assert cfg["normalize_activations"] == "layer_norm"
+    assert "normalize_activations" not in cfg["metadata"]
+
+
+# ------------------------------------------------------------------------------ other libraries' files
+
+
+def flat_config(directory: Path, **changes) -> None:
+    """Replace cfg.json by one of SAELens before 6."""
+    cfg = {
+        "model_name": "gpt2-small", "hook_point": "blocks.8.hook_resid_pre", "hook_point_layer": 8,
+        "hook_point_head_index": None, "context_size": 128, "d_in": D_IN, "d_sae": D_SAE, "dtype": "torch.float32",
+        "device": "mps", "l1_coefficient": 8e-5, "use_ghost_grads": True,
+    }  # fmt: skip
+    storage.write_json(directory / "cfg.json", cfg | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "k"),
+    [({}, None), ({"activation_fn_str": "topk", "activation_fn_kwargs": {"k": 4}}, 4), ({"architecture": "topk", "k": 4}, 4)],
+)  # fmt: skip
+def test_saelens_before_6(tmp_path, x, changes, k):
+    """As gpt2-small-res-jb has it, with a factor of ones for each latent."""
+    weights = write_foreign(tmp_path / "f")
+    storage.write_tensors(
+        tmp_path / "f/sae_weights.safetensors", weights | {"scaling_factor": torch.ones(D_SAE)}
+    )
+    flat_config(tmp_path / "f", **changes)
+    sae = SparseAutoencoder.load(tmp_path / "f")
+    assert sae.metadata == {
+        "prepend_bos": True, "model_name": "gpt2-small", "hook_name": "blocks.8.hook_resid_pre",
+        "hook_head_index": None, "context_size": 128,
+    }  # fmt: skip
+    assert sae.config.architecture == ("topk" if k else "relu_free")
+    expected = saelens(weights, x, k=k, subtract=True, rescale=False)
+    torch.testing.assert_close(sae(x), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_saelens_before_6_with_more_than_we_know_is_refused(tmp_path):
+    weights = write_foreign(tmp_path / "f")
+    flat_config(tmp_path / "f", activation_fn_str="tanh-relu")
+    with pytest.raises(ValueError, match="architecture 'standard with tanh-relu'"):
+        SparseAutoencoder.load(tmp_path / "f")
+    flat_config(tmp_path / "f", normalize_activations=True)
+    with pytest.raises(ValueError, match="normalised by True"):
+        SparseAutoencoder.load(tmp_path / "f")
+    flat_config(tmp_path / "f")
+    storage.write_tensors(
+        tmp_path / "f/sae_weights.safetensors", weights | {"scaling_factor": torch.full((D_SAE,), 1.1)}
+    )
+    with pytest.raises(ValueError, match="scaling_factor other than 1"):
+        SparseAutoencoder.load(tmp_path / "f")
+
+
+def openai_tensors(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {
+        "encoder.weight": weights["W_enc"].T, "decoder.weight": weights["W_dec"].T, "latent_bias": weights["b_enc"],
+        "pre_bias": weights["b_dec"], "stats_last_nonzero": torch.zeros(D_SAE, dtype=torch.long),
+        "latents_activation_frequency": torch.ones(D_SAE), "latents_mean_square": torch.zeros(D_SAE),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "cfg", [{"activation": "TopK", "activation_state_dict": {"k": 4, "postact_fn": "ReLU"}}, {"k": 4}]
+)
+def test_openai_version_5(tmp_path, x, cfg):
+    weights = write_foreign(tmp_path / "f")
+    storage.write_tensors(tmp_path / "f/sae_weights.safetensors", openai_tensors(weights))
+    storage.write_json(tmp_path / "f/cfg.json", cfg)
+    with pytest.warns(UserWarning, match="normalised one by one"):
+        sae = SparseAutoencoder.load(tmp_path / "f")
+    expected = saelens(weights, x, k=4, subtract=True, rescale=False)
+    torch.testing.assert_close(sae(x), expected, atol=1e-4, rtol=1e-4)
+    assert sae.config.k == 4
+
+
+def test_openai_version_1_has_no_topk_and_other_activations_are_refused(tmp_path, x):
+    weights = write_foreign(tmp_path / "f")
+    storage.write_tensors(tmp_path / "f/sae_weights.safetensors", openai_tensors(weights))
+    storage.write_json(tmp_path / "f/cfg.json", {"activation": "ReLU"})
+    expected = saelens(weights, x, k=None, subtract=True, rescale=False)
+    torch.testing.assert_close(SparseAutoencoder.load(tmp_path / "f")(x), expected, atol=1e-4, rtol=1e-4)
+    state = {"k": 4, "postact_fn": "Identity"}
+    storage.write_json(tmp_path / "f/cfg.json", {"activation": "TopK", "activation_state_dict": state})
+    with pytest.raises(ValueError, match="'topk with Identity'"):
+        SparseAutoencoder.load(tmp_path / "f")
+    storage.write_json(tmp_path / "f/cfg.json", {})
+    with pytest.raises(ValueError, match="names no k"):
+        SparseAutoencoder.load(tmp_path / "f")
+
+
+def test_an_unknown_class_of_dictionary_learning_is_named(tmp_path):
+    """The known ones are read in test_peers.py, from files of the library itself."""
+    weights = write_foreign(tmp_path / "f")
+    (tmp_path / "f/cfg.json").unlink()
+    storage.write_json(tmp_path / "f/config.json", {"trainer": {"dict_class": "CrossCoder"}, "buffer": {}})
+    storage.write_tensors(tmp_path / "f/sae_weights.safetensors", weights)
+    with pytest.raises(ValueError, match="architecture 'CrossCoder'"):
+        SparseAutoencoder.load(tmp_path / "f")
+
+
+def test_a_pickle_is_not_loaded_and_the_cure_is_given(tmp_path):
+    (tmp_path / "trainer_0").mkdir()
+    (tmp_path / "trainer_0" / "ae.pt").write_bytes(b"\x80\x04.")
+    for path in (tmp_path / "trainer_0", tmp_path / "trainer_0" / "ae.pt"):
+        with pytest.raises(ValueError, match=r"ae\.pt is one file.*could run any code") as error:
+            SparseAutoencoder.load(path)
+        assert str(error.value).endswith(f"{foreign.UNPICKLE} ae.pt")
 
 
 # --------------------------------------------------------------------------------------- wrong files
@@ -209,9 +383,13 @@ def test_missing_and_extra_tensors_are_named(saved, changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "gated"}, "architecture 'gated'; this package reads standard, topk"),
+        (
+            {"architecture": "temporal"},
+            "architecture 'temporal'.*; this package reads standard, topk, jumprelu, gated",
+        ),
+        ({"architecture": "gated"}, "architecture 'gated', trained as 'topk'"),
         ({"architecture": None}, "architecture None"),
-        ({"normalize_activations": "layer_norm"}, "normalised by 'layer_norm'"),
+        ({"normalize_activations": "expected_average_only_in"}, "normalised by 'expected_average_only_in'"),
         ({"k": 21}, "k must .*got 21"),
     ],
 )

@@ -17,8 +17,8 @@ PACKAGE = Path(sae_tutorial.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 # In the order the data flows: a module may import only those before it.
 ORDER = [
-    "storage", "checkpoint", "sparse", "sae", "activations", "metrics", "training", "features", "controls",
-    "probes", "superposition", "residual", "interventions", "plots", "dashboard", "exercises", "literate",
+    "storage", "foreign", "checkpoint", "sparse", "sae", "activations", "metrics", "batches", "training", "features",
+    "controls", "probes", "superposition", "residual", "interventions", "plots", "dashboard", "exercises", "literate",
     "lab", "artifacts", "environment",
 ]  # fmt: skip
 
@@ -58,6 +58,7 @@ def test_imports_point_one_way(module):
         ("sparse", set(ORDER)),
         ("literate", set(ORDER)),
         ("checkpoint", {"training", "sae"}),
+        ("foreign", {"checkpoint", "training", "sae"}),
         ("training", {"lab", "plots"}),
         ("features", {"lab", "plots", "training"}),
         ("activations", {"sae", "lab"}),
@@ -70,7 +71,7 @@ def test_what_a_module_must_not_know(module, knows_nothing_of):
 
 def test_this_test_sees_imports():
     assert imported("artifacts") >= {"activations", "lab", "sae", "training"}
-    assert imported("checkpoint") == {"storage"}
+    assert imported("checkpoint") == {"foreign", "storage"}
 
 
 def test_importing_everything_touches_no_network_and_no_gpu():

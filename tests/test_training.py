@@ -2,15 +2,22 @@
 
 import dataclasses
 import json
+import os
+import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 
 from sae_tutorial import storage, training
+from sae_tutorial.activations import ActivationStore
 from sae_tutorial.metrics import evaluate_reconstruction
 from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import History, TrainConfig, auxk_loss, seed_recipe, train_sae
+from sae_tutorial.training import History, TrainConfig, auxk_loss, seed_recipe, train_sae, train_saes
 
 D_IN = 16
 ARCHITECTURES = ["topk", "relu", "relu_free", "gated", "batchtopk", "matryoshka", "jumprelu"]
@@ -503,6 +510,267 @@ def test_a_stopped_run_leaves_an_autoencoder_of_raw_activations(x, monkeypatch):
     assert evaluate_reconstruction(sae, x, progress=False)["explained_variance"] > 0.5
 
 
+# ------------------------------------------------------------------------------------ NaN and Ctrl-C
+
+
+def bits_after(step: int, architecture: str, x) -> dict[str, bytes]:
+    """An autoencoder whose run of CONFIG was left alone until `step`, a log point."""
+
+    def stop(history: History) -> None:
+        if history.tokens[-1] == step * CONFIG.batch_size:
+            raise Stop
+
+    sae = new_sae(architecture)
+    with pytest.raises(Stop):
+        train(sae, x, on_log=stop)
+    return bits(sae)
+
+
+def break_step(step: int, monkeypatch, how: str) -> None:
+    """Make the loss of one step NaN, or the weights that follow from it."""
+    real, real_after_step, calls = SparseAutoencoder.loss, SparseAutoencoder.after_step, []
+
+    def loss(self, batch):
+        calls.append(1)
+        result = real(self, batch)
+        return result._replace(total=result.total * float("nan")) if len(calls) == step else result
+
+    def after_step(self, pairs):
+        real_after_step(self, pairs)
+        if len(calls) == step:
+            self.b_enc.data[3] = float("inf")
+
+    if how == "loss":
+        monkeypatch.setattr(SparseAutoencoder, "loss", loss)
+    else:
+        monkeypatch.setattr(
+            SparseAutoencoder, "loss", lambda self, batch: calls.append(1) or real(self, batch)
+        )
+        monkeypatch.setattr(SparseAutoencoder, "after_step", after_step)
+
+
+@pytest.mark.parametrize("how", ["loss", "weights"])
+@pytest.mark.parametrize(("bad", "good", "with_directory"), [(33, 30, False), (35, 30, True), (36, 35, True)])
+def test_after_nan_the_last_good_state_is_back(
+    tmp_path, monkeypatch, x, architecture, bad, good, how, with_directory
+):
+    """CONFIG's 50 steps are kept every fifth; whatever fails at the 35th must not be kept."""
+    expected = bits_after(good, architecture, x)
+    sae = new_sae(architecture)
+    directory = tmp_path / "run" if with_directory else None
+    with monkeypatch.context() as patch:
+        break_step(bad, patch, how)
+        with pytest.raises(FloatingPointError, match=rf"lower learning_rate .* as it was at step {good}\."):
+            train(sae, x, checkpoint_dir=directory)
+    assert bits(sae) == expected
+    if with_directory:
+        assert storage.read_json(directory / training.STATE_FILE)["step"] == good
+        whole = new_sae(architecture)
+        assert train(sae, x, checkpoint_dir=directory) == train(whole, x)
+        assert bits(sae) == bits(whole)
+
+
+def test_a_run_that_diverges_at_once_changes_nothing_but_b_dec(tmp_path, x):
+    config = dataclasses.replace(CONFIG, learning_rate=1e25, warmup_fraction=0)
+    sae = new_sae("relu")
+    with pytest.raises(
+        FloatingPointError, match=r"at step \d+; lower learning_rate \(1e\+25\).* at step 0\."
+    ):
+        train(sae, x, config, checkpoint_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert torch.equal(sae.W_dec, new_sae("relu").W_dec)
+    torch.testing.assert_close(sae.b_dec.detach(), x.mean(0))
+
+
+def press_ctrl_c(step: int, monkeypatch, times: int = 1) -> None:
+    """Send this process the signal of Ctrl-C in the middle of a step."""
+    real, calls = SparseAutoencoder.loss, []
+
+    def loss(self, batch):
+        calls.append(1)
+        if len(calls) == step:
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+        return real(self, batch)
+
+    monkeypatch.setattr(SparseAutoencoder, "loss", loss)
+
+
+@pytest.mark.parametrize("step", [1, 17, 49, 50])
+def test_ctrl_c_saves_the_step_that_it_falls_into(tmp_path, monkeypatch, x, architecture, step):
+    config = dataclasses.replace(CONFIG, dead_window=64)
+    whole = new_sae(architecture)
+    expected = train(whole, x, config, validation=x[:50])
+    sae = new_sae(architecture)
+    usual = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        press_ctrl_c(step, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train(sae, x, config, validation=x[:50], checkpoint_dir=tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is usual
+    assert storage.read_json(tmp_path / "run" / training.STATE_FILE)["step"] == step
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    for resumed, directory in ((sae, "run"), (new_sae(architecture), "copy")):
+        assert train(resumed, x, config, validation=x[:50], checkpoint_dir=tmp_path / directory) == expected
+        assert bits(resumed) == bits(whole)
+
+
+def test_a_second_ctrl_c_does_not_wait_and_loses_no_more_than_the_last_tenth(tmp_path, monkeypatch, x):
+    whole = new_sae()
+    expected = train(whole, x)
+    with monkeypatch.context() as patch:
+        press_ctrl_c(18, patch, times=2)
+        with pytest.raises(KeyboardInterrupt):
+            train(new_sae(), x, checkpoint_dir=tmp_path / "run")
+    assert storage.read_json(tmp_path / "run" / training.STATE_FILE)["step"] == 15
+    sae = new_sae()
+    assert train(sae, x, checkpoint_dir=tmp_path / "run") == expected
+    assert bits(sae) == bits(whole)
+
+
+@pytest.mark.parametrize("stop_at", [2, 23, 41])
+def test_an_interrupt_raised_inside_a_step_can_be_resumed(tmp_path, monkeypatch, x, architecture, stop_at):
+    """As a debugger or a second Ctrl-C raises it: what was half done is done again."""
+    whole = new_sae(architecture)
+    expected = train(whole, x)
+    real, calls = SparseAutoencoder.after_step, []
+
+    def after_step(self, pairs):
+        calls.append(1)
+        if len(calls) == stop_at:
+            raise KeyboardInterrupt
+        real(self, pairs)
+
+    sae = new_sae(architecture)
+    with monkeypatch.context() as patch:
+        patch.setattr(SparseAutoencoder, "after_step", after_step)
+        with pytest.raises(KeyboardInterrupt):
+            train(sae, x, checkpoint_dir=tmp_path / "run")
+    sae = new_sae(architecture)
+    assert train(sae, x, checkpoint_dir=tmp_path / "run") == expected
+    assert bits(sae) == bits(whole)
+
+
+def test_training_in_another_thread_leaves_signals_alone(x):
+    with ThreadPoolExecutor(1) as thread:
+        history = thread.submit(train, new_sae(), x).result()
+    assert history == train(new_sae(), x)
+
+
+IN_A_NOTEBOOK = """
+import time
+import torch
+from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.training import TrainConfig, train_sae
+
+torch.set_num_threads(1)
+x = torch.randn(500, 16, generator=torch.Generator().manual_seed(4))
+sae = SparseAutoencoder(SAEConfig(16, 4, k=4))
+config = TrainConfig(1_000 * 32, batch_size=32)
+if {interrupt}:
+    logged = lambda history: (print("log point", flush=True), time.sleep(0.2))  # leaves time to interrupt
+    train_sae(sae, x, config, checkpoint_dir="run", on_log=logged, progress=False)
+"""
+
+
+@pytest.fixture
+def kernel(tmp_path):
+    """A notebook's kernel that works in `tmp_path`."""
+    manager, client = start_new_kernel(cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_interrupting_a_notebook_saves_the_step_and_loses_nothing(tmp_path, kernel):
+    manager, client = kernel
+    client.execute(IN_A_NOTEBOOK.format(interrupt=True))
+    seen = []
+    while len(seen) < 3:  # the cell is in the middle of its run
+        message = client.get_iopub_msg(timeout=60)
+        assert message["msg_type"] != "error", message["content"]
+        seen += [message] if message["msg_type"] == "stream" else []
+    manager.interrupt_kernel()
+    assert client.get_shell_msg(timeout=60)["content"]["ename"] == "KeyboardInterrupt"
+    stopped = storage.read_json(tmp_path / "run" / training.STATE_FILE)["step"]
+    assert 0 < stopped < 1_000
+    cells: dict = {}
+    exec(IN_A_NOTEBOOK.format(interrupt=False), cells)
+    whole, config = cells["sae"], cells["config"]
+    resumed = new_sae()
+    history = train(resumed, cells["x"], config, checkpoint_dir=tmp_path / "run")
+    assert history == train(whole, cells["x"], config)
+    assert bits(resumed) == bits(whole)
+
+
+# ------------------------------------------------------------------------------- several at one time
+
+
+def several() -> list[SparseAutoencoder]:
+    """One of each architecture, and of other widths and sparsities."""
+    return [
+        *map(new_sae, ARCHITECTURES),
+        new_sae(k=2),
+        SparseAutoencoder(SAEConfig(D_IN, 2, "relu", l1_coefficient=0.1), seed=5),
+    ]
+
+
+def test_several_end_with_the_bits_that_each_would_have_alone(x):
+    together, alone = several(), several()
+    histories = train_saes(together, x, CONFIG, validation=x[:50], progress=False)
+    for sae, history, other in zip(together, histories, alone, strict=True):
+        assert history == train(other, x, validation=x[:50])
+        assert bits(sae) == bits(other)
+
+
+def test_several_read_each_batch_once(store, monkeypatch):
+    real, calls, counts = ActivationStore.__getitem__, [], []
+    monkeypatch.setattr(ActivationStore, "__getitem__", lambda self, i: calls.append(1) or real(self, i))
+    for n in (1, 4):
+        saes = [SparseAutoencoder(SAEConfig(32, 2, k=4), seed=seed) for seed in range(n)]
+        calls.clear()
+        train_saes(saes, store, TrainConfig(640, batch_size=32), progress=False)
+        counts.append(len(calls))
+        assert all(sae.metadata["model_name"] == "tiny" for sae in saes)
+    assert counts[0] == counts[1] > 20
+
+
+@pytest.mark.parametrize("stop_at", [7, 9 * 23 + 4, 9 * 35])
+def test_several_resume_with_the_same_bits(tmp_path, monkeypatch, x, stop_at):
+    """Also where some had saved a step that others had not reached."""
+    whole = several()
+    expected = train_saes(whole, x, CONFIG, progress=False)
+    with monkeypatch.context() as patch:
+        stop_after(stop_at, patch)
+        with pytest.raises(Stop):
+            train_saes(several(), x, CONFIG, checkpoint_dir=tmp_path / "runs", progress=False)
+    if stop_at == 9 * 35:
+        steps = {storage.read_json(path)["step"] for path in tmp_path.glob("runs/*/training.json")}
+        assert steps == {30, 35}
+    saes = several()
+    assert train_saes(saes, x, CONFIG, checkpoint_dir=tmp_path / "runs", progress=False) == expected
+    assert [bits(sae) for sae in saes] == [bits(sae) for sae in whole]
+
+
+def test_several_are_interrupted_at_the_same_step(tmp_path, monkeypatch, x):
+    saes = several()
+    with monkeypatch.context() as patch:
+        press_ctrl_c(9 * 11 + 2, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train_saes(saes, x, CONFIG, checkpoint_dir=tmp_path / "runs", progress=False)
+    steps = [storage.read_json(path)["step"] for path in tmp_path.glob("runs/*/training.json")]
+    assert steps == [12] * 9
+
+
+def test_no_autoencoder_and_the_same_one_twice_are_refused(x):
+    with pytest.raises(ValueError, match="at least one; got 0"):
+        train_saes([], x, CONFIG)
+    with pytest.raises(ValueError, match="different autoencoders"):
+        train_saes([new_sae()] * 2, x, CONFIG)
+    with pytest.raises(ValueError, match="this autoencoder takes"):
+        train_saes([new_sae(), SparseAutoencoder(SAEConfig(D_IN + 1, k=4))], x, CONFIG)
+
+
 # -------------------------------------------------------------------------------------------- history
 
 
@@ -603,13 +871,6 @@ def test_wrong_validation_is_refused_before_the_first_step(x, monkeypatch):
 def test_all_zero_activations_are_refused():
     with pytest.raises(ValueError, match="all activations are zero"):
         train(new_sae(), torch.zeros(50, D_IN))
-
-
-def test_a_diverging_run_stops_and_keeps_the_last_good_checkpoint(tmp_path, x):
-    config = dataclasses.replace(CONFIG, learning_rate=1e25, warmup_fraction=0)
-    with pytest.raises(FloatingPointError, match=r"at step \d+; lower learning_rate \(1e\+25\)"):
-        train(new_sae("relu"), x, config, checkpoint_dir=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
