@@ -102,7 +102,7 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
             8: "ReLU knows no k; nothing limits how many latents are on.",
             0.5: "that is the share of latents that are on; L0 is their number.",
             32: "you took half of d_in; L0 counts latents, of which there are d_sae.",
-            3055: "that is half of the notebook's 6144; here d_sae is 256.",
+            3067: "that is half of the notebook's 6144; here d_sae is 256.",
             0: "nothing has been trained, so nothing has pushed latents to zero yet.",
         },
         tolerance=13,
