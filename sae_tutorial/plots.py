@@ -21,6 +21,9 @@ COLOURS = ("#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = ("circle", "diamond", "square", "x", "triangle-up", "cross")
 HEAT = "Cividis"
+LOG_TICKS = [
+    m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)
+]  # plotly would write 2 for 2, 20 and 200 alike
 
 
 def line_figure(
@@ -43,7 +46,9 @@ def line_figure(
             line={"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2},
             marker={"symbol": MARKERS[i % 6], "size": 8},
         )
-    figure.update_xaxes(title=x_title, type="log" if log_x else "linear")
+    figure.update_xaxes(title=x_title)
+    if log_x:
+        figure.update_xaxes(type="log", tickvals=LOG_TICKS)
     figure.update_yaxes(title=y_title)
     return _finish(figure, title)
 
@@ -127,7 +132,7 @@ def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
         )
     figure.update_xaxes(title="tokens seen")
     figure.update_yaxes(title="mean squared error, scaled input", col=1, rangemode="tozero")
-    figure.update_yaxes(title="latents", col=2, type="log")
+    figure.update_yaxes(title="latents", col=2, type="log", tickvals=LOG_TICKS)
     return _finish(figure, title)
 
 

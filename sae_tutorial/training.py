@@ -99,7 +99,7 @@ class TrainConfig:
 def seed_recipe(
     d_in: int, total_tokens: int, l1_coefficient: float, seed: int = 0
 ) -> tuple[SAEConfig, TrainConfig]:
-    """The plain recipe that most first tutorials use, as a baseline.
+    """The plain recipe that many first tutorials use, as a baseline.
 
     ReLU with an L1 penalty, encoder and decoder drawn independently, biases at zero, batches of 256, Adam at a
     constant 1e-3, nothing done about dead latents.

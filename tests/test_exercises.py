@@ -151,12 +151,23 @@ def test_an_exception_in_the_learners_code_is_reported(name: str, said: Callable
 
 def test_an_unknown_mistake_gets_a_counterexample(said: Callable[..., str]) -> None:
     printed = said(exercises.check_density, lambda f: (f > 0).float().mean(0) + 0.125)
-    assert "for f = [[0.0, 2.0, 0.0]" in printed
-    assert "expected [0.0, 0.75, 0.25], got [0.125, 0.875, 0.375]" in printed
+    assert "for f = [[0, 2, 0]" in printed
+    assert "expected [0, 0.75, 0.25], got [0.125, 0.875, 0.375]" in printed
     printed = said(exercises.check_density, lambda f: (f > 0).float().mean(0)[:1])
     assert "shape [1], expected [3]" in printed
     printed = said(exercises.check_density, lambda f: "high")
     assert "returns str 'high'" in printed
+    printed = said(exercises.check_density, lambda f: "\n".join(["high"] * 100))
+    assert printed.count("\n") == 1 and len(printed) < 400
+
+
+@pytest.mark.parametrize("right", [1.0, 3e-5])
+def test_what_differs_looks_different(right: float) -> None:
+    one = [(torch.tensor(right),)]
+    with pytest.raises(reporting.WrongAnswer) as raised:
+        reporting.match_function(lambda value: value + 2e-4 * max(right, 0.1), lambda value: value, one, [])
+    expected, got = str(raised.value).removesuffix(".").split(" expected ")[1].split(", got ")
+    assert float(expected) != float(got) != 0
 
 
 def test_the_learners_code_cannot_spoil_the_examples(said: Callable[..., str]) -> None:
@@ -206,6 +217,13 @@ def per_batch_mean(batches):
     return 1 - errors / squares
 
 
+def first_batch_mean(batches):
+    mean = batches[0][0].mean(0)
+    return 1 - sum(float(((x - y) ** 2).sum()) for x, y in batches) / sum(
+        float(((x - mean) ** 2).sum()) for x, _ in batches
+    )
+
+
 def zero_centred(batches):
     errors = sum(float(((x - x_hat) ** 2).sum()) for x, x_hat in batches)
     return 1 - errors / sum(float((x**2).sum()) for x, _ in batches)
@@ -215,8 +233,23 @@ def mean_of_scores(batches):
     return np.mean([1 - float(((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()) for x, y in batches])
 
 
-def stops_at_a_repeat(values, document_ids, n):
-    return values.topk(n).indices.tolist()
+def keeps_tensors_in_a_set(values, document_ids, n):
+    rows, seen = [], set()
+    for row in values.argsort(descending=True):
+        if document_ids[row] not in seen and values[row] > 0:
+            rows.append(row)
+            seen.add(document_ids[row])
+    return rows[:n]
+
+
+def over_rows_on(f, topics):
+    strength = torch.stack([f[(topics == c) & (f > 0)].mean() for c in range(3)])
+    return strength / strength.sum()
+
+
+def squared_share(f, topics):
+    strength = torch.stack([(f[topics == c] ** 2).mean() for c in range(3)])
+    return strength / strength.sum()
 
 
 def drops_repeats_late(values, document_ids, n):
@@ -248,6 +281,11 @@ def drawn_from_a_range(document_ids, test_fraction, seed):
     )
 
 
+def drawn_from_the_rows(document_ids, test_fraction, seed):
+    n = round(test_fraction * len(np.unique(document_ids)))
+    return np.isin(document_ids, np.random.default_rng(seed).choice(document_ids, n, replace=False))
+
+
 def with_global_seed(document_ids, test_fraction, seed):
     return np.isin(document_ids, np.random.default_rng().permutation(np.unique(document_ids))[:2])
 
@@ -266,6 +304,7 @@ WRONG = [
     ("sizes", (32_768, 128, 8), "both biases are missing"),
     ("sizes", (16_704, 128, 8), "one matrix"),
     ("sizes", (9_444_096, 128, 8), "the notebook's SAE"),
+    ("sizes", (16_640, 128, 8), "you counted the encoder"),
     ("sizes", (33_088, 256, 8), "not all latents are on"),
     ("sizes", (33_088, 8, 8), "ReLU knows no k"),
     ("sizes", (33_088, 0, 8), "nothing has been trained"),
@@ -276,9 +315,16 @@ WRONG = [
     ("encode", (without_relu,), "negative values are kept"),
     ("encode", (by_size,), "by absolute size, so"),
     ("encode", (lambda x, W, b, c, k: (x - c) @ W.T + b,), "stopped"),
+    ("encode", (lambda x, W, b, c, k: ((x - c) @ W + b).topk(k),), "topk gives values and places"),
     ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean() + a * f.mean(),), "averaged over the latents too"),
     ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean() + a * torch.norm(f, 1),), "summed over the batch"),
     ("loss", (lambda x, y, f, a: ((x - y) ** 2).sum(-1).mean() + a * f.sum(-1).mean(),), "summed over d_in"),
+    ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean() + a * torch.norm(f),), "over the whole batch"),
+    (
+        "loss",
+        (lambda x, y, f, a: ((x - y) ** 2).mean() + a * torch.norm(f, dim=1).mean(),),
+        "in each row (L1)",
+    ),
     ("who_learns", (set(),), "b_dec does"),
     ("who_learns", ({"W_dec[7]", "b_dec"},), "row 7 is multiplied by f_7 = 0"),
     ("who_learns", ({"b_enc[7]"},), "acts only through f_7"),
@@ -305,6 +351,7 @@ WRONG = [
     ("split", (lambda d, p, s: np.random.default_rng(s).random(len(d)) < p,), "split is by row"),
     ("split", (documents_of_the_largest_ids,), "whatever the seed"),
     ("split", (drawn_from_a_range,), "there are gaps"),
+    ("split", (drawn_from_the_rows,), "long documents are likelier, and one can come up twice"),
     ("split", (with_global_seed,), "use `seed`"),
     ("split", (lambda d, p, s: ~good_split(d, p, s),), "swapped"),
     ("split", (lambda d, p, s: np.flatnonzero(good_split(d, p, s)),), "one boolean per row"),
@@ -320,6 +367,7 @@ WRONG = [
     ),
     ("shuffled_labels", (lambda y, d, s: dealt(y, d, 0)[d],), "every seed"),
     ("explained_variance", (per_batch_mean,), "a mean of its own, as in `per_batch`"),
+    ("explained_variance", (first_batch_mean,), "the first batch's mean"),
     ("explained_variance", (zero_centred,), "the mean is not subtracted"),
     ("explained_variance", (mean_of_scores,), "one score per batch. Add"),
     ("project", (lambda g, W: g + torch.einsum("ij,ij->i", g, W)[:, None] * W,), "is now there twice"),
@@ -334,7 +382,7 @@ WRONG = [
     ("beaten", ({"A", "B", "D"},), "A is not"),
     ("beaten", ({"F"},), "not a run"),
     ("first_diagnosis", ("a",), "λ is the same"),
-    ("first_diagnosis", ("b",), "falls silent too"),
+    ("first_diagnosis", ("b",), "a tenth of the rate would then have cured it"),
     ("first_diagnosis", ("d",), "have norm 1"),
     ("first_diagnosis", ("e",), "long before the end"),
     ("first_diagnosis", ("z",), "answer with one of"),
@@ -343,6 +391,7 @@ WRONG = [
     ("first_repair", (lambda rows: rows / rows.norm(dim=1).mean(),), "the mean norm is 1"),
     ("first_repair", (lambda rows: (rows - rows.mean(0)) / rows.std(0),), "not multiplied by one number"),
     ("first_repair", (lambda rows: rows * rows.shape[1] ** 0.5,), "√d_in is 1.414"),
+    ("first_repair", (lambda rows: rows * 33,), "ompute the factor from the rows"),
     ("first_repair", (lambda rows: rows.mean(),), "the shape of what goes in"),
     ("second_diagnosis", ("a",), "has a *larger* L1"),
     ("second_diagnosis", ("b",), "same mean norm"),
@@ -355,7 +404,8 @@ WRONG = [
     ("second_repair", (lambda W: torch.renorm(W, 2, 0, 1),), "shorter ones stay"),
     ("second_repair", (lambda W: W / (W**2).sum(1, keepdim=True),), "squared norm"),
     ("second_repair", (lambda W: normalize(W, p=1),), "absolute values"),
-    ("second_repair", (lambda W: 2 * normalize(W),), "each should be 1"),
+    ("second_repair", (lambda W: 2.0001 * normalize(W),), "the norms become [2, 2, 2]; each should be 1"),
+    ("second_repair", (lambda W: W / 3,), "the norms become [1.667, 0.1667, 0.6667]; each should be 1"),
     ("second_repair", (lambda W: normalize(W + 1),), "directions changed"),
     ("density", (lambda f: f.mean(axis=0),), "mean activation: "),
     ("density", (lambda f: np.count_nonzero(f, axis=0),), "these are counts"),
@@ -365,7 +415,7 @@ WRONG = [
     ("know_nothing", (0, -0.4), "1 minus their ratio"),
     ("know_nothing", (0, -1.5), "the other 0.6"),
     ("know_nothing", (1, -0.67), "right on average"),
-    ("top_rows", (stops_at_a_repeat,), "documents repeat"),
+    ("top_rows", (keeps_tensors_in_a_set,), "keep tensors in a set, equal ones do not match: use int(...)"),
     ("top_rows", (drops_repeats_late,), "fewer than n are left"),
     ("top_rows", (keeps_silent_rows,), "activation 0"),
     ("topic_share", (lambda f, t: np.bincount(t, f) / float(f.sum()),), "wins by that alone"),
@@ -375,12 +425,15 @@ WRONG = [
         (lambda f, t: torch.stack([(f[t == c] > 0).sum() for c in range(3)]) / (f > 0).sum(),),
         "counted",
     ),
+    ("topic_share", (over_rows_on,), "0 / 0"),
+    ("topic_share", (squared_share,), "you squared the activations"),
     ("luck", (lambda n, c: (1 / c) ** n * c,), "all rows share a class"),
     ("luck", (lambda n, c: analysing._luck(n, c) / c,), "one given class; any"),
     ("luck", (lambda n, c: analysing._luck(n, c) * 6144,), "expected number"),
     ("controls", ({**analysing._ANSWERS, "sparsity": "mean"},), "'mean' does not answer 'sparsity'"),
     ("controls", ({**analysing._ANSWERS, "luck": "untrained SAE"},), "does not answer 'luck'"),
     ("controls", ({**analysing._ANSWERS, "selection": "shuffled classes"},), "does not answer 'selection'"),
+    ("controls", ({**analysing._ANSWERS, "cosine": "untrained SAE"},), "each control is used once"),
     ("controls", ({**analysing._ANSWERS, "cosine": "PCA"},), "'PCA' is not one of"),
     ("controls", ({"sparsity": "mean"},), "the keys"),
 ]
@@ -409,6 +462,19 @@ def test_every_wrong_pair_of_objection_and_control_has_its_own_reason() -> None:
     }
     assert set(analysing._WHY_NOT) == pairs
     assert len(set(analysing._WHY_NOT.values())) == len(pairs)
+
+
+def test_a_letter_may_be_written_in_either_case(said: Callable[..., str]) -> None:
+    for letter in ("a", "A", "(a)", " A "):
+        assert " right: " in said(exercises.check_matched, MATCHED, letter)
+    assert " right: " in said(exercises.check_first_diagnosis, "C")
+
+
+def test_a_score_without_a_control_is_told_that_only_the_control_is_open(said: Callable[..., str]) -> None:
+    printed = said(exercises.check_matched, MATCHED, None)
+    assert " not attempted: " in printed and "`matched` is right; `control` is still open" in printed
+    assert "nothing. " not in said(exercises.check_matched, lambda t, d: None, "a")
+    assert " not right yet: " in said(exercises.check_matched, lambda t, d: t.mean(), None)
 
 
 def test_partly_answered_controls_say_what_is_open(said: Callable[..., str]) -> None:

@@ -72,6 +72,15 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
     assert len(figure.to_json()) < 60_000
 
 
+def test_a_logarithmic_axis_names_each_tick_in_full():
+    line = plots.line_figure({"a": ([6, 300], [0, 1])}, "T", "x", "y", log_x=True)
+    curves = plots.training_curves({"a": HISTORY}, "T")
+    for axis in (line.layout.xaxis, curves.layout.yaxis2):
+        assert axis.type == "log"
+        assert [tick for tick in axis.tickvals if 6 <= tick <= 300] == [10, 20, 50, 100, 200]
+    assert plots.line_figure({"a": ([6], [0])}, "T", "x", "y").layout.xaxis.tickvals is None
+
+
 def test_series_differ_in_more_than_colour():
     figure = plots.line_figure({str(i): ([1, 2], [i, i]) for i in range(6)}, "T", "x", "y")
     assert len({trace.line.dash for trace in figure.data}) == 6

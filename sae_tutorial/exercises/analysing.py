@@ -64,7 +64,8 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
         "6.4",
         "write `topic_share` so that a frequent class has no advantage; `raw_share` gives it one.",
         "`show_source(token_statistics)`, the lines with `weighted`",
-        "a topic latent of yours is one of a topic, not one of the class with the most rows.",
+        "a topic latent of yours is one of a topic, not one of the class with the most rows. (`token_statistics` does "
+        "the same with squared activations.)",
     )
     inputs = [
         (torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 2.0]), torch.tensor([0, 0, 0, 0, 1, 1, 2])),
@@ -77,7 +78,7 @@ def check_controls(controls: Mapping[str, str | None]) -> None:
     """Exercise 6.5: which control answers which objection."""
     exercise = Exercise(
         "6.5",
-        "put the name of a control in place of each None.",
+        "put the name of a control in place of each None; each control is used once.",
         "the section 'What kinds of latents there are'",
         "you can meet an objection with a number: a control differs in exactly the thing that is doubted.",
     )
@@ -186,7 +187,8 @@ _TOP_MISTAKES: Mistakes = [
     (
         lambda v, d, n: v.topk(n).indices,
         "documents repeat: for values = [3, 0.5, 9, 8, 7, 0, 2] and document_ids = [0, 0, 1, 1, 1, 2, 3] your rows "
-        "2, 3 and 4 are all of document 1. Skip a row whose document you have already.",
+        "2, 3 and 4 are all of document 1. Skip a row whose document you have already; if you keep tensors in a set, "
+        "equal ones do not match: use int(...).",
     ),
     (
         lambda v, d, n: [row for row in _top_rows(v, d, n) if row in v.topk(n).indices],
@@ -244,6 +246,15 @@ _TOPIC_MISTAKES: Mistakes = [
         "many; divide by all rows of the class.",
     ),
     (
+        lambda f, t: (p := _per_class(f, t) / _per_class(f > 0, t)) / p.sum(),
+        "your shares are not numbers: a class in which the latent is never on gives 0 / 0. Divide by all rows of the "
+        "class, not by those on which the latent is on.",
+    ),
+    (
+        lambda f, t: (p := _per_class(f**2, t) / _per_class(torch.ones_like(f), t)) / p.sum(),
+        "you squared the activations, as the notebook's `token_statistics` does; this exercise takes them as they are.",
+    ),
+    (
         lambda f, t: (p := _per_class(f, t) * _per_class(torch.ones_like(f), t)) / p.sum(),
         "you multiplied by the number of rows of the class; divide by it.",
     ),
@@ -276,8 +287,8 @@ _WHY_NOT = {
     ("selection", "shuffled classes"): "shuffling measures luck over all latents; the doubt is about these "
     "descriptions, on rows they were not made from.",
     ("selection", "mean"): "the mean has no descriptions.",
-    ("cosine", "untrained SAE"): "the untrained SAE starts with the right mean, so it would show a high cosine too "
-    "without saying why; the mean alone shows the floor.",
+    ("cosine", "untrained SAE"): "the untrained SAE starts with the right mean and shows a high cosine too, a fair "
+    "objection. But each control is used once, and another objection needs this one; the mean alone shows the floor.",
     ("cosine", "shuffled classes"): "the cosine does not look at classes.",
     ("cosine", "held-out documents"): "a predictor that knows only the mean has a high cosine there too.",
 }  # fmt: skip

@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 from sae_tutorial.exercises.reporting import (
     Exercise,
     Mistakes,
+    NotAttempted,
     WrongAnswer,
     match_choice,
     match_function,
@@ -74,7 +75,7 @@ def check_matched(matched: Callable[[Tensor, Tensor], float], control: str | Non
         "the section 'Does it find a dictionary?'",
         "you can say what a match is worth: only what exceeds the best of as many random rows counts.",
     )
-    exercise.check(_judge_matched, matched, control)
+    exercise.check(lambda answer: _judge_matched(answer, control), matched)
 
 
 def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
@@ -86,6 +87,7 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
             2 * 64 * 256: "the two matrices are right; both biases are missing.",
             2 * 64 * 256 + 256: "b_dec, one number per input dimension, is missing.",
             2 * 64 * 256 + 64: "b_enc, one number per latent, is missing.",
+            64 * 256 + 256: "you counted the encoder; the decoder has a matrix and a bias too.",
             64 * 256 + 256 + 64: "you counted one matrix. A tied start makes W_enc and W_dec equal at first; "
             "they are trained apart, so both count.",
             9_444_096: "that is the notebook's SAE; here d_in is 64 and d_sae is 4 · 64.",
@@ -100,7 +102,7 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
             8: "ReLU knows no k; nothing limits how many latents are on.",
             0.5: "that is the share of latents that are on; L0 is their number.",
             32: "you took half of d_in; L0 counts latents, of which there are d_sae.",
-            3055: "that is half of the notebook's 6144; here d_sae is 256.",
+            3067: "that is half of the notebook's 6144; here d_sae is 256.",
             0: "nothing has been trained, so nothing has pushed latents to zero yet.",
         },
         tolerance=13,
@@ -231,6 +233,14 @@ _LOSS_MISTAKES: Mistakes = [
         "you penalise f squared (L2): its slope vanishes near zero, so small activations are never pushed all the way.",
     ),
     (
+        lambda x, y, f, a: (x - y).pow(2).mean() + a * f.norm(),
+        "`norm` is the root of the sum of squares (L2), here over the whole batch. L1 is the sum of f in each row.",
+    ),
+    (
+        lambda x, y, f, a: (x - y).pow(2).mean() + a * f.norm(dim=1).mean(),
+        "`norm` is the root of the sum of squares (L2); the formula has the sum of f in each row (L1).",
+    ),
+    (
         lambda x, y, f, a: (x - y).pow(2).mean() + f.sum(1).mean(),
         "λ is missing: the penalty is not multiplied by l1_coefficient.",
     ),
@@ -317,6 +327,8 @@ def _judge_matched(matched: Any, control: Any) -> None:
     match_function(
         matched, _matched, [(truth, dictionary), (truth.flip(1), 2 * dictionary)], _MATCHED_MISTAKES
     )
+    if control is None or control is Ellipsis:
+        raise NotAttempted(" `matched` is right; `control` is still open.")
     match_choice(
         control,
         "a",

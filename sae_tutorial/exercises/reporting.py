@@ -95,11 +95,12 @@ def match_function(
     first = next(i for i in range(len(got)) if not _same(got[i], right[i]))
     arguments = inspect.signature(reference).parameters
     given = "; ".join(f"{name} = {show(value)}" for name, value in zip(arguments, inputs[first], strict=True))
+    digits = 4 if show(got[first]) != show(right[first]) else 9  # what differs must look different
     if got[first].shape != right[first].shape:
         raise WrongAnswer(
             f"your result has shape {list(got[first].shape)}, expected {list(right[first].shape)}, for {given}."
         )
-    raise WrongAnswer(f"for {given} expected {show(right[first])}, got {show(got[first])}.")
+    raise WrongAnswer(f"for {given} expected {show(right[first], digits)}, got {show(got[first], digits)}.")
 
 
 def match_number(
@@ -119,7 +120,8 @@ def match_number(
 
 
 def match_choice(answer: Any, right: str, wrong: Mapping[str, str]) -> None:
-    """Compare a chosen letter or name; `wrong` says of every other choice why it does not fit."""
+    """Compare a chosen letter, in either case; `wrong` says of every other choice why it does not fit."""
+    answer = answer.strip().strip("()").lower() if isinstance(answer, str) else answer
     if answer == right:
         return
     if isinstance(answer, str) and answer in wrong:
@@ -128,30 +130,38 @@ def match_choice(answer: Any, right: str, wrong: Mapping[str, str]) -> None:
     raise WrongAnswer(f"answer with one of {choices}, not {answer!r}.")
 
 
-def show(value: Any) -> str:
-    """A value for a message: tensors as rounded nested lists, the rest as Python shows it."""
+def show(value: Any, digits: int = 4) -> str:
+    """A value for a message: tensors as nested lists, fractions to that many digits, the rest as Python shows it."""
+    if isinstance(value, Tensor):
+        value = value.tolist()
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(show, value))}]"
-    if not isinstance(value, Tensor):
-        return f"{value:.4g}" if isinstance(value, float) else repr(value)
-    if value.dtype.is_floating_point:
-        value = (value.double() * 1000).round() / 1000 + 0.0  # + 0.0 turns -0.0 into 0.0
-    return str(value.tolist())
+        return f"[{', '.join(show(part, digits) for part in value)}]"
+    return (
+        f"{value + 0.0:.{digits}g}" if isinstance(value, float) else repr(value)
+    )  # + 0.0 turns -0.0 into 0.0
 
 
 def _tensor(value: Any) -> Tensor:
+    if isinstance(value, tuple) and hasattr(value, "indices"):
+        name = type(value).__name__
+        raise WrongAnswer(f"{name} gives values and places; scatter the values into zeros at `.indices`.")
     try:
         return torch.as_tensor(value).detach()
     except (TypeError, ValueError, RuntimeError):
         raise WrongAnswer(
-            f"your function returns {type(value).__name__} {value!r}, not a tensor or number."
+            f"your function returns {type(value).__name__} {_one_line(value)}, not a tensor or number."
         ) from None
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
     if one.shape != other.shape or (one.dtype == torch.bool) != (other.dtype == torch.bool):
         return False
-    return torch.allclose(one.double(), other.double(), rtol=1e-4, atol=1e-5)
+    return torch.allclose(one.double(), other.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def _one_line(value: Any) -> str:
+    words = " ".join(repr(value).split())
+    return words if len(words) <= 80 else f"{words[:80]} ..."
 
 
 def _in_short(value: Any) -> str:

@@ -15,6 +15,7 @@ from sae_tutorial.exercises.reporting import (
     call,
     match_choice,
     match_function,
+    show,
 )
 
 Batches = list[tuple[Tensor, Tensor]]
@@ -47,7 +48,7 @@ def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
     exercise = Exercise(
         "5.2",
         "write the body of `project`.",
-        "the first two lines of `_optimize`, shown in the section 'The plain recipe'",
+        "the `addcmul_` line of `_optimize`, shown in the section 'The plain recipe'",
         "Adam's moments now hold only what turns a direction; the part that renormalising undoes never enters them.",
     )
     W_dec = torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, -1.0]])
@@ -81,12 +82,12 @@ def check_first_diagnosis(diagnosis: str | None) -> None:
     wrong = {
         "a": "λ is the same in the healthy run and in the patient, so λ alone cannot be the difference. Look for a "
         "number that differs before anything was learned.",
-        "b": "at a tenth of the rate the patient falls silent too, only later. A rate that is too high would have "
-        "healed.",
+        "b": "at a tenth of the rate the patient falls silent too, only later. If the rate were too high, a tenth of "
+        "the rate would then have cured it.",
         "d": "the decoder rows have norm 1, as in the healthy run.",
         "e": "L0 and error have settled long before the end of the run; more steps repeat what is there.",
     }
-    exercise.check(lambda answer: match_choice(_letter(answer), "c", wrong), diagnosis)
+    exercise.check(lambda answer: match_choice(answer, "c", wrong), diagnosis)
 
 
 def check_first_repair(prepare: clinic.Prepare) -> None:
@@ -118,7 +119,7 @@ def check_second_diagnosis(diagnosis: str | None) -> None:
         "e": "a rate that is too high makes curves jump and the error settle above the healthy run's; here both are "
         "smooth and the error is lower.",
     }
-    exercise.check(lambda answer: match_choice(_letter(answer), "d", wrong), diagnosis)
+    exercise.check(lambda answer: match_choice(answer, "d", wrong), diagnosis)
 
 
 def check_second_repair(after_step: clinic.AfterStep) -> None:
@@ -126,7 +127,7 @@ def check_second_repair(after_step: clinic.AfterStep) -> None:
     exercise = Exercise(
         "5.5 (repair)",
         "write the body of `after_step`.",
-        "the last line of `_optimize`, shown in the section 'The plain recipe'",
+        "`after_step`, shown in the section 'The plain recipe'",
         "λ prices every activation again. Print the norm of the decoder rows before you compare two losses.",
     )
     exercise.check(_judge_second_repair, after_step)
@@ -182,6 +183,12 @@ _EV_MISTAKES: Mistakes = [
     (
         _mean_of_batch_means,
         "you average the batches' means as if batches were of equal size; average over rows.",
+    ),
+    (
+        lambda b: (
+            1 - sum((x - y).pow(2).sum() for x, y in b) / (_joined(b)[0] - b[0][0].mean(0)).pow(2).sum()
+        ),
+        "every row is measured from the first batch's mean; take the mean of the rows of all batches.",
     ),
     (
         _on_joined(lambda x, y: 1 - (x - y).pow(2).sum() / x.pow(2).sum()),
@@ -301,10 +308,6 @@ def _judge_beaten(beaten: Any) -> None:
     raise WrongAnswer(message)
 
 
-def _letter(answer: Any) -> Any:
-    return answer.strip().strip("()").lower() if isinstance(answer, str) else answer
-
-
 def _judge_first_repair(prepare: Any) -> None:
     rows = torch.tensor([[0.3, 0.4], [0.0, 0.1], [0.2, 0.0]])
     out = _same_shape(call(prepare, rows), rows)
@@ -328,7 +331,8 @@ def _judge_first_repair(prepare: Any) -> None:
         )
     if abs(mean_norm / target - 1) > 0.01:
         raise WrongAnswer(
-            f"the mean norm of rows with d_in = 2 becomes {mean_norm:.3f}; √d_in is {target:.3f}."
+            f"the mean norm of rows with d_in = 2 becomes {mean_norm:.3f}; √d_in is {target:.3f}. "
+            "Compute the factor from the rows: it differs from layer to layer."
         )
     _improved(*_retrained(clinic.retrain_first, prepare))
 
@@ -372,7 +376,7 @@ def _judge_second_repair(after_step: Any) -> None:
         )
     if not torch.allclose(norms, torch.ones_like(norms), atol=1e-3):
         raise WrongAnswer(
-            f"for W_dec = [[3, 4], [0.3, 0.4], [0, -2]] the norms become {norms.tolist()}; each should be 1."
+            f"for W_dec = [[3, 4], [0.3, 0.4], [0, -2]] the norms become {show(norms)}; each should be 1."
         )
     if not torch.allclose(out, normalize(W_dec, dim=1), atol=1e-3):
         raise WrongAnswer("the norms are 1 but the directions changed; only the length of a row may change.")
