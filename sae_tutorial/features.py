@@ -133,15 +133,26 @@ def find_activating_features_for_text(
 
 
 def analyze_feature_activations(
-    model: TransformerBridge, sae: SparseAutoencoder, texts: Sequence[str], hook_name: str, top_k: int = 10
-) -> list[tuple[Int[np.ndarray, " top_k"], Float[np.ndarray, " top_k"]]]:
-    """For each text, the latents with the largest mean activation over its tokens, and those means."""
+    model: TransformerBridge,
+    sae: SparseAutoencoder,
+    texts: Sequence[str],
+    hook_name: str,
+    top_k: int = 10,
+    ignore: Sequence[int] = (),
+) -> list[tuple[Int[np.ndarray, " latents"], Float[np.ndarray, " latents"]]]:
+    """For each text, at most `top_k` latents with the largest mean activation over its tokens, and those means.
+
+    Latents in `ignore` are left out, and so are latents that are off on the whole text.
+    """
     results = []
     for text in texts:
         _, x = text_activations(model, text, hook_name)
-        with torch.inference_mode():
-            strongest = sae.encode(x.to(sae.b_dec.device)).mean(0).cpu().topk(top_k)
-        results.append((strongest.indices.numpy(), strongest.values.numpy()))
+        with torch.no_grad():
+            means = sae.encode(x.to(sae.b_dec.device)).mean(0).cpu()
+        means[list(ignore)] = 0
+        strongest = means.topk(min(top_k, len(means)))
+        on = strongest.values > 0
+        results.append((strongest.indices[on].numpy(), strongest.values[on].numpy()))
     return results
 
 
@@ -164,9 +175,9 @@ def top_contexts(
     n: int = 5,
     width: int = 8,
 ) -> list[Context]:
-    """The contexts of a latent's largest activations, at most one per document.
+    """The contexts of a latent's largest activations, at most one per document and no two with the same tokens.
 
-    `usage` must come from `analyze_feature_usage(sae, store)`. `width` is the number of tokens on each side.
+    There are fewer than `n` if the rows in `usage.top_rows` have no more. `usage` must come from `analyze_feature_usage(sae, store)`. `width` is the number of tokens on each side.
     """
     contexts: list[Context] = []
     for row in usage.top_rows[latent]:
@@ -178,9 +189,11 @@ def top_contexts(
         first, last = max(0, row - width), min(len(store), row + width + 1)
         rows = np.arange(first, last)
         rows = rows[store.document_ids[rows] == document]
+        tokens = token_strings(tokenizer, store.token_ids[rows])
+        if any(context.tokens == tokens for context in contexts):  # texts made from one template repeat
+            continue
         with torch.inference_mode():
             f = sae.encode(store[rows].to(sae.b_dec.device))[:, latent].cpu().numpy()
-        tokens = token_strings(tokenizer, store.token_ids[rows])
         contexts.append(Context(tokens, f, int(row - rows[0]), document))
     return contexts
 

@@ -155,24 +155,42 @@ class LiveCurve:
             self.handle.update(bundle, raw=True)
 
 
-def decoder_weight_figure(weights: Float[np.ndarray, " d_in"], title: str, *, n_top: int = 10) -> go.Figure:
-    """A latent's decoder weights: their histogram, and the dimensions with the largest."""
-    order = np.argsort(weights)
-    shown = np.concatenate([order[:n_top], order[-n_top:]])
+def decoder_weight_figure(
+    weights: Float[np.ndarray, " d_in"], control: Float[np.ndarray, " d_in"], title: str, *, n_top: int = 10
+) -> go.Figure:
+    """A latent's decoder weights beside a control's: their histograms, and the lowest and highest of each."""
     figure = make_subplots(1, 2, subplot_titles=["all weights", f"the {n_top} lowest and highest"])
-    counts, edges = np.histogram(weights, 50)
-    figure.add_bar(
-        x=(edges[1:] + edges[:-1]) / 2, y=counts, marker_color=COLOURS[0], showlegend=False, row=1, col=1
-    )
-    figure.add_bar(
-        x=[f"dim {d}" for d in shown],
-        y=weights[shown].astype(float),
-        marker_color=COLOURS[1],
-        showlegend=False,
-        row=1,
-        col=2,
-    )
+    edges = np.histogram_bin_edges(np.concatenate([weights, control]), 50)
+    ranks = [*range(1, n_top + 1), *range(-n_top, 0)]
+    for i, (name, values) in enumerate({"latent": weights, "random direction": control}.items()):
+        style = {
+            "name": name,
+            "legendgroup": name,
+            "line": {"color": COLOURS[i], "dash": DASHES[i], "width": 2},
+        }
+        counts = np.histogram(values, edges)[0]
+        figure.add_scatter(
+            x=np.repeat(edges, 2)[1:-1],
+            y=np.repeat(counts, 2).astype(float),
+            mode="lines",
+            **style,
+            row=1,
+            col=1,
+        )
+        order = np.argsort(values)
+        figure.add_scatter(
+            x=[f"{rank:+d}" for rank in ranks],
+            y=values[np.concatenate([order[:n_top], order[-n_top:]])].astype(float),
+            hovertext=[f"dim {d}" for d in np.concatenate([order[:n_top], order[-n_top:]])],
+            mode="lines+markers",
+            marker={"symbol": MARKERS[i], "size": 8},
+            showlegend=False,
+            **style,
+            row=1,
+            col=2,
+        )
     figure.update_xaxes(title="weight", col=1)
+    figure.update_xaxes(title="rank among the dimensions, negative from the top", col=2, type="category")
     figure.update_yaxes(title="dimensions", col=1)
     figure.update_yaxes(title="weight", col=2)
     return _finish(figure, title)

@@ -9,6 +9,7 @@ import torch
 from conftest import HOOK, TEXTS
 
 from sae_tutorial import metrics
+from sae_tutorial.activations import ActivationStore
 from sae_tutorial.features import (
     FeatureUsage,
     TokenStatistics,
@@ -140,6 +141,17 @@ def test_mean_activation_of_each_text(gpt2, sae, store, f):
         np.testing.assert_allclose(means, expected[latents], rtol=1e-2)
 
 
+def test_ignored_and_silent_latents_have_no_mean_activation(gpt2, sae):
+    ((everything, means),) = analyze_feature_activations(gpt2, sae, [TEXTS[0]], HOOK, top_k=6)
+    ((rest, rest_means),) = analyze_feature_activations(
+        gpt2, sae, [TEXTS[0]], HOOK, top_k=4, ignore=everything[[0, 2]]
+    )
+    assert rest.tolist() == np.delete(everything, [0, 2]).tolist()
+    np.testing.assert_array_equal(rest_means, np.delete(means, [0, 2]))
+    ((found, means),) = analyze_feature_activations(gpt2, sae, ["a"], HOOK, top_k=1000)
+    assert 7 not in found and 0 < len(found) < D_SAE and (means > 0).all()
+
+
 # -------------------------------------------------------------------------------------------- contexts
 
 
@@ -178,6 +190,19 @@ def test_contexts_in_a_split_view(tokenizer, sae, store):
     assert {context.document for context in contexts} <= set(part.document_ids.tolist())
     for context in contexts:
         assert context.activations[context.centre] == context.activations.max()
+
+
+def test_a_context_with_the_same_tokens_is_listed_once(tokenizer, sae):
+    text = [5, 6, 7, 8]
+    rows = torch.randn(4, 32, generator=torch.Generator().manual_seed(0)).repeat(3, 1)
+    rows[8:] *= 0.9  # the third document is another text with the weakest rows
+    store = ActivationStore(rows, np.array(text * 2 + [9, 10, 11, 12]), np.repeat([0, 1, 2], 4), {})
+    usage = analyze_feature_usage(sae, store)
+    on = np.flatnonzero(usage.top_rows[:, 2] >= 0)
+    assert len(on)
+    for latent in on:
+        contexts = top_contexts(tokenizer, sae, store, usage, int(latent))
+        assert len({tuple(context.tokens) for context in contexts}) == len(contexts) <= 2
 
 
 def test_a_dead_latent_has_no_contexts(tokenizer, sae, store):

@@ -31,7 +31,7 @@ FIGURES = {
     ),
     "training_curves": lambda: plots.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
     "decoder_weight_figure": lambda: plots.decoder_weight_figure(
-        np.linspace(-1, 1, 40, dtype=np.float32), "T"
+        np.linspace(-1, 1, 40, dtype=np.float32), np.linspace(-2, 2, 40, dtype=np.float32), "T"
     ),
     "text_feature_figure": lambda: plots.text_feature_figure(TEXT, "T"),
 }
@@ -63,7 +63,6 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
         if axis.get("title", {}).get("text") is None:
             assert (name, axis_name) in {
                 ("bar_figure", "xaxis"),
-                ("decoder_weight_figure", "xaxis2"),
                 ("text_feature_figure", "yaxis"),
                 ("text_feature_figure", "xaxis"),  # shared by the axes below; the lowest is labelled
                 ("text_feature_figure", "xaxis2"),
@@ -127,12 +126,20 @@ def test_training_curves_show_the_history():
     assert (list(error.x), list(error.y), list(l0.y)) == ([10, 20], [1.5, 0.5], [30.0, 12.0])
 
 
-def test_decoder_weights_show_the_extremes():
-    weights = np.zeros(100)
+def test_decoder_weights_show_the_extremes_beside_the_controls():
+    weights, control = np.zeros(100), np.zeros(100)
     weights[[3, 50]] = [-2.0, 5.0]
-    histogram, extremes = plots.decoder_weight_figure(weights, "T", n_top=2).data
-    assert histogram.y.sum() == 100
-    assert (extremes.x[0], extremes.y[0], extremes.x[-1], extremes.y[-1]) == ("dim 3", -2.0, "dim 50", 5.0)
+    control[[7, 9]] = [-1.0, 6.0]
+    histogram, extremes, control_histogram, control_extremes = plots.decoder_weight_figure(
+        weights, control, "T", n_top=2
+    ).data
+    assert histogram.y.sum() == control_histogram.y.sum() == 2 * 100  # an outline has two points per bin
+    assert list(histogram.x) == list(control_histogram.x)
+    assert list(extremes.x) == ["+1", "+2", "-2", "-1"]
+    assert (extremes.hovertext[0], extremes.y[0]) == ("dim 3", -2.0)
+    assert (extremes.hovertext[-1], extremes.y[-1]) == ("dim 50", 5.0)
+    assert (control_extremes.y[0], control_extremes.y[-1]) == (-1.0, 6.0)
+    assert histogram.line.dash != control_histogram.line.dash
 
 
 def test_text_features_show_one_row_per_latent_and_one_bar_chart_for_the_strongest():
