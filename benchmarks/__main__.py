@@ -1,4 +1,4 @@
-"""`python -m benchmarks [memory] [collecting] [training] [quality] [peers] [--quick]`: run, then print one table."""
+"""`python -m benchmarks [memory] [collecting] [training] [quality] [features] [peers] [--quick]`: run, then print one table."""
 
 import argparse
 import importlib
@@ -13,6 +13,7 @@ MODULES = {
     "collecting": "collecting",
     "training": "training_speed",
     "quality": "quality",
+    "features": "features",
     "peers": "peers",
 }
 

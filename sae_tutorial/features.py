@@ -21,6 +21,7 @@ from sae_tutorial.sae import SparseAutoencoder
 
 MIN_ACTIVE = 50
 TABLE_TOKENS = 8  # of a latent's most important tokens, how many a survey keeps
+WAITING_PAIRS = 2**18  # sums that wait, at least, before they are merged into the table
 # Edges known before the first activation is seen, and the same for every store: four bins to a doubling, over
 # activations from 2^-16 to 2^16. What lies outside falls into the first or the last bin.
 HISTOGRAM_EDGES = 2.0 ** np.arange(-16, 16.25, 0.25)
@@ -321,16 +322,16 @@ def survey_features(
         histogram += _histogram(batch, d_sae)
         # The rows with the largest of independent random numbers are a sample in which every row is as likely.
         sample.add(batch, rng.random(len(batch.rows)))
-    order = np.argsort(-sample.values, axis=1, kind="stable")
-    values, rows = (np.take_along_axis(of, order, axis=1) for of in (sample.values, sample.rows))
+    values, rows = sample.result()
+    order = np.argsort(-values, axis=1, kind="stable")
+    tables = statistics.tables(TABLE_TOKENS)
     return FeatureSurvey(
         usage.result(),
-        statistics.result(),
-        *statistics.largest_tokens(TABLE_TOKENS),
-        *statistics.largest_previous(TABLE_TOKENS),
+        statistics.result(tables),
+        *tables,
         histogram,
-        values,
-        rows,
+        np.take_along_axis(values, order, axis=1),
+        np.take_along_axis(rows, order, axis=1),
         usage.n_rows,
     )
 
@@ -439,34 +440,40 @@ def _active_batches(
 
 
 class _LargestRows:
-    """For every latent the n rows with the largest keys, descending; of equal keys the earliest row.
+    """For every latent the n rows with the largest keys; of equal keys the earlier row.
 
-    Attributes:
-        keys: [d_sae, n], -inf where there were fewer rows.
-        values, rows: [d_sae, n], activations and rows of those; 0 and -1 where there were fewer.
+    A pair whose key does not exceed the n-th of its latent is dropped at once. The rest wait until there are as many
+    as the table has places, because merging them costs as much as the table is long.
     """
 
     def __init__(self, d_sae: int, n: int) -> None:
-        self.keys = np.full((d_sae, n), -np.inf)
+        self.keys, self.rows = np.full((d_sae, n), -np.inf), np.full((d_sae, n), -1)
         self.values = np.zeros((d_sae, n), dtype=np.float32)
-        self.rows = np.full((d_sae, n), -1)
+        self.waiting: list[tuple[np.ndarray, ...]] = []
 
     def add(self, batch: _Batch, keys: Float[np.ndarray, " pairs"]) -> None:
         """Count a batch; `keys` ranks its pairs."""
         better = keys > self.keys[batch.latents, -1]
-        changed, owner = np.unique(batch.latents[better], return_inverse=True)
-        n = self.keys.shape[1]
-        owner = np.concatenate([np.repeat(np.arange(len(changed)), n), owner])
-        parts = [
-            np.concatenate([kept[changed].ravel(), new[better]])
-            for kept, new in ((self.keys, keys), (self.values, batch.values), (self.rows, batch.rows))
-        ]
-        order = np.lexsort((-parts[0], owner))  # stable: what was kept comes before what is new
-        owner = owner[order]
-        rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
-        kept = rank < n
-        for of, part in zip((self.keys, self.values, self.rows), parts, strict=True):
-            of[changed[owner[kept]], rank[kept]] = part[order[kept]]
+        self.waiting.append(tuple(part[better] for part in (batch.latents, keys, batch.values, batch.rows)))
+        if sum(len(keys) for _, keys, *_ in self.waiting) > self.keys.size:
+            self._merge()
+
+    def result(self) -> tuple[Float[np.ndarray, "d_sae n"], Int[np.ndarray, "d_sae n"]]:
+        """Values and rows in the order of the keys; 0 and -1 where there were fewer."""
+        self._merge()
+        return self.values, self.rows
+
+    def _merge(self) -> None:
+        table = self.keys, self.values, self.rows
+        owner = np.arange(len(self.keys)).repeat(self.keys.shape[1])
+        # What was kept comes before what is new, and the sort is stable.
+        parts = zip((owner, *(of.ravel() for of in table)), *self.waiting, strict=True)
+        owner, *new = (np.concatenate(part) for part in parts)
+        order, rank = _ranked(owner, new[0])
+        kept = rank < self.keys.shape[1]
+        for of, part in zip(table, new, strict=True):
+            of[:] = part[order[kept]].reshape(of.shape)
+        self.waiting = []
 
 
 class UsageSums:
@@ -485,12 +492,13 @@ class UsageSums:
 
     def result(self) -> FeatureUsage:
         """The usage over the rows counted so far."""
+        top_values, top_rows = self.top.result()
         return FeatureUsage(
             density=self.counts / self.n_rows,
             mean_activation=self.sums / np.maximum(self.counts, 1),
-            max_activation=self.top.values[:, 0].copy(),
-            top_values=self.top.values,
-            top_rows=self.top.rows,
+            max_activation=top_values[:, 0].copy(),
+            top_values=top_values,
+            top_rows=top_rows,
         )
 
 
@@ -536,11 +544,17 @@ class TokenSums:
             pair = latents * n_topics + self.labels[documents[rows]]
             self.topics += np.bincount(pair, energy, self.topics.size).reshape(self.topics.shape)
 
-    def result(self) -> TokenStatistics:
-        """The statistics over the rows counted so far."""
-        (token, token_share), (before, before_share) = (
-            (key[:, 0], share[:, 0]) for key, share in (self.largest_tokens(1), self.largest_previous(1))
-        )
+    def tables(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """[d_sae, n] each: the tokens with the largest shares of each latent's energy, and those; the same of tokens before.
+
+        -1 stands for none, and of tokens before also for the start of a document.
+        """
+        totals = np.maximum(self.totals, 1e-12)
+        return *self.tokens.largest(totals, n), *self.previous.largest(totals, n)
+
+    def result(self, tables: tuple[np.ndarray, ...] | None = None) -> TokenStatistics:
+        """The statistics over the rows counted so far; `tables`, if they are made already."""
+        token, token_share, before, before_share = (table[:, 0] for table in tables or self.tables(1))
         topic, topic_share = np.full(len(self.totals), -1), np.zeros(len(self.totals))
         if self.labels is not None:
             # A class with more rows must not win by that.
@@ -558,20 +572,12 @@ class TokenSums:
             self.counts,
         )
 
-    def largest_tokens(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """[d_sae, n] each latent's n tokens with the largest shares of its energy, and those; -1 and 0 for none."""
-        return self.tokens.largest(np.maximum(self.totals, 1e-12), n)
-
-    def largest_previous(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """The same for the token before; -1 also stands for the start of a document."""
-        return self.previous.largest(np.maximum(self.totals, 1e-12), n)
-
 
 class _KeySums:
     """Sums of values by (latent, key), a key being a token id or -1, in memory that does not grow without limit.
 
-    The sums are exact while there are at most `capacity` different pairs, some ten times as many as in this
-    course. Beyond, those with the smallest shares of their latent are forgotten, half of them at a time; what is forgotten
+    The sums are exact while there are at most `capacity` different pairs, five times as many as on this course's
+    75 thousand tokens. Beyond, those with the smallest shares of their latent are forgotten, half of them at a time; what is forgotten
     and comes again starts from zero, so a small share may then come out too small.
     """
 
@@ -589,7 +595,7 @@ class _KeySums:
         """Count some pairs."""
         self.waiting.append(_summed((latents.astype(np.int64) << 32) + keys + 1, values))
         # Merging costs as much as the table is long, so it waits for about as many new entries.
-        if sum(len(pairs) for pairs, _ in self.waiting) > max(len(self.pairs), 2**18):
+        if sum(len(pairs) for pairs, _ in self.waiting) > max(len(self.pairs), WAITING_PAIRS):
             self._merge()
 
     def largest(self, totals: Float[np.ndarray, " d_sae"], n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -599,8 +605,7 @@ class _KeySums:
         """
         self._merge()
         owner = self.pairs >> 32
-        order = np.lexsort((-self.sums, owner))
-        rank = np.arange(len(owner)) - np.searchsorted(owner, owner)  # `owner` is sorted already
+        order, rank = _ranked(owner, self.sums)
         order, rank = order[rank < n], rank[rank < n]
         best, share = np.full((len(totals), n), -1), np.zeros((len(totals), n))
         best[owner[order], rank] = (self.pairs[order] & 0xFFFFFFFF) - 1
@@ -616,6 +621,22 @@ class _KeySums:
             share = self.sums / np.bincount(owner, self.sums)[owner]
             kept = np.sort(np.argpartition(-share, self.capacity // 2)[: self.capacity // 2])
             self.pairs, self.sums = self.pairs[kept], self.sums[kept]
+
+
+def _ranked(
+    owner: Int[np.ndarray, " n"], keys: Float[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """The order by owner and descending key, and in that order each entry's rank within its owner, from 0.
+
+    Every owner from 0 to the largest may occur or not; of equal keys the first comes first.
+    """
+    order = np.argsort(-keys, kind="stable")
+    small = owner.astype(
+        np.min_scalar_type(owner.max(initial=0))
+    )  # NumPy sorts 16-bit numbers in linear time
+    order = order[np.argsort(small[order], kind="stable")]
+    counts = np.bincount(owner)
+    return order, np.arange(len(owner)) - np.repeat(counts.cumsum() - counts, counts)
 
 
 def _summed(

@@ -125,10 +125,13 @@ function histogram({ edges, counts }) {
     return drawn("rect", { x: x(i) + 0.5, y: y(count), width: x(1) - x(0) - 1, height: y(0) - y(count) },
                  drawn("title", {}, tip));
   });
-  const every = Math.ceil(edges.length / 7);
-  const ticks = edges.flatMap((edge, i) =>
-    i % every ? [] : [drawn("line", { x1: x(i), x2: x(i), y1: y(0), y2: y(0) + 4 }),
-                      drawn("text", { x: x(i), y: y(0) + 17, "text-anchor": i ? "middle" : "start" }, short(edge))]);
+  // Ticks at powers of two, of which every fourth edge is one; where there are too few of them, at both ends.
+  const whole = edges.map((_, i) => i).filter((i) => Math.abs(Math.log2(edges[i]) - Math.round(Math.log2(edges[i]))) < 0.05);
+  const ticked = whole.length > 1 ? whole.filter((_, i) => i % Math.ceil(whole.length / 8) === 0) : [0, counts.length];
+  const anchor = (i) => (i === 0 ? "start" : i === counts.length ? "end" : "middle");
+  const ticks = ticked.flatMap((i) => [
+    drawn("line", { x1: x(i), x2: x(i), y1: y(0), y2: y(0) + 4 }),
+    drawn("text", { x: x(i), y: y(0) + 17, "text-anchor": anchor(i) }, short(edges[i]))]);
   const label = `Histogram of the activations from ${short(edges[0])} to ${short(edges.at(-1))}; the most frequent bin, ` +
     `${short(edges[counts.indexOf(most)])} to ${short(edges[counts.indexOf(most) + 1])}, holds ${most} tokens`;
   return drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
@@ -209,8 +212,8 @@ function detail(l) {
     ...(l.kind ? [["kind", l.kind]] : []),
   ]));
   if (l.dead) return [heading, moves(l), summary, make("p", { className: "empty" }, "It is on nowhere in these texts."), tables(l)];
-  const note = "The darker a token, the stronger the latent at it, relative to its largest activation; the number in front " +
-    "belongs to the underlined token. Point at a token, or move with Tab and the arrow keys, to read its value.";
+  const note = "The stronger a token is coloured, the stronger the latent is at it, relative to its largest activation; the number " +
+    "in front belongs to the underlined token. Point at a token, or move with Tab and the arrow keys, to read its value.";
   return [heading, moves(l), summary,
     make("figure", {}, make("h3", {}, "How strongly it is on"), histogram(l.histogram)),
     make("p", { className: "note" }, note),
@@ -232,7 +235,7 @@ function moves(l) {
   return make("div", { className: "move" },
     button("← Previous", rows[i - 1], (other) => show(other.latent, true)),
     button("Next →", rows[i + 1], (other) => show(other.latent, true)),
-    button("Back to the table", l, () => place(`row-${l.latent}`)?.querySelector("button").focus() ?? place("search").focus()));
+    button("Back to the table", l, () => (place(`row-${l.latent}`)?.querySelector("button") ?? place("search")).focus()));
 }
 
 function show(number, moveFocus) {
