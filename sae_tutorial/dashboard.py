@@ -118,7 +118,7 @@ def show_dashboard(path: str | Path, height: int = 800) -> HTML:
     """A dashboard inside a notebook: the whole file in a frame, so that the notebook's exports show it too."""
     page = html.escape(Path(path).read_text(encoding="utf-8"))
     frame = f'<iframe title="SAE dashboard" sandbox="allow-scripts" width="100%" height="{height}" srcdoc="{page}"></iframe>'
-    return HTML(frame)
+    return HTML(f"<div>{frame}</div>")
 
 
 # --------------------------------------------------------------------------------------------- checks

@@ -57,7 +57,7 @@ const COLUMNS = [
   { key: "kind", head: "kind", first: 1, cell: (l) => l.kind },
 ].filter((column) => data.topics || !column.key.startsWith("topic"));
 
-let order = { column: COLUMNS[0], direction: 1 };
+let order = null; // as the latents were given
 
 function opener(latent) {
   if (latent.page) return make("a", { href: `${latent.page}#latent-${latent.latent}` }, String(latent.latent));
@@ -77,11 +77,11 @@ const searched = new Map(
 function found() {
   const wanted = place("search").value.toLowerCase();
   const trimmed = wanted.trim() || wanted;
+  const rows = data.latents.filter((l) => searched.get(l).includes(trimmed));
+  if (!order) return rows;
   const { key, number } = order.column;
   const compare = number ? (a, b) => a[key] - b[key] : (a, b) => (a[key] ?? "").localeCompare(b[key] ?? "");
-  return data.latents
-    .filter((l) => searched.get(l).includes(trimmed))
-    .sort((a, b) => order.direction * compare(a, b) || a.latent - b.latent);
+  return rows.sort((a, b) => order.direction * compare(a, b) || a.latent - b.latent);
 }
 
 function drawTable() {
@@ -98,25 +98,25 @@ function drawTable() {
 }
 
 function drawHeads() {
-  const heads = COLUMNS.map((column) => {
+  const heads = COLUMNS.map((column, i) => {
     const button = make("button", { type: "button" }, column.head);
+    if (column.head === "its share") button.setAttribute("aria-label", `its share (${COLUMNS[i - 1].head})`);
     const head = make("th", { scope: "col", className: column.number ? "number" : "" }, button);
     button.addEventListener("click", () => {
-      order = { column, direction: order.column === column ? -order.direction : column.first };
+      order = { column, direction: order?.column === column ? -order.direction : column.first };
       for (const other of place("heads").children) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", order.direction > 0 ? "ascending" : "descending");
       drawTable();
     });
     return head;
   });
-  heads[0].setAttribute("aria-sort", "ascending");
   place("heads").replaceChildren(...heads);
 }
 
 // -------------------------------------------------------------------------------------- one latent
 
 function histogram({ edges, counts }) {
-  const [width, height, left, bottom, top] = [440, 190, 8, 40, 22];
+  const [width, height, left, bottom, top] = [360, 180, 8, 40, 22];
   const most = Math.max(...counts);
   const x = (i) => left + ((width - 2 * left) * i) / counts.length;
   const y = (count) => height - bottom - ((height - bottom - top) * count) / most;
