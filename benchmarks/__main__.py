@@ -1,4 +1,4 @@
-"""`python -m benchmarks [memory] [collecting] [training] [stores] [quality] [peers] [--quick]`: run, then print one table."""
+"""`python -m benchmarks [NAME ...] [--quick]`: run the benchmarks named, all by default, then print one table."""
 
 import argparse
 import importlib
@@ -14,6 +14,7 @@ MODULES = {
     "training": "training_speed",
     "stores": "stores",
     "quality": "quality",
+    "features": "features",
     "peers": "peers",
 }
 
@@ -28,7 +29,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(MODULES)}")
     names = [name for name in MODULES if name in options.names or not options.names]
-    if not set(names) <= {"training", "stores"}:
+    if not set(names) <= {"training", "stores", "features"}:
         hub.use_stand_in()
 
     from benchmarks import report

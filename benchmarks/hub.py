@@ -37,7 +37,7 @@ def _fill(home: Path) -> None:
         raise SystemExit(
             f"The benchmarks need GPT-2's architecture and AG News. There is no {maker} to lay them out; set "
             "HUB_STANDIN to a script that fills the directory given to it as a Hugging Face cache, or set HF_HOME "
-            "to a filled cache together with HF_HUB_OFFLINE=1. `python -m benchmarks training` needs neither."
+            "to a filled cache together with HF_HUB_OFFLINE=1. `python -m benchmarks training features` needs neither."
         )
     print(f"filling {home} with {maker.name}, once: about a minute", file=sys.stderr)
     done = subprocess.run(

@@ -1,11 +1,13 @@
 """What a latent responds to: how often it is on, where it is on most, and what its token statistics say.
 
-Everything here starts from one streaming pass over a store; nothing looks at a latent by eye.
+Everything here starts from one streaming pass over a store; nothing looks at a latent by eye. `survey_features` is
+that pass with all that it can find out. It sees the active (row, latent, value) triples of one batch at a time, and
+what it keeps of them (sums, a histogram, the largest and some random rows of every latent) does not grow with the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,10 +16,15 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.activations import ActivationStore, text_activations, token_strings
-from sae_tutorial.metrics import check_width, encode_in_batches
+from sae_tutorial.metrics import BATCH, check_width, encode_in_batches
 from sae_tutorial.sae import SparseAutoencoder
 
 MIN_ACTIVE = 50
+TABLE_TOKENS = 8  # of a latent's most important tokens, how many a survey keeps
+WAITING_PAIRS = 2**18  # sums that wait, at least, before they are merged into the table
+# Edges known before the first activation is seen, and the same for every store: four bins to a doubling, over
+# activations from 2^-16 to 2^16. What lies outside falls into the first or the last bin.
+HISTOGRAM_EDGES = 2.0 ** np.arange(-16, 16.25, 0.25)
 
 
 @dataclass(frozen=True)
@@ -52,27 +59,10 @@ def analyze_feature_usage(
     Memory does not grow with the number of rows.
     """
     check_width(sae, activations)
-    d_sae = sae.config.d_sae
-    counts, sums = torch.zeros(d_sae, dtype=torch.float64), torch.zeros(d_sae, dtype=torch.float64)
-    top_values, top_rows = torch.zeros(d_sae, top_n), torch.full((d_sae, top_n), -1)
-    first_row = 0
-    for x, pairs in encode_in_batches(sae, activations, "analysing usage"):
-        f = pairs.to_dense(d_sae).cpu()
-        counts += (f > 0).sum(0)
-        sums += f.sum(0, dtype=torch.float64)
-        best = f.T.topk(min(top_n, len(x)), dim=1)
-        values = torch.cat([top_values, best.values], dim=1)
-        rows = torch.cat([top_rows, best.indices + first_row], dim=1)
-        merged = values.topk(top_n, dim=1)
-        top_values, top_rows = merged.values, rows.gather(1, merged.indices)
-        first_row += len(x)
-    return FeatureUsage(
-        density=(counts / first_row).numpy(),
-        mean_activation=(sums / counts.clamp(min=1)).numpy(),
-        max_activation=top_values[:, 0].numpy(),
-        top_values=top_values.numpy(),
-        top_rows=torch.where(top_values > 0, top_rows, -1).numpy(),
-    )
+    usage = UsageSums(sae.config.d_sae, top_n)
+    for batch in _active_batches(sae, activations, "analysing usage"):
+        usage.add(batch)
+    return usage.result()
 
 
 def find_top_features(
@@ -177,25 +167,70 @@ def top_contexts(
 ) -> list[Context]:
     """The contexts of a latent's largest activations, at most one per document and no two with the same tokens.
 
-    There are fewer than `n` if the rows in `usage.top_rows` have no more. `usage` must come from `analyze_feature_usage(sae, store)`. `width` is the number of tokens on each side.
+    There are fewer than `n` if the rows in `usage.top_rows` have no more. `usage` must come from
+    `analyze_feature_usage(sae, store)`. `width` is the number of tokens on each side.
     """
-    contexts: list[Context] = []
-    for row in usage.top_rows[latent]:
-        document = int(store.document_ids[row])
-        if row < 0 or len(contexts) == n:
+    rows = distinct_rows(store, usage.top_rows[latent], n, width)
+    return contexts_around(tokenizer, sae, store, {latent: rows}, width)[latent]
+
+
+def distinct_rows(
+    store: ActivationStore, rows: Int[np.ndarray, " rows"], n: int, width: int = 8
+) -> list[int]:
+    """The first n of `rows` that lie in different documents and between different tokens; a row of -1 ends the search."""
+    chosen: list[int] = []
+    documents: set[int] = set()
+    contexts: set[bytes] = set()  # texts made from one template repeat
+    for row in rows:
+        if row < 0 or len(chosen) == n:
             break
-        if any(context.document == document for context in contexts):
-            continue
-        first, last = max(0, row - width), min(len(store), row + width + 1)
-        rows = np.arange(first, last)
-        rows = rows[store.document_ids[rows] == document]
-        tokens = token_strings(tokenizer, store.token_ids[rows])
-        if any(context.tokens == tokens for context in contexts):  # texts made from one template repeat
-            continue
+        document, context = (
+            int(store.document_ids[row]),
+            store.token_ids[_window(store, row, width)].tobytes(),
+        )
+        if document not in documents and context not in contexts:
+            chosen.append(int(row))
+            documents.add(document)
+            contexts.add(context)
+    return chosen
+
+
+def contexts_around(
+    tokenizer: Any,
+    sae: SparseAutoencoder,
+    store: ActivationStore,
+    rows: Mapping[int, Sequence[int]],
+    width: int = 8,
+) -> dict[int, list[Context]]:
+    """For each latent in `rows`, the contexts of the rows given for it, `width` tokens on each side.
+
+    A row that several contexts share is encoded once.
+    """
+    windows = {(latent, row): _window(store, row, width) for latent in rows for row in rows[latent]}
+    needed = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *windows.values()]))
+    column = {latent: i for i, latent in enumerate(rows)}
+    f = np.zeros((len(needed), len(column)), dtype=np.float32)
+    for first in range(0, len(needed), BATCH):
         with torch.inference_mode():
-            f = sae.encode(store[rows].to(sae.b_dec.device))[:, latent].cpu().numpy()
-        contexts.append(Context(tokens, f, int(row - rows[0]), document))
-    return contexts
+            batch = sae.encode(store[needed[first : first + BATCH]].to(sae.b_dec.device))
+        f[first : first + BATCH] = batch[:, list(column)].cpu().numpy()
+
+    def context(latent: int, row: int) -> Context:
+        window = windows[latent, row]
+        return Context(
+            tokens=token_strings(tokenizer, store.token_ids[window]),
+            activations=f[np.searchsorted(needed, window), column[latent]],
+            centre=int(row - window[0]),
+            document=int(store.document_ids[row]),
+        )
+
+    return {latent: [context(latent, row) for row in rows[latent]] for latent in rows}
+
+
+def _window(store: ActivationStore, row: int, width: int) -> Int[np.ndarray, " rows"]:
+    """The rows of the same document that are at most `width` away."""
+    rows = np.arange(max(0, row - width), min(len(store), row + width + 1))
+    return rows[store.document_ids[rows] == store.document_ids[row]]
 
 
 @dataclass(frozen=True)
@@ -235,37 +270,116 @@ def token_statistics(
     Raises:
         ValueError: a document has no label.
     """
-    labels = np.asarray(labels)
-    if len(labels) <= store.document_ids.max():
-        raise ValueError(
-            f"labels has {len(labels)} entries, but the store has document {store.document_ids.max()}."
-        )
-    rows, latents, values = _all_pairs(sae, store)
-    energy = values.astype(np.float64) ** 2
+    check_width(sae, store)
+    sums = TokenSums(sae.config.d_sae, store, labels)
+    for batch in _active_batches(sae, store, "encoding"):
+        sums.add(batch)
+    return sums.result()
+
+
+@dataclass(frozen=True)
+class FeatureSurvey:
+    """All that one pass over a store finds out about every latent.
+
+    Attributes:
+        usage: density, mean and largest activations.
+        statistics: where the energy goes; without labels, every topic is -1 and its share 0.
+        tokens: [d_sae, n], the tokens with the largest shares of a latent's energy, descending, and `token_shares`
+            those; -1 and 0 where it was on with fewer tokens.
+        previous: the same for the token before, and `previous_shares`; -1 also stands for the start of a document.
+        histogram: [d_sae, bins], rows by activation; bin i lies between HISTOGRAM_EDGES[i] and HISTOGRAM_EDGES[i + 1].
+        sampled_values: [d_sae, m], activations of m rows drawn at random from those on which the latent is on,
+            descending; 0 where there were fewer.
+        sampled_rows: [d_sae, m], the rows of those; -1 where `sampled_values` is 0.
+        n_rows: rows in the store.
+    """
+
+    usage: FeatureUsage
+    statistics: TokenStatistics
+    tokens: Int[np.ndarray, "d_sae n"]
+    token_shares: Float[np.ndarray, "d_sae n"]
+    previous: Int[np.ndarray, "d_sae n"]
+    previous_shares: Float[np.ndarray, "d_sae n"]
+    histogram: Int[np.ndarray, "d_sae bins"]
+    sampled_values: Float[np.ndarray, "d_sae m"]
+    sampled_rows: Int[np.ndarray, "d_sae m"]
+    n_rows: int
+
+
+def survey_features(
+    sae: SparseAutoencoder,
+    store: ActivationStore,
+    labels: Int[np.ndarray, " documents"] | None = None,
+    *,
+    top_n: int = 20,
+    sample_n: int = 64,
+    seed: int = 0,
+) -> FeatureSurvey:
+    """`analyze_feature_usage` and `token_statistics` at once, with a histogram and random rows of every latent.
+
+    The activations are encoded once, and memory does not grow with the number of rows.
+
+    Args:
+        sae: the autoencoder whose latents are described.
+        store: the activations they are described on.
+        labels: the class of every document id in the store, if there are classes.
+        top_n: how many of each latent's largest activations are kept.
+        sample_n: how many of its activations are kept at random, each with the same chance.
+        seed: of that choice.
+
+    Raises:
+        ValueError: the store has another width than the autoencoder or no rows, or a document has no label.
+    """
+    check_width(sae, store)
     d_sae = sae.config.d_sae
-    tokens = np.asarray(store.token_ids)
-    positions = store.positions()
-    previous = np.where(positions > 1, np.roll(tokens, 1), -1)
-    topics = labels[store.document_ids]
-    topic_rows = np.bincount(topics)
-    totals = np.maximum(np.bincount(latents, energy, d_sae), 1e-12)
-    token, token_share = _largest_share(latents, tokens[rows], energy, totals)
-    before, before_share = _largest_share(latents, previous[rows], energy, totals)
-    weighted = energy / topic_rows[topics[rows]]  # a class with more rows must not win by that
-    topic, topic_share = _largest_share(
-        latents, topics[rows], weighted, np.maximum(np.bincount(latents, weighted, d_sae), 1e-12)
+    usage, statistics = UsageSums(d_sae, top_n), TokenSums(d_sae, store, labels)
+    histogram = np.zeros((d_sae, len(HISTOGRAM_EDGES) - 1), dtype=np.int64)
+    sample, rng = _LargestRows(d_sae, sample_n), np.random.default_rng(seed)
+    for batch in _active_batches(sae, store, "surveying latents"):
+        usage.add(batch)
+        statistics.add(batch)
+        histogram += _histogram(batch, d_sae)
+        # The rows with the largest of independent random numbers are a sample in which every row is as likely.
+        sample.add(batch, rng.random(len(batch.rows)))
+    values, rows = sample.result()
+    order = np.argsort(-values, axis=1, kind="stable")
+    tables = statistics.tables(TABLE_TOKENS)
+    return FeatureSurvey(
+        usage.result(),
+        statistics.result(tables),
+        *tables,
+        histogram,
+        np.take_along_axis(values, order, axis=1),
+        np.take_along_axis(rows, order, axis=1),
+        usage.n_rows,
     )
-    early = np.bincount(latents, energy * (positions[rows] <= 2), d_sae) / totals
-    return TokenStatistics(
-        token,
-        token_share,
-        before,
-        before_share,
-        topic,
-        topic_share,
-        early,
-        np.bincount(latents, minlength=d_sae),
-    )
+
+
+def coactive_latents(
+    sae: SparseAutoencoder, store: ActivationStore, survey: FeatureSurvey, latents: Sequence[int], n: int = 6
+) -> dict[int, list[tuple[int, float]]]:
+    """For each of `latents`, the latents that are on with it more often than elsewhere, and how often.
+
+    The share is of the rows that `survey` drew at random from those on which the latent is on, so it has the
+    uncertainty of a share of that many; latents are ordered by that share minus their density.
+    """
+    rows = np.unique(survey.sampled_rows[list(latents)])
+    rows = rows[rows >= 0]
+    together = np.zeros((len(latents), sae.config.d_sae))
+    for first in range(0, len(rows), BATCH):
+        some = rows[first : first + BATCH]
+        with torch.inference_mode():
+            on = (sae.encode(store[some].to(sae.b_dec.device)) > 0).float().cpu().numpy()
+        drawn = np.stack([np.isin(some, survey.sampled_rows[latent]) for latent in latents])
+        together += drawn.astype(np.float32) @ on
+    share = together / np.maximum((survey.sampled_rows[list(latents)] >= 0).sum(1, keepdims=True), 1)
+    excess = share - survey.usage.density
+    excess[np.arange(len(latents)), list(latents)] = -1  # it is always on with itself
+    order = np.argsort(-excess, axis=1, kind="stable")[:, :n]
+    return {
+        int(latent): [(int(j), float(share[i, j])) for j in order[i] if excess[i, j] > 0]
+        for i, latent in enumerate(latents)
+    }
 
 
 def feature_kinds(usage: FeatureUsage, statistics: TokenStatistics) -> dict[str, Int[np.ndarray, " latents"]]:
@@ -320,31 +434,240 @@ def logit_effects(
     return named(most.indices), named(least.indices)
 
 
-def _all_pairs(sae: SparseAutoencoder, store: ActivationStore) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All active (row, latent, value) triples of a store."""
-    parts, first_row = [], 0
-    for x, pairs in encode_in_batches(sae, store, "encoding"):
+class _Batch(NamedTuple):
+    """The active pairs of some consecutive rows of a store, row by row."""
+
+    first_row: int
+    n_rows: int
+    rows: Int[np.ndarray, " pairs"]
+    latents: Int[np.ndarray, " pairs"]
+    values: Float[np.ndarray, " pairs"]
+
+
+def _active_batches(
+    sae: SparseAutoencoder, activations: ActivationStore | Float[Tensor, "n d_in"], title: str
+) -> Iterator[_Batch]:
+    """All active pairs of `activations`, some thousand rows at a time."""
+    first_row = 0
+    for x, pairs in encode_in_batches(sae, activations, title):
         on = pairs.values > 0
-        rows = (pairs.positions[on] + first_row).int()
-        parts.append(
-            (rows.cpu().numpy(), pairs.latents[on].int().cpu().numpy(), pairs.values[on].cpu().numpy())
+        rows, latents, values = (
+            part[on].cpu().numpy() for part in (pairs.positions, pairs.latents, pairs.values)
         )
+        yield _Batch(first_row, len(x), rows + first_row, latents, values)
         first_row += len(x)
-    rows, latents, values = zip(*parts, strict=True)
-    return np.concatenate(rows), np.concatenate(latents), np.concatenate(values)
 
 
-def _largest_share(
-    latents: np.ndarray, keys: np.ndarray, values: np.ndarray, totals: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """For each latent the key (a token, a class) with the largest summed value, and its share of the total."""
-    span = int(keys.max(initial=0)) + 2  # keys start at -1
-    pair, where = np.unique(latents.astype(np.int64) * span + keys + 1, return_inverse=True)
-    sums = np.bincount(where, values)
-    owner = pair // span
-    order = np.lexsort((-sums, owner))
-    first = order[np.unique(owner[order], return_index=True)[1]]
-    best_key, share = np.full(len(totals), -1), np.zeros(len(totals))
-    best_key[owner[first]] = pair[first] % span - 1
-    share[owner[first]] = sums[first] / totals[owner[first]]
-    return best_key, share
+class _LargestRows:
+    """For every latent the n rows with the largest keys; of equal keys the earlier row.
+
+    A pair whose key does not exceed the n-th of its latent is dropped at once. The rest wait until there are as many
+    as the table has places, because merging them costs as much as the table is long.
+    """
+
+    def __init__(self, d_sae: int, n: int) -> None:
+        self.keys, self.rows = np.full((d_sae, n), -np.inf), np.full((d_sae, n), -1)
+        self.values = np.zeros((d_sae, n), dtype=np.float32)
+        self.waiting: list[tuple[np.ndarray, ...]] = []
+
+    def add(self, batch: _Batch, keys: Float[np.ndarray, " pairs"]) -> None:
+        """Count a batch; `keys` ranks its pairs."""
+        better = keys > self.keys[batch.latents, -1]
+        self.waiting.append(tuple(part[better] for part in (batch.latents, keys, batch.values, batch.rows)))
+        if sum(len(keys) for _, keys, *_ in self.waiting) > self.keys.size:
+            self._merge()
+
+    def result(self) -> tuple[Float[np.ndarray, "d_sae n"], Int[np.ndarray, "d_sae n"]]:
+        """Values and rows in the order of the keys; 0 and -1 where there were fewer."""
+        self._merge()
+        return self.values, self.rows
+
+    def _merge(self) -> None:
+        table = self.keys, self.values, self.rows
+        owner = np.arange(len(self.keys)).repeat(self.keys.shape[1])
+        # What was kept comes before what is new, and the sort is stable.
+        parts = zip((owner, *(of.ravel() for of in table)), *self.waiting, strict=True)
+        owner, *new = (np.concatenate(part) for part in parts)
+        order, rank = _ranked(owner, new[0])
+        kept = rank < self.keys.shape[1]
+        for of, part in zip(table, new, strict=True):
+            of[:] = part[order[kept]].reshape(of.shape)
+        self.waiting = []
+
+
+class UsageSums:
+    """What `FeatureUsage` is made from."""
+
+    def __init__(self, d_sae: int, top_n: int) -> None:
+        self.n_rows, self.counts, self.sums = 0, np.zeros(d_sae, dtype=np.int64), np.zeros(d_sae)
+        self.top = _LargestRows(d_sae, top_n)
+
+    def add(self, batch: _Batch) -> None:
+        """Count a batch."""
+        self.n_rows += batch.n_rows
+        self.counts += np.bincount(batch.latents, minlength=len(self.counts))
+        self.sums += np.bincount(batch.latents, batch.values, len(self.counts))
+        self.top.add(batch, batch.values)
+
+    def result(self) -> FeatureUsage:
+        """The usage over the rows counted so far."""
+        top_values, top_rows = self.top.result()
+        return FeatureUsage(
+            density=self.counts / self.n_rows,
+            mean_activation=self.sums / np.maximum(self.counts, 1),
+            max_activation=top_values[:, 0].copy(),
+            top_values=top_values,
+            top_rows=top_rows,
+        )
+
+
+class TokenSums:
+    """What `TokenStatistics` is made from: energy by latent and token, preceding token, topic, place.
+
+    Raises:
+        ValueError: a document of the store has no label.
+    """
+
+    def __init__(
+        self, d_sae: int, store: ActivationStore, labels: Int[np.ndarray, " documents"] | None
+    ) -> None:
+        self.store = store
+        self.labels = None if labels is None else np.asarray(labels)
+        if labels is not None and len(labels) <= store.document_ids.max():
+            raise ValueError(
+                f"labels has {len(labels)} entries, but the store has document {store.document_ids.max()}."
+            )
+        n_topics = 0 if labels is None else int(self.labels.max()) + 1
+        self.tokens, self.previous = _KeySums(), _KeySums()
+        self.topics, self.topic_rows = np.zeros((d_sae, n_topics)), np.zeros(n_topics, dtype=np.int64)
+        self.totals, self.early = np.zeros(d_sae), np.zeros(d_sae)
+        self.counts = np.zeros(d_sae, dtype=np.int64)
+
+    def add(self, batch: _Batch) -> None:
+        """Count a batch."""
+        rows, latents, d_sae = batch.rows, batch.latents, len(self.totals)
+        energy = batch.values.astype(np.float64) ** 2
+        documents, tokens = self.store.document_ids, self.store.token_ids
+        # Row -1 would be the store's last, hence `rows > 0`; a document's rows lie side by side.
+        second = (rows > 0) & (documents[rows - 1] == documents[rows])
+        third = (rows > 1) & (documents[rows - 2] == documents[rows])
+        self.tokens.add(latents, tokens[rows], energy)
+        self.previous.add(latents, np.where(second, tokens[rows - 1], -1), energy)
+        self.counts += np.bincount(latents, minlength=d_sae)
+        self.totals += np.bincount(latents, energy, d_sae)
+        self.early += np.bincount(latents, energy * ~third, d_sae)
+        if self.labels is not None:
+            n_topics = len(self.topic_rows)
+            batch_rows = slice(batch.first_row, batch.first_row + batch.n_rows)
+            self.topic_rows += np.bincount(self.labels[documents[batch_rows]], minlength=n_topics)
+            pair = latents * n_topics + self.labels[documents[rows]]
+            self.topics += np.bincount(pair, energy, self.topics.size).reshape(self.topics.shape)
+
+    def tables(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """[d_sae, n] each: the tokens with the largest shares of each latent's energy, and those; the same of tokens before.
+
+        -1 stands for none, and of tokens before also for the start of a document.
+        """
+        totals = np.maximum(self.totals, 1e-12)
+        return *self.tokens.largest(totals, n), *self.previous.largest(totals, n)
+
+    def result(self, tables: tuple[np.ndarray, ...] | None = None) -> TokenStatistics:
+        """The statistics over the rows counted so far; `tables`, if they are made already."""
+        token, token_share, before, before_share = (table[:, 0] for table in tables or self.tables(1))
+        topic, topic_share = np.full(len(self.totals), -1), np.zeros(len(self.totals))
+        if self.labels is not None:
+            # A class with more rows must not win by that.
+            weighted = self.topics / np.maximum(self.topic_rows, 1)
+            topic = np.where(self.counts > 0, weighted.argmax(1), -1)
+            topic_share = weighted.max(1) / np.maximum(weighted.sum(1), 1e-12)
+        return TokenStatistics(
+            token,
+            token_share,
+            before,
+            before_share,
+            topic,
+            topic_share,
+            self.early / np.maximum(self.totals, 1e-12),
+            self.counts,
+        )
+
+
+class _KeySums:
+    """Sums of values by (latent, key), a key being a token id or -1, in memory that does not grow without limit.
+
+    The sums are exact while there are at most `capacity` different pairs, five times as many as on this course's
+    75 thousand tokens. Beyond, those with the smallest shares of their latent are forgotten, half of them at a time; what is forgotten
+    and comes again starts from zero, so a small share may then come out too small.
+    """
+
+    def __init__(self, capacity: int = 2**22) -> None:
+        self.capacity = capacity
+        self.pairs, self.sums = np.zeros(0, dtype=np.int64), np.zeros(0)
+        self.waiting: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add(
+        self,
+        latents: Int[np.ndarray, " pairs"],
+        keys: Int[np.ndarray, " pairs"],
+        values: Float[np.ndarray, " pairs"],
+    ) -> None:
+        """Count some pairs."""
+        self.waiting.append(_summed((latents.astype(np.int64) << 32) + keys + 1, values))
+        # Merging costs as much as the table is long, so it waits for about as many new entries.
+        if sum(len(pairs) for pairs, _ in self.waiting) > max(len(self.pairs), WAITING_PAIRS):
+            self._merge()
+
+    def largest(self, totals: Float[np.ndarray, " d_sae"], n: int) -> tuple[np.ndarray, np.ndarray]:
+        """[d_sae, n] for each latent the n keys with the largest sums, and their shares of the total.
+
+        Where it was on with fewer keys, the rest are -1 with share 0.
+        """
+        self._merge()
+        owner = self.pairs >> 32
+        order, rank = _ranked(owner, self.sums)
+        order, rank = order[rank < n], rank[rank < n]
+        best, share = np.full((len(totals), n), -1), np.zeros((len(totals), n))
+        best[owner[order], rank] = (self.pairs[order] & 0xFFFFFFFF) - 1
+        share[owner[order], rank] = self.sums[order] / totals[owner[order]]
+        return best, share
+
+    def _merge(self) -> None:
+        pairs, sums = zip((self.pairs, self.sums), *self.waiting, strict=True)
+        self.pairs, self.sums = _summed(np.concatenate(pairs), np.concatenate(sums))
+        self.waiting = []
+        if len(self.pairs) > self.capacity:
+            owner = self.pairs >> 32
+            share = self.sums / np.bincount(owner, self.sums)[owner]
+            kept = np.sort(np.argpartition(-share, self.capacity // 2)[: self.capacity // 2])
+            self.pairs, self.sums = self.pairs[kept], self.sums[kept]
+
+
+def _ranked(
+    owner: Int[np.ndarray, " n"], keys: Float[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """The order by owner and descending key, and in that order each entry's rank within its owner, from 0.
+
+    Every owner from 0 to the largest may occur or not; of equal keys the first comes first.
+    """
+    order = np.argsort(-keys, kind="stable")
+    small = owner.astype(
+        np.min_scalar_type(owner.max(initial=0))
+    )  # NumPy sorts 16-bit numbers in linear time
+    order = order[np.argsort(small[order], kind="stable")]
+    counts = np.bincount(owner)
+    return order, np.arange(len(owner)) - np.repeat(counts.cumsum() - counts, counts)
+
+
+def _summed(
+    pairs: Int[np.ndarray, " n"], values: Float[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " unique"], Float[np.ndarray, " unique"]]:
+    """The different entries of `pairs`, ascending, and the sum of the values of each."""
+    unique, where = np.unique(pairs, return_inverse=True)
+    return unique, np.bincount(where, values, len(unique))
+
+
+def _histogram(batch: _Batch, d_sae: int) -> Int[np.ndarray, "d_sae bins"]:
+    """A batch's pairs by latent and activation."""
+    n_bins = len(HISTOGRAM_EDGES) - 1
+    bins = (np.searchsorted(HISTOGRAM_EDGES, batch.values, side="right") - 1).clip(0, n_bins - 1)
+    return np.bincount(batch.latents * n_bins + bins, minlength=d_sae * n_bins).reshape(d_sae, n_bins)

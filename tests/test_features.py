@@ -1,6 +1,7 @@
 """What is said of a latent equals a count by hand over all rows."""
 
 import dataclasses
+import tracemalloc
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -8,17 +9,21 @@ import pytest
 import torch
 from conftest import HOOK, TEXTS
 
-from sae_tutorial import metrics
+from sae_tutorial import features, metrics
 from sae_tutorial.activations import ActivationStore
 from sae_tutorial.features import (
+    HISTOGRAM_EDGES,
     FeatureUsage,
     TokenStatistics,
+    _KeySums,
     analyze_feature_activations,
     analyze_feature_usage,
+    coactive_latents,
     feature_kinds,
     find_activating_features_for_text,
     find_top_features,
     logit_effects,
+    survey_features,
     token_statistics,
     top_contexts,
 )
@@ -339,3 +344,108 @@ def test_logit_effects_are_the_product_with_the_unembedding(gpt2, sae, tokenizer
     assert [value for _, value in raised] == pytest.approx(effects[order[:5]].tolist(), rel=1e-4)
     assert [value for _, value in lowered] == pytest.approx(effects[order.flip(0)[:5]].tolist(), rel=1e-4)
     assert raised[0][1] > 0 > lowered[0][1]
+
+
+# ---------------------------------------------------------------------------------------------- survey
+
+
+@pytest.mark.parametrize("batch", [7, 4096])
+def test_a_survey_is_usage_and_statistics_at_once(sae, store, f, monkeypatch, batch):
+    monkeypatch.setattr(metrics, "BATCH", batch)
+    labels = np.array([0, 1, 2, 0, 1, 3, 0, 3])
+    survey = survey_features(sae, store, labels, top_n=5)
+    alone = analyze_feature_usage(sae, store, top_n=5), token_statistics(sae, store, labels)
+    for got, expected in zip((survey.usage, survey.statistics), alone, strict=True):
+        for field in dataclasses.fields(expected):
+            np.testing.assert_array_equal(getattr(got, field.name), getattr(expected, field.name))
+    assert survey.n_rows == len(store)
+    for latent in range(D_SAE):
+        on = f[f[:, latent] > 0, latent]
+        np.testing.assert_array_equal(survey.histogram[latent], np.histogram(on, HISTOGRAM_EDGES)[0])
+        shares = shares_by_hand(store, f, labels, latent) if len(on) else {"token": {}, "previous": {}}
+        for name, table in (("token", survey.token_shares), ("previous", survey.previous_shares)):
+            expected = sorted(shares[name].values(), reverse=True)[: table.shape[1]]
+            np.testing.assert_allclose(table[latent], np.pad(expected, (0, 8 - len(expected))), atol=1e-5)
+    assert (survey.tokens[7] == -1).all() and (survey.sampled_rows[7] == -1).all()
+
+
+def test_a_survey_draws_every_active_row_with_the_same_chance(sae, store, f):
+    """Chance of a row over many seeds, for the busiest latent; the rows drawn are different and come by strength."""
+    latent = int((f > 0).sum(0).argmax())
+    active, m, seeds = np.flatnonzero(f[:, latent]), 10, 300
+    drawn = [survey_features(sae, store, sample_n=m, seed=seed) for seed in range(seeds)]
+    rows = np.stack([survey.sampled_rows[latent] for survey in drawn])
+    assert all(len(set(some)) == m for some in rows)
+    np.testing.assert_allclose(drawn[0].sampled_values[latent], f[rows[0], latent], rtol=1e-4)
+    assert (np.diff(drawn[0].sampled_values, axis=1) <= 0).all()
+    chances = np.bincount(rows.ravel(), minlength=len(store))[active] / seeds
+    expected = m / len(active)
+    assert abs(chances - expected).max() < 5 * (expected * (1 - expected) / seeds) ** 0.5
+    again = survey_features(sae, store, sample_n=m, seed=0)
+    np.testing.assert_array_equal(again.sampled_rows, drawn[0].sampled_rows)
+
+
+def test_activations_beyond_the_histogram_fall_into_its_end_bins(store):
+    sae = SparseAutoencoder(SAEConfig(32, 1, "relu"))
+    sae.W_enc.data.zero_()
+    sae.b_enc.data = torch.full((32,), 1.0)
+    sae.b_enc.data[:3] = torch.tensor([1e-9, 1e9, 2.0])
+    histogram = survey_features(sae, store).histogram
+    filled = [np.flatnonzero(row).tolist() for row in histogram[:4]]
+    assert filled[:2] == [[0], [len(HISTOGRAM_EDGES) - 2]]
+    assert HISTOGRAM_EDGES[filled[2][0]] == 2.0 and HISTOGRAM_EDGES[filled[3][0]] == 1.0
+    assert (histogram.sum(1) == len(store)).all()
+
+
+def test_without_labels_a_survey_has_no_topics(sae, store):
+    statistics = survey_features(sae, store).statistics
+    assert (statistics.topic == -1).all() and (statistics.topic_share == 0).all()
+
+
+def test_rare_pairs_are_forgotten_and_frequent_ones_kept():
+    """With room for 200 of some 10,000 pairs, each latent's leading token keeps nearly all of its share."""
+    rng = np.random.default_rng(0)
+    sums, totals = _KeySums(capacity=200), np.zeros(4)
+    for _ in range(600):
+        latents = rng.integers(0, 4, 1000)
+        tokens = np.where(rng.random(1000) < 0.3, latents, rng.integers(0, 2500, 1000))
+        sums.add(latents, tokens, np.ones(1000))
+        totals += np.bincount(latents, minlength=4)
+    tokens, shares = sums.largest(totals, 1)
+    assert len(sums.pairs) <= 200
+    assert tokens[:, 0].tolist() == [0, 1, 2, 3]
+    np.testing.assert_allclose(shares[:, 0], 0.3, atol=0.01)
+
+
+def test_a_surveys_memory_does_not_grow_with_the_rows(monkeypatch):
+    """NumPy's peak while four times as many rows go by; PyTorch's batches are of the same size."""
+    monkeypatch.setattr(features, "WAITING_PAIRS", 2**14)  # the tables fill up within the smaller store
+    sae = SparseAutoencoder(SAEConfig(32, 4, k=4), seed=0)
+    rng = np.random.default_rng(0)
+
+    def peak(n: int) -> int:
+        rows = rng.standard_normal((n, 32), dtype=np.float32)
+        made = ActivationStore(rows, rng.integers(0, 100, n), np.arange(n) // 50, {})
+        labels = np.arange(n // 50) % 4
+        tracemalloc.start()
+        survey_features(sae, made, labels)
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    assert peak(120_000) < 1.1 * peak(30_000)
+
+
+def test_latents_that_are_on_together(store, sae, f):
+    survey = survey_features(
+        sae, store, sample_n=len(store)
+    )  # all active rows are drawn, so the shares are exact
+    latents = [int(i) for i in np.argsort(-survey.usage.density)[[0, 5, 20]]]
+    for latent, found in coactive_latents(sae, store, survey, latents, n=4).items():
+        rows = f[:, latent] > 0
+        excess = (f[rows] > 0).mean(0) - (f > 0).mean(0)
+        excess[latent] = -1
+        assert [j for j, _ in found] and latent not in [j for j, _ in found]
+        assert [excess[j] for j, _ in found] == pytest.approx(np.sort(excess)[::-1][: len(found)].tolist())
+        assert [share for _, share in found] == pytest.approx([(f[rows, j] > 0).mean() for j, _ in found])
+    assert coactive_latents(sae, store, survey, [7]) == {7: []}

@@ -48,7 +48,7 @@ def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
     exercise = Exercise(
         "6.3",
         "write the body of `top_rows`.",
-        "`show_source(top_contexts)`",
+        "`from sae_tutorial.features import distinct_rows`, then `show_source(distinct_rows)`",
         "your contexts come from different documents, so one repetitive text cannot pass for a meaning.",
     )
     inputs = [
@@ -63,7 +63,7 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
     exercise = Exercise(
         "6.4",
         "write `topic_share` so that a frequent class has no advantage; `raw_share` gives it one.",
-        "`show_source(token_statistics)`, the lines with `weighted`",
+        "`from sae_tutorial.features import TokenSums`, then `show_source(TokenSums.result)`, the lines with `weighted`",
         "a topic latent of yours is one of a topic, not one of the class with the most rows. (`token_statistics` does "
         "the same with squared activations.)",
     )

@@ -1,0 +1,93 @@
+"""What is said of every latent, in one pass: its time beside encoding alone, its memory, and a dashboard afterwards.
+
+On the offline lab: the course's autoencoder (576 -> 4,608, k = 32) and SmolLM2's activations, its documents read again
+and again until there are enough tokens. Encoding alone and the whole pass take turns.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.memory import peak_memory
+from benchmarks.report import Row, note, ratio_and_range
+from sae_tutorial.activations import ActivationStore
+from sae_tutorial.artifacts import lab_activations, lab_sae
+from sae_tutorial.dashboard import DEFAULT_LATENTS, write_dashboard
+from sae_tutorial.features import survey_features
+from sae_tutorial.lab import open_lab
+from sae_tutorial.metrics import encode_in_batches
+
+TOKENS, ROUNDS, DASHBOARD_SECONDS = 150_000, 3, 20
+
+
+def run(quick: bool) -> list[Row]:
+    """The pass against encoding alone, its memory on all tokens against a quarter of them, and the dashboard."""
+    note("features: the lab's activations and autoencoder")
+    lab = open_lab("offline", budget="quick")
+    sae, n_tokens = lab_sae(lab), TOKENS // (5 if quick else 1)
+    store, labels = repeated(lab_activations(lab)[0], lab.labels, n_tokens)
+    part = ActivationStore(*(array[: n_tokens // 4] for array in arrays(store)), store.settings)
+    survey_features(sae, part, labels)
+    small, seconds = peak_memory(), []
+    for number in range(1 if quick else ROUNDS):
+        note(f"features: round {number + 1}")
+        survey, ours = timed(lambda: survey_features(sae, store, labels))
+        _, encoding = timed(lambda: [None for _ in encode_in_batches(sae, store, "encoding")])
+        seconds.append((ours, encoding))
+    large = peak_memory()
+    note("features: the dashboard")
+    with tempfile.TemporaryDirectory() as directory:
+        path, dashboard = timed(
+            lambda: write_dashboard(sae, store, lab.model, Path(directory) / "page.html", survey=survey)
+        )
+        size = path.stat().st_size / 1e6
+    ours, encoding = np.array(seconds).T
+    what = f"{sae.config.d_sae:,} latents on {n_tokens:,} tokens"
+    return [
+        Row(
+            f"usage, top and random rows, histograms and scores of {what}, in one pass, against encoding alone",
+            f"{ours.mean():.1f} s",
+            f"{encoding.mean():.1f} s",
+            ratio_and_range(ours.sum() / encoding.sum(), ours / encoding),
+            "at most 2",
+        ),
+        Row(
+            "peak memory of the process after that pass, against after a quarter of the tokens",
+            f"{large / 1e6:,.0f} MB",
+            f"{small / 1e6:,.0f} MB",
+            f"{large / small:.3f}",
+            "at most 1.10",
+        ),
+        Row(
+            f"the dashboard of {DEFAULT_LATENTS} latents after that pass ({size:.1f} MB), against the time allowed",
+            f"{dashboard:.1f} s",
+            f"{DASHBOARD_SECONDS} s",
+            f"{dashboard / DASHBOARD_SECONDS:.2f}",
+            "at most 1",
+        ),
+    ]
+
+
+def arrays(store: ActivationStore) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Activations, token ids and document ids of a store in memory."""
+    return store.activations, store.token_ids, store.document_ids
+
+
+def repeated(store: ActivationStore, labels: np.ndarray, n_tokens: int) -> tuple[ActivationStore, np.ndarray]:
+    """A store in memory of `n_tokens` rows, the documents of `store` over and over as new ones, and their labels."""
+    times = -(-n_tokens // len(store))
+    rows = np.asarray(store.activations[np.arange(len(store)) if store.rows is None else store.rows])
+    documents = np.concatenate([store.document_ids + len(labels) * i for i in range(times)])
+    made = (np.tile(rows, (times, 1)), np.tile(store.token_ids, times), documents)
+    return ActivationStore(*(array[:n_tokens] for array in made), store.settings), np.tile(labels, times)
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What `work` returns, and the seconds it took."""
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start
