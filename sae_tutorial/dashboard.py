@@ -109,7 +109,8 @@ def write_dashboard_folder(
             details = _details(sae, store, model_or_tokenizer, survey, group, class_names)
             page = _page(title, facts, details, index="index.html")
             (partial / name).write_text(page, encoding="utf-8")
-            rows += [{key: row[key] for key in INDEX_KEYS} | {"page": name} for row in details]
+            summaries = _summaries(_tokenizer(model_or_tokenizer), survey, group, class_names)
+            rows += [row | {"page": name} for row in summaries]
         (partial / "index.html").write_text(_page(title, facts, rows), encoding="utf-8")
     return Path(directory) / "index.html"
 
@@ -168,11 +169,6 @@ def _own_files(directory: str | Path) -> list[str]:
 
 # ------------------------------------------------------------------------------------------- contents
 
-INDEX_KEYS = (
-    "latent", "dead", "density", "max", "mean", "token", "token_share", "previous", "previous_share", "topic",
-    "topic_share", "kind",
-)  # fmt: skip
-
 
 def _facts(sae: SparseAutoencoder, store: ActivationStore) -> list[tuple[str, str]]:
     settings, config = store.settings, sae.config
@@ -184,6 +180,39 @@ def _facts(sae: SparseAutoencoder, store: ActivationStore) -> list[tuple[str, st
     ]
 
 
+def _summaries(
+    tokenizer: Any, survey: FeatureSurvey, latents: Sequence[int], class_names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A row of the table for each latent, ready for JSON."""
+    usage, statistics = survey.usage, survey.statistics
+    kinds = {int(i): kind for kind, found in feature_kinds(usage, statistics).items() for i in found}
+    names = {-1: "", **dict(enumerate(class_names))}
+    summaries = []
+    for i in latents:
+        (token, token_share), *_ = _token_rows(tokenizer, survey.tokens[i], survey.token_shares[i]) or [
+            ("", 0)
+        ]
+        (previous, previous_share), *_ = _token_rows(
+            tokenizer, survey.previous[i], survey.previous_shares[i]
+        ) or [("", 0)]
+        topic = int(statistics.topic[i])
+        summaries.append({
+            "latent": i,
+            "dead": bool(usage.dead[i]),
+            "density": _rounded(usage.density[i]),
+            "max": _rounded(usage.max_activation[i]),
+            "mean": _rounded(usage.mean_activation[i]),
+            "token": token,
+            "token_share": token_share,
+            "previous": previous,
+            "previous_share": previous_share,
+            "topic": names.get(topic, f"class {topic}"),
+            "topic_share": _rounded(statistics.topic_share[i]),
+            "kind": kinds.get(i, ""),
+        })  # fmt: skip
+    return summaries
+
+
 def _details(
     sae: SparseAutoencoder,
     store: ActivationStore,
@@ -192,47 +221,35 @@ def _details(
     latents: Sequence[int],
     class_names: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """What the page shows of each latent, ready for JSON."""
-    has_model = isinstance(model_or_tokenizer, TransformerBridge)
-    tokenizer = model_or_tokenizer.tokenizer if has_model else model_or_tokenizer
-    usage, statistics = survey.usage, survey.statistics
-    kinds = {int(i): kind for kind, found in feature_kinds(usage, statistics).items() for i in found}
+    """All that a page shows of each latent, ready for JSON."""
+    tokenizer = _tokenizer(model_or_tokenizer)
+    details = _summaries(tokenizer, survey, latents, class_names)
     top, sampled = _contexts(tokenizer, sae, store, survey, latents)
     neighbours = _neighbours(sae, latents)
     together = coactive_latents(sae, store, survey, latents, TABLE_ROWS)
-    details = []
-    for i in latents:
-        tokens = _token_rows(tokenizer, survey.tokens[i], survey.token_shares[i])
-        previous = _token_rows(tokenizer, survey.previous[i], survey.previous_shares[i])
-        topic = int(statistics.topic[i])
-        details.append({
-            "latent": i,
-            "dead": not tokens,
-            "density": _rounded(usage.density[i]),
-            "max": _rounded(usage.max_activation[i]),
-            "mean": _rounded(usage.mean_activation[i]),
-            "token": tokens[0][0] if tokens else "",
-            "token_share": tokens[0][1] if tokens else 0,
-            "previous": previous[0][0] if previous else "",
-            "previous_share": previous[0][1] if previous else 0,
-            "topic": class_names[topic] if 0 <= topic < len(class_names) else f"class {topic}" if topic >= 0 else "",
-            "topic_share": _rounded(statistics.topic_share[i]),
-            "kind": kinds.get(i, ""),
-            "n_active": int(statistics.n_active[i]),
-            "early_share": _rounded(statistics.early_share[i]),
+    density = survey.usage.density
+    for i, row in zip(latents, details, strict=True):
+        row |= {
+            "n_active": int(survey.statistics.n_active[i]),
+            "early_share": _rounded(survey.statistics.early_share[i]),
             "histogram": _histogram(survey.histogram[i]),
             "top": top[i],
             "sampled": sampled[i],
             "sample_size": int((survey.sampled_rows[i] >= 0).sum()),
-            "tokens": tokens,
-            "previous_tokens": previous,
+            "tokens": _token_rows(tokenizer, survey.tokens[i], survey.token_shares[i]),
+            "previous_tokens": _token_rows(tokenizer, survey.previous[i], survey.previous_shares[i]),
             "neighbours": neighbours[i],
-            "together": [(j, _rounded(share), _rounded(usage.density[j])) for j, share in together[i]],
-        })  # fmt: skip
-        if has_model:
+            "together": [(j, _rounded(share), _rounded(density[j])) for j, share in together[i]],
+        }
+        if isinstance(model_or_tokenizer, TransformerBridge):
             raised, lowered = logit_effects(model_or_tokenizer, sae, i, TABLE_ROWS)
-            details[-1] |= {"raised": _effects(raised), "lowered": _effects(lowered)}
+            row |= {"raised": _effects(raised), "lowered": _effects(lowered)}
     return details
+
+
+def _tokenizer(model_or_tokenizer: TransformerBridge | Any) -> Any:
+    has_model = isinstance(model_or_tokenizer, TransformerBridge)
+    return model_or_tokenizer.tokenizer if has_model else model_or_tokenizer
 
 
 def _contexts(
