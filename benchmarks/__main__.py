@@ -1,4 +1,4 @@
-"""`python -m benchmarks [memory] [collecting] [training] [quality] [peers] [--quick]`: run, then print one table."""
+"""`python -m benchmarks [memory] [collecting] [training] [superposition] [quality] [peers] [--quick]`: run, then print one table."""
 
 import argparse
 import importlib
@@ -12,6 +12,7 @@ MODULES = {
     "memory": "memory",
     "collecting": "collecting",
     "training": "training_speed",
+    "superposition": "superposition",
     "quality": "quality",
     "peers": "peers",
 }
@@ -27,7 +28,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(MODULES)}")
     names = [name for name in MODULES if name in options.names or not options.names]
-    if names != ["training"]:
+    if set(names) - {"training", "superposition"}:
         hub.use_stand_in()
 
     from benchmarks import report

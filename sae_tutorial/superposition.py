@@ -12,7 +12,8 @@ the same random numbers, so that a toy comes out the same whether it trains in c
 `KnownDictionary` goes the other way: it makes rows out of given directions, for an autoencoder to find them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Self, get_args
 
@@ -154,7 +155,7 @@ def train_toys(
     *,
     restarts: int = 1,
     steps: int = 3000,
-    batch_size: int = 256,
+    batch_size: int = 128,
     learning_rate: float = 0.01,
     seed: int = 0,
 ) -> ToyModels:
@@ -187,19 +188,42 @@ def train_toys(
     probability, importance = (t.repeat_interleave(restarts, 0) for t in (probability, importance))
     toys = ToyModels(config, len(probability), restarts, seed)
     generator = torch.Generator().manual_seed(seed + 1)
-    optimizer = torch.optim.Adam(toys.parameters(), lr=learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        toy_loss(
-            toys, sample_features(config, probability, batch_size, generator), importance
-        ).sum().backward()
-        optimizer.step()
-        schedule.step()
+    with one_thread():
+        _descend(toys, probability, importance, generator, steps, batch_size, learning_rate)
     with torch.no_grad():
         rows = sample_features(config, probability, EVALUATION_ROWS, generator)
         toys.loss.copy_(toy_loss(toys, rows, importance))
     return toys
+
+
+def _descend(
+    toys: ToyModels,
+    probability: Float[Tensor, " instances"],
+    importance: Float[Tensor, "instances n"],
+    generator: torch.Generator,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+) -> None:
+    optimizer = torch.optim.Adam(toys.parameters(), lr=learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
+    for _ in range(steps):
+        x = sample_features(toys.config, probability, batch_size, generator)
+        optimizer.zero_grad()
+        toy_loss(toys, x, importance).sum().backward()
+        optimizer.step()
+        schedule.step()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Tensors this small are done before a second thread has been woken; on a busy machine the wait is long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 # ------------------------------------------------------------------------------------- what a toy has learned
@@ -371,7 +395,8 @@ def learned_dictionary(
     k = min(max(1, round(known.active)), d_sae)
     sae = SparseAutoencoder(SAEConfig(known.d_in, d_sae / known.d_in, k=k), seed=10_000 + seed)
     config = TrainConfig(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
-    train_sae(sae, x, config, progress=False)
+    with one_thread():
+        train_sae(sae, x, config, progress=False)
     return sae
 
 
