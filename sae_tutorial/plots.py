@@ -7,6 +7,7 @@ title, because a title states what was found.
 import html
 import json
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import plotly.graph_objects as go
@@ -183,10 +184,10 @@ def strip_figure(
         showlegend=False,
         marker={"size": 7, "color": COLOURS[0], "opacity": 0.35},
     )
-    for name, level in guides.items():
+    for side, (name, level) in zip(cycle(("right", "left")), guides.items(), strict=False):
         figure.add_hline(
             level, line={"dash": "dash", "width": 1, "color": COLOURS[1]},
-            annotation_text=name, annotation_position="top right", annotation_font_size=11,
+            annotation_text=name, annotation_position=f"top {side}", annotation_font_size=11,
         )  # fmt: skip
     figure.update_xaxes(title=x_title, type="log")
     figure.update_yaxes(title=y_title)
@@ -194,10 +195,12 @@ def strip_figure(
 
 
 def direction_figure(directions: Mapping[str, Float[np.ndarray, "n 2"]], title: str) -> go.Figure:
-    """The directions of features in two hidden dimensions as numbered arrows, a panel per entry."""
+    """The directions of features in two hidden dimensions as numbered arrows, a panel per entry; short ones are left out."""
     figure = make_subplots(1, len(directions), subplot_titles=list(directions), horizontal_spacing=0.02)
     for column, arrows in enumerate(directions.values(), start=1):
-        shown = np.linalg.norm(arrows, axis=1) > 0.05
+        arrows = np.where(
+            np.linalg.norm(arrows, axis=1, keepdims=True) > 0.25, arrows, 0
+        )  # the rest is a blot
         for i, (x, y) in enumerate(arrows.astype(float)):
             figure.add_scatter(
                 x=[0, x], y=[0, y], mode="lines+markers", showlegend=False,
@@ -205,7 +208,7 @@ def direction_figure(directions: Mapping[str, Float[np.ndarray, "n 2"]], title: 
                 marker={"symbol": "arrow", "angleref": "previous", "size": [0, 11]},
                 row=1, col=column,
             )  # fmt: skip
-            if shown[i]:
+            if x or y:
                 figure.add_scatter(
                     x=[1.22 * x],
                     y=[1.22 * y],
@@ -216,8 +219,8 @@ def direction_figure(directions: Mapping[str, Float[np.ndarray, "n 2"]], title: 
                     col=column,
                 )
         figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
-    figure.update_xaxes(range=[-1.6, 1.6], title="dimension 0", showticklabels=False)
-    figure.update_yaxes(range=[-1.6, 1.6], showticklabels=False)
+    figure.update_xaxes(range=[-1.5, 1.5], title="dimension 0", showticklabels=False)
+    figure.update_yaxes(range=[-1.5, 1.5], showticklabels=False)
     figure.update_yaxes(title="dimension 1", col=1)
     return _finish(figure, title, height=300)
 
