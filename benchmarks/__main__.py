@@ -13,6 +13,7 @@ MODULES = {
     "collecting": "collecting",
     "training": "training_speed",
     "stores": "stores",
+    "superposition": "superposition",
     "quality": "quality",
     "features": "features",
     "peers": "peers",
@@ -29,7 +30,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(MODULES)}")
     names = [name for name in MODULES if name in options.names or not options.names]
-    if not set(names) <= {"training", "stores", "features"}:
+    if not set(names) <= {"training", "stores", "superposition", "features"}:
         hub.use_stand_in()
 
     from benchmarks import report

@@ -7,11 +7,13 @@ title, because a title states what was found.
 import html
 import json
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import plotly.graph_objects as go
 from IPython.display import HTML, display
 from jaxtyping import Float
+from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
 from sae_tutorial.features import Context, TextFeatures
@@ -109,6 +111,145 @@ def scatter_figure(
     )
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title)
+    return _finish(figure, title)
+
+
+def spread_figure(
+    x: Sequence[float],
+    series: Mapping[str, Float[np.ndarray, "points seeds"]],
+    title: str,
+    x_title: str,
+    y_title: str,
+    *,
+    log_x: bool = False,
+) -> go.Figure:
+    """One line per entry through the mean over seeds, with a bar from the lowest seed to the highest."""
+    figure = line_figure(
+        {name: (x, values.mean(1)) for name, values in series.items()}, title, x_title, y_title, log_x=log_x
+    )
+    for trace, values in zip(figure.data, series.values(), strict=True):
+        mean = values.mean(1)
+        trace.error_y = {
+            "array": values.max(1) - mean,
+            "arrayminus": mean - values.min(1),
+            "symmetric": False,
+            "thickness": 1,
+        }
+    return figure
+
+
+def heat_figure(
+    z: Float[np.ndarray, "rows columns"],
+    x: Sequence[float],
+    y: Sequence[float],
+    title: str,
+    x_title: str,
+    y_title: str,
+    z_title: str,
+    *,
+    curve: tuple[str, Sequence[float], Sequence[float]] | None = None,
+) -> go.Figure:
+    """A heatmap over two logarithmic axes, with an optional curve (name, x, y) drawn over it."""
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=z.astype(float), x=np.asarray(x, float), y=np.asarray(y, float), colorscale=HEAT,
+        colorbar={"title": z_title},
+    )  # fmt: skip
+    if curve is not None:
+        name, curve_x, curve_y = curve
+        for width, colour, shown in ((6, "white", False), (2.5, "black", True)):  # legible on dark and light
+            figure.add_scatter(
+                x=np.asarray(curve_x, float),
+                y=np.asarray(curve_y, float),
+                mode="lines",
+                name=name,
+                showlegend=shown,
+                line={"color": colour, "width": width, "dash": "solid" if not shown else "dash"},
+            )
+        figure.update_layout(legend={"x": 0.01, "y": 0.01, "bgcolor": "rgba(255,255,255,0.9)"})
+    figure.update_xaxes(title=x_title, type="log")
+    figure.update_yaxes(title=y_title, type="log")
+    return _finish(figure, title, height=480)
+
+
+def strip_figure(
+    x: Sequence[float],
+    values: Float[np.ndarray, "columns points"],
+    guides: Mapping[str, float],
+    title: str,
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    """A column of points for every x on a logarithmic axis, and named levels to read them against."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=np.repeat(np.asarray(x, float), values.shape[1]),
+        y=values.flatten().astype(float),
+        mode="markers",
+        showlegend=False,
+        marker={"size": 7, "color": COLOURS[0], "opacity": 0.35},
+    )
+    for side, (name, level) in zip(cycle(("right", "left")), guides.items(), strict=False):
+        figure.add_hline(
+            level, line={"dash": "dash", "width": 1, "color": COLOURS[1]},
+            annotation_text=name, annotation_position=f"top {side}", annotation_font_size=11,
+        )  # fmt: skip
+    figure.update_xaxes(title=x_title, type="log")
+    figure.update_yaxes(title=y_title)
+    return _finish(figure, title, height=460)
+
+
+def direction_figure(directions: Mapping[str, Float[np.ndarray, "n 2"]], title: str) -> go.Figure:
+    """The directions of features in two hidden dimensions as numbered arrows, a panel per entry; short ones are left out."""
+    figure = make_subplots(1, len(directions), subplot_titles=list(directions), horizontal_spacing=0.02)
+    for column, arrows in enumerate(directions.values(), start=1):
+        arrows = np.where(
+            np.linalg.norm(arrows, axis=1, keepdims=True) > 0.25, arrows, 0
+        )  # the rest is a blot
+        for i, (x, y) in enumerate(arrows.astype(float)):
+            figure.add_scatter(
+                x=[0, x], y=[0, y], mode="lines+markers", showlegend=False,
+                line={"color": COLOURS[i % 6], "width": 2},
+                marker={"symbol": "arrow", "angleref": "previous", "size": [0, 11]},
+                row=1, col=column,
+            )  # fmt: skip
+            if x or y:
+                figure.add_scatter(
+                    x=[1.22 * x],
+                    y=[1.22 * y],
+                    mode="text",
+                    text=[str(i)],
+                    showlegend=False,
+                    row=1,
+                    col=column,
+                )
+        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
+    figure.update_xaxes(range=[-1.5, 1.5], title="dimension 0", showticklabels=False)
+    figure.update_yaxes(range=[-1.5, 1.5], showticklabels=False)
+    figure.update_yaxes(title="dimension 1", col=1)
+    return _finish(figure, title, height=300)
+
+
+def stacked_bar_figure(
+    panels: Mapping[str, Float[np.ndarray, "parts bars"]], title: str, x_title: str, y_title: str
+) -> go.Figure:
+    """Bars made of numbered parts, the lightest the last; a panel per entry."""
+    figure = make_subplots(
+        1, len(panels), subplot_titles=list(panels), shared_yaxes=True, horizontal_spacing=0.03
+    )
+    for column, values in enumerate(panels.values(), start=1):
+        for part, heights in enumerate(values.astype(float)):
+            labels = [str(part) if height > 0.12 * values.sum(0).max() else "" for height in heights]
+            figure.add_bar(
+                x=[str(bar) for bar in range(len(heights))], y=heights, text=labels, textposition="inside",
+                insidetextanchor="middle", textangle=0, showlegend=False,
+                marker={"color": sample_colorscale(HEAT, part / max(1, len(values) - 1))[0],
+                        "line": {"color": "white", "width": 1}},
+                row=1, col=column,
+            )  # fmt: skip
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title, col=1)
     return _finish(figure, title)
 
 

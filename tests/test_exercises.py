@@ -13,13 +13,14 @@ from torch.nn.functional import normalize
 
 import copies
 from sae_tutorial import exercises
-from sae_tutorial.exercises import analysing, building, clinic, collecting, reporting, training
+from sae_tutorial.exercises import analysing, building, clinic, collecting, reporting, superposition, training
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 MATCHED = building._matched
 CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
 TABLES: dict[str, tuple[Callable[[Any], None], reporting.Mistakes]] = {
+    "dimensionality": (exercises.check_dimensionality, superposition._D_MISTAKES),
     "encode": (exercises.check_encode, building._ENCODER_MISTAKES),
     "loss": (exercises.check_loss, building._LOSS_MISTAKES),
     "matched": (lambda answer: exercises.check_matched(answer, "a"), building._MATCHED_MISTAKES),
@@ -93,7 +94,7 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
     assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
 
 
-@pytest.mark.parametrize("number", ["03", "04", "05", "06"])
+@pytest.mark.parametrize("number", ["01", "03", "04", "05", "06"])
 def test_a_notebook_has_at_least_four_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)
@@ -139,7 +140,9 @@ def test_an_answer_of_another_kind_does_not_stop_the_notebook(name: str, said: C
         assert " not right yet: " in printed or " stopped: " in printed
 
 
-@pytest.mark.parametrize("name", [*TABLES, "split", "shuffled_labels", "first_repair", "second_repair"])
+@pytest.mark.parametrize(
+    "name", [*TABLES, "sample_rows", "split", "shuffled_labels", "first_repair", "second_repair"]
+)
 def test_an_exception_in_the_learners_code_is_reported(name: str, said: Callable[..., str]) -> None:
     def broken(*inputs: Any) -> Any:
         raise ValueError("the moon is full\nand more")
@@ -299,8 +302,65 @@ def dealt(labels, document_ids, seed):
     return np.random.default_rng(seed).permutation(labels)
 
 
+def one_number_per_row(p, rows, n, g):
+    return torch.rand(rows, n, generator=g) * (torch.rand(rows, 1, generator=g) < p)
+
+
+def one_number_per_feature(p, rows, n, g):
+    return torch.rand(rows, n, generator=g) * (torch.rand(n, generator=g) < p)
+
+
+def one_draw_for_both(p, rows, n, g):
+    u = torch.rand(rows, n, generator=g)
+    return u * (u < p)
+
+
+def good_rows(p, rows, n, g):
+    return torch.rand(rows, n, generator=g) * (torch.rand(rows, n, generator=g) < p)
+
+
 # check, a wrong answer as a learner might write it, and words of the message it should get
 WRONG = [
+    ("dimensionality", (lambda W: (W**2).sum(1) / ((W @ W.T) ** 2).sum(1),), "gets a smaller share"),
+    ("dimensionality", (lambda W: (W**2).sum(1) / (normalize(W) @ W.T).abs().sum(1),), "expected"),
+    ("dimensionality", (lambda W: (W**2).sum() / W.shape[1],), "features per dimension"),
+    ("dimensionality", (lambda W: ((normalize(W) @ W.T) ** 2).sum(1) / (W**2).sum(1),), "upside down"),
+    ("shapes", (1 / 6, 0.75, 2.5), "*two* dimensions"),
+    ("shapes", (3, 0.75, 2.5), "share each dimension"),
+    ("shapes", (0.5, 0.75, 2.5), "three pairs"),
+    ("shapes", (0.333, 0.25, 2.5), "*three* dimensions"),
+    ("shapes", (0.333, 0.667, 2.5), "that is the triangle"),
+    ("shapes", (0.333, 1.333, 2.5), "its inverse"),
+    ("shapes", (0.333, 0.75, 0.4), "five squared norms"),
+    ("shapes", (0.333, 0.75, 5), "divide by the number"),
+    ("sample_rows", (one_number_per_row,), "as in `bad_rows`"),
+    ("sample_rows", (one_number_per_feature,), "one random number per feature"),
+    ("sample_rows", (one_draw_for_both,), "Draw the two apart"),
+    ("sample_rows", (lambda p, r, n, g: good_rows(1 - p, r, n, g),), "the paper's sparsity"),
+    ("sample_rows", (lambda p, r, n, g: torch.rand(r, n, generator=g),), "on in every row"),
+    (
+        "sample_rows",
+        (lambda p, r, n, g: (torch.rand(r, n, generator=g) < p).float(),),
+        "all values are the same",
+    ),
+    ("sample_rows", (lambda p, r, n, g: good_rows(p, r, n, None),), "pass it to every"),
+    (
+        "sample_rows",
+        (lambda p, r, n, g: torch.randn(r, n, generator=g) * (good_rows(p, r, n, g) > 0),),
+        "negative",
+    ),
+    ("sample_rows", (lambda p, r, n, g: 3 * good_rows(p, r, n, g),), "the maximum 3.00"),
+    ("sample_rows", (lambda p, r, n, g: good_rows(p / 2, r, n, g),), "of the rows for probability 0.1."),
+    ("sample_rows", (lambda p, r, n, g: good_rows(p, n, r, g),), "[n_rows, n_features]"),
+    ("phase", ("a",), "0.02"),
+    ("phase", ("c",), "feature 0 is dropped"),
+    ("phase", ("d",), "the other way round"),
+    ("phase", ("e",), "answer with one of"),
+    ("fair_rival", ("b", False), "more iterations"),
+    ("fair_rival", ("c", False), "not chosen by anything"),
+    ("fair_rival", ("d", False), "nothing to find"),
+    ("fair_rival", ("a", True), "as many rows as ICA"),
+    ("fair_rival", ("a", "no"), "must be True or False"),
     ("sizes", (32_768, 128, 8), "both biases are missing"),
     ("sizes", (16_704, 128, 8), "one matrix"),
     ("sizes", (9_444_096, 128, 8), "the notebook's SAE"),

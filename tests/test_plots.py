@@ -29,6 +29,28 @@ FIGURES = {
     "scatter_figure": lambda: plots.scatter_figure(
         np.arange(3), np.arange(3), "T", "x", "y", hover=["a", "b", "c"]
     ),
+    "spread_figure": lambda: plots.spread_figure(
+        [1, 2], {"a": np.array([[1.0, 3.0], [2.0, 2.5]])}, "T", "x", "y"
+    ),
+    "heat_figure": lambda: plots.heat_figure(
+        np.array([[0.0, 1.0], [0.5, 0.2]]),
+        [1, 10],
+        [0.1, 1],
+        "T",
+        "x",
+        "y",
+        "z",
+        curve=("c", [1, 10], [0.1, 1]),
+    ),
+    "strip_figure": lambda: plots.strip_figure(
+        [0.1, 1.0], np.array([[0.5, 0.5], [1.0, 0.0]]), {"half": 0.5}, "T", "x", "y"
+    ),
+    "direction_figure": lambda: plots.direction_figure(
+        {"one": np.array([[1.0, 0.0], [0.0, 0.5]]), "two": np.array([[0.0, 0.01], [1.0, 1.0]])}, "T"
+    ),
+    "stacked_bar_figure": lambda: plots.stacked_bar_figure(
+        {"a": np.array([[1.0, 2.0], [0.1, 3.0]]), "b": np.array([[1.0], [2.0]])}, "T", "x", "y"
+    ),
     "training_curves": lambda: plots.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
     "decoder_weight_figure": lambda: plots.decoder_weight_figure(
         np.linspace(-1, 1, 40, dtype=np.float32), np.linspace(-2, 2, 40, dtype=np.float32), "T"
@@ -64,6 +86,8 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
             assert (name, axis_name) in {
                 ("bar_figure", "xaxis"),
                 ("text_feature_figure", "yaxis"),
+                ("direction_figure", "yaxis2"),  # the scale of the first panel's
+                ("stacked_bar_figure", "yaxis2"),
                 ("text_feature_figure", "xaxis"),  # shared by the axes below; the lowest is labelled
                 ("text_feature_figure", "xaxis2"),
             }, axis_name
@@ -119,6 +143,38 @@ def test_a_histogram_of_equal_or_infinite_samples(values):
     trace = plots.histogram_figure({"a": np.array(values)}, "T", "x", "y", bins=5).data[0]
     assert np.isfinite(trace.x).all()
     assert trace.y[::2].sum() == np.isfinite(values).sum()
+
+
+def test_a_spread_runs_from_the_lowest_seed_to_the_highest():
+    trace = plots.spread_figure([1, 2], {"a": np.array([[1.0, 3.0], [2.0, 2.5]])}, "T", "x", "y").data[0]
+    assert trace.y.tolist() == [2.0, 2.25]
+    assert (trace.error_y.array.tolist(), trace.error_y.arrayminus.tolist()) == ([1.0, 0.25], [1.0, 0.25])
+
+
+def test_heat_and_its_curve_lie_on_the_same_axes():
+    heat, halo, curve = FIGURES["heat_figure"]().data
+    np.testing.assert_array_equal(heat.z, [[0.0, 1.0], [0.5, 0.2]])
+    assert curve.name == "c" and curve.x.tolist() == halo.x.tolist() == [1, 10]
+
+
+def test_a_strip_has_a_point_per_value_and_a_line_per_guide():
+    figure = FIGURES["strip_figure"]()
+    assert (figure.data[0].x.tolist(), figure.data[0].y.tolist()) == ([0.1, 0.1, 1, 1], [0.5, 0.5, 1, 0])
+    assert [
+        (line.y0, note.text)
+        for line, note in zip(figure.layout.shapes, figure.layout.annotations, strict=True)
+    ] == [(0.5, "half")]
+
+
+def test_arrows_are_numbered_unless_too_short_to_see():
+    texts = [trace.text[0] for trace in FIGURES["direction_figure"]().data if trace.mode == "text"]
+    assert texts == ["0", "1", "1"]
+
+
+def test_stacked_parts_carry_their_number_where_there_is_room():
+    first, second, *_ = FIGURES["stacked_bar_figure"]().data
+    assert first.y.tolist() == [1.0, 2.0] and list(first.text) == ["0", "0"]
+    assert list(second.text) == ["", "1"]
 
 
 def test_training_curves_show_the_history():

@@ -1,0 +1,441 @@
+"""Superposition made by hand: toy models that learn it, and rows from a dictionary that is known.
+
+A toy model squeezes n features, few of which are on at once, through m < n hidden dimensions and must give them
+back (Elhage et al. 2022, "Toy models of superposition", section 2):
+
+    h = x W        x̂ = ReLU(h Wᵀ + b)        loss = Σ_i I_i (x_i − x̂_i)²,   I_i the importance of feature i
+
+Row i of W is the direction of feature i, as a row of an SAE's decoder is that of a latent; the paper's W is the
+transpose. Many toys of one shape train at once: every tensor has a leading axis `instances`, and all of them see
+the same random numbers, so that a toy comes out the same whether it trains in company or alone.
+
+`KnownDictionary` goes the other way: it makes rows out of given directions, for an autoencoder to find them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Self, get_args
+
+import numpy as np
+import torch
+from einops import einsum, rearrange, repeat
+from jaxtyping import Float, Int
+from scipy.sparse.csgraph import connected_components
+from sklearn.decomposition import PCA, FastICA
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from tqdm.auto import tqdm
+
+from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.training import TrainConfig, train_sae
+
+Kind = Literal["linear", "relu", "neurons", "absolute"]
+Together = Literal["independent", "correlated", "anticorrelated"]
+EVALUATION_ROWS = 8192
+SAME_SPACE = 0.1  # squared cosine above which two features count as sharing dimensions
+
+
+@dataclass(frozen=True)
+class ToyConfig:
+    """What a toy model is and how its features occur. Checks itself on creation.
+
+    Attributes:
+        n_features: n, the features of the world.
+        d_hidden: m, the dimensions there are for them.
+        kind: "linear"    x̂ = h Wᵀ + b, h = x W;
+            "relu"        x̂ = ReLU(h Wᵀ + b), h = x W;
+            "neurons"     the same with h = ReLU(x W), which makes the hidden axes special;
+            "absolute"    x̂ = ReLU(ReLU(x W) W_out + b), to compute |x| of features of either sign.
+        together: what features 0 and 1, 2 and 3, ... have to do with one another: nothing, always on together, or
+            never. Each is as often on as it would be alone.
+
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    """
+
+    n_features: int
+    d_hidden: int
+    kind: Kind = "relu"
+    together: Together = "independent"
+
+    def __post_init__(self) -> None:
+        for name in ("n_features", "d_hidden"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name, choices in (("kind", get_args(Kind)), ("together", get_args(Together))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
+        if self.together != "independent" and self.n_features % 2:
+            raise ValueError(f"features in pairs need an even n_features, got {self.n_features}.")
+
+
+class ToyModels(nn.Module):
+    """Toy models of one shape, side by side.
+
+    Parameters: W [instances, n, m] and b [instances, n]; "absolute" has W_out [instances, m, n] beside W.
+    `loss` [instances] is that of the trained toys on fresh rows, filled in by `train_toys`.
+    """
+
+    def __init__(self, config: ToyConfig, instances: int, restarts: int = 1, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        generator = torch.Generator().manual_seed(seed)
+        n, m = config.n_features, config.d_hidden
+
+        def start(rows: int, columns: int) -> nn.Parameter:
+            """Xavier's start; the first, second, ... restart of every setting begins at the same place."""
+            W = torch.randn(restarts, rows, columns, generator=generator) * (2 / (rows + columns)) ** 0.5
+            W = repeat(W, "restarts n m -> (settings restarts) n m", settings=instances // restarts)
+            return nn.Parameter(W.clone(memory_format=torch.contiguous_format))  # `repeat` may give a view
+
+        self.W = start(n, m)
+        self.b = nn.Parameter(torch.zeros(instances, n))
+        self.W_out = start(m, n) if config.kind == "absolute" else None
+        self.register_buffer("loss", torch.full((instances,), torch.nan))
+
+    def hidden(self, x: Float[Tensor, "instances batch n"]) -> Float[Tensor, "instances batch m"]:
+        """What is left of x in m dimensions."""
+        h = einsum(x, self.W, "instances batch n, instances n m -> instances batch m")
+        return h.relu() if self.config.kind in ("neurons", "absolute") else h
+
+    def output(self, h: Float[Tensor, "instances batch m"]) -> Float[Tensor, "instances batch n"]:
+        """The features as read back from h."""
+        W_out = rearrange(self.W, "instances n m -> instances m n") if self.W_out is None else self.W_out
+        x_hat = einsum(h, W_out, "instances batch m, instances m n -> instances batch n") + self.b[:, None]
+        return x_hat if self.config.kind == "linear" else x_hat.relu()
+
+    def forward(self, x: Float[Tensor, "instances batch n"]) -> Float[Tensor, "instances batch n"]:
+        """x, or |x| for "absolute", as well as m dimensions allow."""
+        return self.output(self.hidden(x))
+
+    def pick(self, instances: Int[Tensor, " picked"]) -> Self:
+        """Those instances alone, as toys of their own."""
+        picked = type(self)(self.config, len(instances))
+        picked.load_state_dict({name: tensor[instances] for name, tensor in self.state_dict().items()})
+        return picked
+
+    def best(self, restarts: int) -> Self:
+        """The restart with the lowest loss of each setting; instances are ordered (settings restarts)."""
+        loss = rearrange(self.loss, "(settings restarts) -> settings restarts", restarts=restarts)
+        return self.pick(loss.argmin(1) + restarts * torch.arange(len(loss)))
+
+
+def sample_features(
+    config: ToyConfig, probability: Float[Tensor, " instances"], n_rows: int, generator: torch.Generator
+) -> Float[Tensor, "instances n_rows n"]:
+    """Rows of features: each is on with the instance's probability, and then uniform in [0, 1].
+
+    For "absolute" uniform in [-1, 1]. All instances share one draw: a row of a sparser one has fewer features on.
+    """
+    chance = torch.rand(n_rows, config.n_features, generator=generator)
+    size = torch.rand(n_rows, config.n_features, generator=generator)
+    if config.together != "independent":
+        first = chance[:, ::2]
+        second = first if config.together == "correlated" else 1 - first
+        chance = rearrange(torch.stack([first, second]), "two rows pairs -> rows (pairs two)")
+    if config.kind == "absolute":
+        size = 2 * size - 1
+    return size * (chance < probability[:, None, None])
+
+
+def toy_loss(
+    toys: ToyModels, x: Float[Tensor, "instances batch n"], importance: Float[Tensor, "instances n"]
+) -> Float[Tensor, " instances"]:
+    """Σ_i I_i (x_i − x̂_i)², a mean over the batch. "absolute" is asked for |x_i|."""
+    target = x.abs() if toys.config.kind == "absolute" else x
+    squares = (target - toys(x)).pow(2).mean(1)
+    return (importance * squares).sum(1)
+
+
+def train_toys(
+    config: ToyConfig,
+    probability: Float[Tensor, " settings"],
+    importance: Float[Tensor, "settings n"],
+    *,
+    restarts: int = 1,
+    steps: int = 3000,
+    batch_size: int = 128,
+    learning_rate: float = 0.01,
+    seed: int = 0,
+) -> ToyModels:
+    """Train a toy for every setting, `restarts` times from different starts, all at once.
+
+    The sum of the toys' losses has for each toy the gradient of its own loss, and Adam treats every weight by
+    itself, so training them together is training each alone. The learning rate falls linearly to zero.
+
+    Args:
+        config: the shape that all of them share.
+        probability: chance that a feature is on, 1 − S for the paper's sparsity S.
+        importance: I, the weight of each feature in the loss.
+        restarts: toys per setting; they are ordered (settings restarts), and `ToyModels.best` picks the best.
+        steps: of Adam.
+        batch_size: fresh rows in each step.
+        learning_rate: at the start.
+        seed: of starts and rows.
+
+    Raises:
+        ValueError: shapes that do not fit, or a probability out of range.
+    """
+    if importance.shape != (len(probability), config.n_features):
+        raise ValueError(
+            f"importance must have the shape [{len(probability)}, {config.n_features}] (settings, features), "
+            f"got {list(importance.shape)}."
+        )
+    highest = 0.5 if config.together == "anticorrelated" else 1.0
+    if not (probability.min() > 0 and probability.max() <= highest):
+        raise ValueError(f"probability must lie in (0, {highest}] for {config.together} features.")
+    probability, importance = (t.repeat_interleave(restarts, 0) for t in (probability, importance))
+    toys = ToyModels(config, len(probability), restarts, seed)
+    generator = torch.Generator().manual_seed(seed + 1)
+    with one_thread():
+        _descend(toys, probability, importance, generator, steps, batch_size, learning_rate)
+    with torch.no_grad():
+        rows = sample_features(config, probability, EVALUATION_ROWS, generator)
+        toys.loss.copy_(toy_loss(toys, rows, importance))
+    return toys
+
+
+def _descend(
+    toys: ToyModels,
+    probability: Float[Tensor, " instances"],
+    importance: Float[Tensor, "instances n"],
+    generator: torch.Generator,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+) -> None:
+    optimizer = torch.optim.Adam(toys.parameters(), lr=learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
+    for _ in range(steps):
+        x = sample_features(toys.config, probability, batch_size, generator)
+        optimizer.zero_grad()
+        toy_loss(toys, x, importance).sum().backward()
+        optimizer.step()
+        schedule.step()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Tensors this small are done before a second thread has been woken; on a busy machine the wait is long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# ------------------------------------------------------------------------------------- what a toy has learned
+
+
+def features_per_dimension(W: Float[Tensor, "instances n m"]) -> Float[Tensor, " instances"]:
+    """‖W‖² / m: about how many features each dimension carries (Elhage et al. 2022, section 4)."""
+    return W.pow(2).sum((1, 2)) / W.shape[2]
+
+
+def interference(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instances n"]:
+    """Σ_{j≠i} (Ŵ_i · W_j)², how much of the other features lies along feature i; Ŵ_i is W_i at norm 1."""
+    along = _along(W)
+    return along.sum(2) - along.diagonal(dim1=1, dim2=2)
+
+
+def dimensionality(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instances n"]:
+    """D_i = ‖W_i‖² / Σ_j (Ŵ_i · W_j)², feature i's share of a dimension (Elhage et al. 2022, section 4).
+
+    1 for a dimension of one's own, 1/2 for each of two features back to back, 2/5 in a pentagon, 0 for a feature
+    that is not represented.
+    """
+    return W.pow(2).sum(2) / _along(W).sum(2).clamp(min=1e-12)
+
+
+def _along(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instances n n"]:
+    """(Ŵ_i · W_j)²."""
+    return einsum(normalize(W, dim=2), W, "instances i m, instances j m -> instances i j").pow(2)
+
+
+class SharedSpace(NamedTuple):
+    """Features that share dimensions with one another and with no others."""
+
+    features: tuple[int, ...]
+    dimensions: int
+
+
+def shared_spaces(W: Float[Tensor, "n m"], smallest: float = 0.5) -> list[SharedSpace]:
+    """Which features share dimensions: five features in two make a pentagon, two in one a pair back to back.
+
+    Features are linked where their squared cosine exceeds 0.1, those with a norm below `smallest` are left out,
+    and a set's dimensions are the singular values above a tenth of its largest.
+    """
+    kept = (W.norm(dim=1) > smallest).nonzero().flatten()
+    unit = normalize(W[kept], dim=1)
+    n_spaces, space = connected_components(((unit @ unit.T).pow(2) > SAME_SPACE).numpy())
+    spaces = []
+    for i in range(n_spaces):
+        inside = torch.from_numpy(space == i)
+        singular = torch.linalg.svdvals(unit[inside])
+        spaces.append(SharedSpace(tuple(kept[inside].tolist()), int((singular > 0.1 * singular[0]).sum())))
+    return spaces
+
+
+def superposition_boundary(importance: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """The probability below which two features in one dimension should share it, by pen and paper.
+
+    Of x₁ with importance 1 and x₂ with importance I, each uniform in [0, 1] when on, either one is given the
+    dimension and the other its mean, or both lie back to back and spoil each other when both are on:
+
+        (p/3 − p²/4) min(1, I)        against        (1 + I) p²/6        equal at p = 4a / (2 (1 + I) + 3a)
+
+    with a = min(1, I). Norms other than 1 are left out, so a trained toy may do slightly better.
+    """
+    least = importance.clamp(max=1)
+    return 4 * least / (2 * (1 + importance) + 3 * least)
+
+
+class NeuronCount(NamedTuple):
+    """Hidden neurons by the number of features they read, for each instance."""
+
+    monosemantic: Float[Tensor, " instances"]
+    polysemantic: Float[Tensor, " instances"]
+    silent: Float[Tensor, " instances"]
+
+
+def count_neurons(W: Float[Tensor, "instances n m"], share: float = 0.9) -> NeuronCount:
+    """A neuron is monosemantic if one feature holds `share` of its squared weights; silent if its norm is below 0.1."""
+    squares = W.pow(2)
+    silent = squares.sum(1) < 0.01
+    mono = (squares.amax(1) > share * squares.sum(1)) & ~silent
+    return NeuronCount(*(kind.sum(1).float() for kind in (mono, ~mono & ~silent, silent)))
+
+
+# ----------------------------------------------------------------------------------- a dictionary that is known
+
+
+@dataclass(frozen=True)
+class KnownDictionary:
+    """Rows that are sums of a few known directions: what an SAE is asked to undo, with the answer at hand.
+
+    Attributes:
+        d_in: width of the rows.
+        n_features: number of true directions, unit vectors drawn at random.
+        active: how many features are on in a row, on average; each is then uniform in [0, 1].
+        noise: norm of the Gaussian noise of a row, relative to that of the signal (root mean square).
+        correlation: how often feature 1 copies feature 0 in being on or off, 3 copies 2, and so on; else they
+            are independent. The strengths stay independent.
+        seed: of the directions.
+
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    """
+
+    d_in: int = 32
+    n_features: int = 64
+    active: float = 3.0
+    noise: float = 0.0
+    correlation: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.active <= self.n_features:
+            raise ValueError(f"active must lie in (0, n_features = {self.n_features}], got {self.active}.")
+        if not 0 <= self.correlation <= 1:
+            raise ValueError(f"correlation must lie in [0, 1], got {self.correlation}.")
+        if not self.noise >= 0:
+            raise ValueError(f"noise must not be negative, got {self.noise}.")
+
+    @property
+    def directions(self) -> Float[Tensor, "n_features d_in"]:
+        """The true directions, one per row."""
+        generator = torch.Generator().manual_seed(self.seed)
+        return normalize(torch.randn(self.n_features, self.d_in, generator=generator), dim=1)
+
+    def sample(
+        self, n_rows: int, seed: int = 0
+    ) -> tuple[Float[Tensor, "n_rows d_in"], Float[Tensor, "n_rows n"]]:
+        """Rows, and how strongly each feature is on in them."""
+        generator = torch.Generator().manual_seed(1_000 * self.seed + seed + 1)
+        shape = (n_rows, self.n_features)
+        chance, size = (torch.rand(shape, generator=generator) for _ in range(2))
+        n_pairs = self.n_features // 2
+        copies = torch.rand(n_rows, n_pairs, generator=generator) < self.correlation
+        chance[:, 1 : 2 * n_pairs : 2] = torch.where(
+            copies, chance[:, : 2 * n_pairs : 2], chance[:, 1 : 2 * n_pairs : 2]
+        )
+        strength = size * (chance < self.active / self.n_features)
+        signal = strength @ self.directions
+        noise = torch.randn(signal.shape, generator=generator)
+        return signal + noise * (self.noise * signal.norm() / noise.norm()), strength
+
+
+def matched_cosine(
+    truth: Float[Tensor, "n d_in"], dictionary: Float[Tensor, "rows d_in"]
+) -> Float[Tensor, " n"]:
+    """For every true direction the |cos| of the nearest row of a dictionary."""
+    return (normalize(truth, dim=1) @ normalize(dictionary, dim=1).T).abs().amax(1)
+
+
+class Recovery(NamedTuple):
+    """How much of a known dictionary was found: the mean matched cosine, and the share of features above 0.9."""
+
+    mean: float
+    share: float
+
+
+def recovery(truth: Float[Tensor, "n d_in"], dictionary: Float[Tensor, "rows d_in"]) -> Recovery:
+    """Score a dictionary against the true one."""
+    cosines = matched_cosine(truth, dictionary)
+    return Recovery(float(cosines.mean()), float((cosines > 0.9).float().mean()))
+
+
+def learned_dictionary(
+    known: KnownDictionary, *, d_sae: int, total_tokens: int = 100_000, seed: int = 0
+) -> SparseAutoencoder:
+    """A TopK autoencoder trained on fresh rows; k is the number of features that are on, which it is told."""
+    x, _ = known.sample(min(total_tokens, 50_000))
+    k = min(max(1, round(known.active)), d_sae)
+    sae = SparseAutoencoder(SAEConfig(known.d_in, d_sae / known.d_in, k=k), seed=10_000 + seed)
+    config = TrainConfig(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
+    with one_thread():
+        train_sae(sae, x, config, progress=False)
+    return sae
+
+
+def rival_dictionaries(
+    known: KnownDictionary, *, d_sae: int, seed: int = 0
+) -> Mapping[str, Float[Tensor, "rows d_in"]]:
+    """What an SAE's dictionary is held against: PCA, ICA and the neurons have at most d_in rows, "random" d_sae."""
+    x = known.sample(10_000)[0].numpy()
+    rank = min(
+        known.d_in, known.n_features
+    )  # ICA divides by the spread along each direction, so there must be one
+    ica = FastICA(rank, whiten="unit-variance", max_iter=500, tol=1e-3, random_state=seed).fit(x)
+    generator = torch.Generator().manual_seed(20_000 + seed)
+    return {
+        "ICA": torch.from_numpy(np.ascontiguousarray(ica.mixing_.T)).float(),
+        "PCA": torch.from_numpy(PCA().fit(x).components_).float(),
+        "neurons": torch.eye(known.d_in),
+        "random": torch.randn(d_sae, known.d_in, generator=generator),
+    }
+
+
+def recovery_curves(
+    settings: Sequence[KnownDictionary], widths: Sequence[int], *, n_seeds: int = 3
+) -> dict[str, Float[np.ndarray, "settings seeds 2"]]:
+    """Recovery (mean, share) by a trained SAE and its rivals, for every setting and several seeds of everything.
+
+    Args:
+        settings: dictionaries to find.
+        widths: the SAE's d_sae for each.
+        n_seeds: directions, rows and starts are drawn anew for each.
+    """
+    scores: dict[str, list[list[Recovery]]] = {}
+    for known, d_sae in zip(tqdm(settings, desc="dictionaries", leave=False), widths, strict=True):
+        for seed in range(n_seeds):
+            drawn = replace(known, seed=seed)
+            sae = learned_dictionary(drawn, d_sae=d_sae, seed=seed)
+            rows = {"SAE": sae.W_dec.detach(), **rival_dictionaries(drawn, d_sae=d_sae, seed=seed)}
+            for name, dictionary in rows.items():
+                if not seed:
+                    scores.setdefault(name, []).append([])
+                scores[name][-1].append(recovery(drawn.directions, dictionary))
+    return {name: np.array(values) for name, values in scores.items()}
