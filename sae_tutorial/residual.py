@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import comb
 
+import numpy as np
 import pandas as pd
 import torch
 from einops import einsum, rearrange, reduce
@@ -26,10 +27,28 @@ from torch.nn.functional import cross_entropy
 from transformer_lens import ActivationCache, patching
 from transformer_lens.model_bridge import TransformerBridge
 
+from sae_tutorial.activations import tokenize
+
 Head = tuple[int, int]  # layer, head
 
 
 # ------------------------------------------------------------------------------------------- reading
+
+
+def text_tokens(
+    model: TransformerBridge, texts: Sequence[str], n: int, length: int
+) -> Int[Tensor, "n position"]:
+    """BOS and the first tokens of the first `n` texts that have enough of them: rows of `length` without padding.
+
+    Raises:
+        ValueError: fewer than `n` of the texts are long enough.
+    """
+    token_ids, starts, _ = tokenize(model.tokenizer, texts, model.cfg.n_ctx)
+    long_enough = np.flatnonzero(np.diff(starts) >= length)[:n]
+    if len(long_enough) < n:
+        raise ValueError(f"{len(long_enough)} of {len(texts)} texts have {length} tokens, {n} are needed.")
+    rows = np.stack([token_ids[starts[text] : starts[text] + length] for text in long_enough])
+    return torch.from_numpy(rows.astype(np.int64)).to(model.cfg.device)
 
 
 @torch.inference_mode()
@@ -123,7 +142,9 @@ def _outputs_when_reading(
     writes = [f"blocks.{layer}.hook_{part}_out" for layer in layers for part in ("attn", "mlp")]
     hooks = [(name, partial(_replace, by=stream)) for name, stream in zip(reads, streams, strict=True)]
     with model.hooks(fwd_hooks=hooks):
-        _, cache = model.run_with_cache(tokens, return_type=None, names_filter=writes)
+        _, cache = model.run_with_cache(
+            tokens, return_type=None, names_filter=writes, stop_at_layer=len(layers)
+        )
     return torch.stack([cache[name] for name in writes])
 
 
@@ -306,8 +327,9 @@ def mean_z(
     What an ablated head puts out instead. Zero would be another choice; but a head that always adds the same vector
     acts as a bias that later layers rely on, and removing that bias breaks more than what the head computes.
     """
-    cache = cache_stream(model, tokens)
-    z = torch.stack([cache[f"blocks.{layer}.attn.hook_z"] for layer in range(model.cfg.n_layers)])
+    names = [f"blocks.{layer}.attn.hook_z" for layer in range(model.cfg.n_layers)]
+    _, cache = model.run_with_cache(tokens, return_type=None, names_filter=names, stop_at_layer=len(names))
+    z = torch.stack([cache[name] for name in names])
     return reduce(z[:, :, 1:], "layer batch position head d_head -> layer head d_head", "mean")
 
 

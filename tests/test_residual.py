@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import bridge
+from conftest import TEXTS, bridge
 from einops import einsum
 from transformer_lens import head_detector
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
@@ -68,6 +68,16 @@ def test_the_stream_is_the_sum_of_all_that_was_written_to_it(model, tokens):
     assert close(parts.sum(0), stream)
     assert not close(parts[1:].sum(0), stream)
     assert close(residual.stream_logits(model, stream), model(tokens))
+
+
+def test_text_tokens_are_beginnings_without_padding(model):
+    tokens = residual.text_tokens(model, TEXTS, 3, 12)
+    assert tokens.shape == (3, 12) and (tokens[:, 0] == 0).all()
+    long_enough = [text for text in TEXTS if len(model.tokenizer(text)["input_ids"]) >= 12]
+    for row, text in zip(tokens, long_enough, strict=False):
+        assert text.startswith(model.tokenizer.decode(row[1:]))
+    with pytest.raises(ValueError, match=r"\d of 8 texts have 60 tokens, 8 are needed"):
+        residual.text_tokens(model, TEXTS, 8, 60)
 
 
 def test_the_loss_is_the_models_own(model, tokens):
@@ -237,6 +247,7 @@ def test_strongest_heads_are_in_order():
     assert residual.strongest_heads(scores, 3) == [(0, 1), (1, 0), (1, 1)]
 
 
+@torch.no_grad()
 def test_k_composition_is_that_of_the_full_matrices(model):
     layer, head = 2, 3
     scores = residual.k_composition(model, (layer, head))
