@@ -11,6 +11,7 @@ from itertools import cycle
 
 import numpy as np
 import plotly.graph_objects as go
+from circuitsvis.attention import attention_heads
 from IPython.display import HTML, display
 from jaxtyping import Float
 from plotly.colors import sample_colorscale
@@ -19,9 +20,15 @@ from plotly.subplots import make_subplots
 from sae_tutorial.features import Context, TextFeatures
 from sae_tutorial.training import History
 
-COLOURS = ("#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d")
+COLOURS = (
+    "#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d",
+    "#3a86c8", "#8c4a2f", "#b8a100", "#c45ab3", "#222222", "#5fb3a1",
+)  # fmt: skip
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-MARKERS = ("circle", "diamond", "square", "x", "triangle-up", "cross")
+MARKERS = (
+    "circle", "diamond", "square", "x", "triangle-up", "cross",
+    "circle-open", "diamond-open", "square-open", "star", "triangle-down", "hourglass",
+)  # fmt: skip
 HEAT = "Cividis"
 LOG_TICKS = [
     m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)
@@ -45,8 +52,8 @@ def line_figure(
             y=np.asarray(y, dtype=float),
             name=name,
             mode="lines+markers" if markers else "lines",
-            line={"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2},
-            marker={"symbol": MARKERS[i % 6], "size": 8},
+            line={"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2},
+            marker={"symbol": MARKERS[i % 12], "size": 8},
         )
     figure.update_xaxes(title=x_title)
     if log_x:
@@ -84,11 +91,37 @@ def histogram_figure(
             name=name,
             mode="lines",
             fill="tozeroy" if len(samples) == 1 else None,
-            line={"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2},
+            line={"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2},
         )
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title)
     return _finish(figure, title)
+
+
+def spread_figure(values: Mapping[str, Sequence[float]], title: str, x_title: str) -> go.Figure:
+    """One row per entry: its values as points, their mean as a bar across, and a line at zero to compare with."""
+    figure = go.Figure()
+    for i, (name, numbers) in enumerate(values.items()):
+        numbers = np.asarray(numbers, dtype=float)
+        colour = COLOURS[i % 12]
+        figure.add_scatter(
+            x=numbers,
+            y=[name] * len(numbers),
+            mode="markers",
+            marker={"symbol": MARKERS[i % 12], "size": 9, "color": colour},
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=[numbers.mean()],
+            y=[name],
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 22, "line": {"width": 3, "color": colour}},
+            showlegend=False,
+        )
+    figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(autorange="reversed")
+    return _finish(figure, title, height=160 + 50 * len(values))
 
 
 def scatter_figure(
@@ -114,7 +147,7 @@ def scatter_figure(
     return _finish(figure, title)
 
 
-def spread_figure(
+def line_spread_figure(
     x: Sequence[float],
     series: Mapping[str, Float[np.ndarray, "points seeds"]],
     title: str,
@@ -253,13 +286,51 @@ def stacked_bar_figure(
     return _finish(figure, title)
 
 
+def grid_figure(
+    z: Float[np.ndarray, "rows columns"],
+    x: Sequence[str | int],
+    y: Sequence[str | int],
+    title: str,
+    x_title: str,
+    y_title: str,
+    z_title: str,
+    *,
+    top_down: bool = False,
+    height: int = 460,
+) -> go.Figure:
+    """A heatmap over two named or numbered axes, such as layers and heads; `top_down` puts the first row on top."""
+    places = {"x": list(range(len(x))), "y": list(range(len(y)))}
+    figure = go.Figure()
+    figure.add_heatmap(z=z.astype(float), **places, colorscale=HEAT, colorbar={"title": z_title})
+    for update, title_text, labels, places_shown in (
+        (figure.update_xaxes, x_title, x, _thinned(len(x))),
+        (figure.update_yaxes, y_title, y, _thinned(len(y))),
+    ):
+        texts = [html.escape(_visible(str(labels[i])), quote=False) for i in places_shown]
+        update(title=title_text, tickvals=places_shown, ticktext=texts)
+    if top_down:
+        figure.update_yaxes(autorange="reversed")
+    return _finish(figure, title, height=height)
+
+
+def attention_view(
+    tokens: Sequence[str], patterns: Float[np.ndarray, "heads query key"], names: Sequence[str]
+) -> HTML:
+    """Attention patterns to hover over, by circuitsvis. Carries its own JavaScript (1.3 MB): nothing is fetched.
+
+    A static copy of the notebook does not show it: draw the same with `grid_figure` beside it.
+    """
+    view = attention_heads(attention=patterns, tokens=list(tokens), attention_head_names=list(names))
+    return HTML(view.local_src)  # the view itself would ask the network on every display which source to use
+
+
 def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
     """Reconstruction error and L0 over tokens, one pair of lines per run; held-out points where there are any."""
     figure = make_subplots(
         1, 2, subplot_titles=["squared error per element", "active latents per token (L0)"]
     )
     for i, (name, history) in enumerate(histories.items()):
-        style = {"line": {"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2}, "mode": "lines"}
+        style = {"line": {"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2}, "mode": "lines"}
         figure.add_scatter(x=history.tokens, y=history.reconstruction, name=name, legendgroup=name, **style)
         figure.add_scatter(
             x=history.tokens,
@@ -408,6 +479,11 @@ def _context_line(context: Context, strongest: float) -> str:
 
 def _visible(token: str) -> str:
     return token.replace("\n", "↵")
+
+
+def _thinned(n: int, most: int = 50) -> list[int]:
+    """Places to label on an axis of n: all of them, or every second, third, ... so that at most `most` are left."""
+    return list(range(0, n, -(-n // most)))
 
 
 def _finish(figure: go.Figure, title: str, height: int = 400) -> go.Figure:

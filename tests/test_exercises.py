@@ -13,7 +13,17 @@ from torch.nn.functional import normalize
 
 import copies
 from sae_tutorial import exercises
-from sae_tutorial.exercises import analysing, building, clinic, collecting, reporting, superposition, training
+from sae_tutorial import residual as residual_stream
+from sae_tutorial.exercises import (
+    analysing,
+    building,
+    clinic,
+    collecting,
+    reporting,
+    residual,
+    superposition,
+    training,
+)
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 MATCHED = building._matched
@@ -21,6 +31,9 @@ CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
 TABLES: dict[str, tuple[Callable[[Any], None], reporting.Mistakes]] = {
     "dimensionality": (exercises.check_dimensionality, superposition._D_MISTAKES),
+    "induction_score": (exercises.check_induction_score, residual._INDUCTION_MISTAKES),
+    "attribution": (exercises.check_attribution, residual._ATTRIBUTION_MISTAKES),
+    "faithfulness": (exercises.check_faithfulness, residual._FAITHFULNESS_MISTAKES),
     "encode": (exercises.check_encode, building._ENCODER_MISTAKES),
     "loss": (exercises.check_loss, building._LOSS_MISTAKES),
     "matched": (lambda answer: exercises.check_matched(answer, "a"), building._MATCHED_MISTAKES),
@@ -94,7 +107,7 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
     assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
 
 
-@pytest.mark.parametrize("number", ["01", "03", "04", "05", "06"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05", "06"])
 def test_a_notebook_has_at_least_four_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)
@@ -319,6 +332,35 @@ def good_rows(p, rows, n, g):
     return torch.rand(rows, n, generator=g) * (torch.rand(rows, n, generator=g) < p)
 
 
+def any_layer(found, n_heads, seed):
+    generator = torch.Generator().manual_seed(seed)
+    others = [(layer, head) for layer in range(8) for head in range(n_heads) if (layer, head) not in found]
+    return [others[i] for i in torch.randperm(len(others), generator=generator)[: len(found)]]
+
+
+def may_be_found(found, n_heads, seed):
+    generator = np.random.default_rng(seed)
+    return [(layer, int(generator.integers(n_heads))) for layer, _ in found]
+
+
+def with_replacement(found, n_heads, seed):
+    generator = np.random.default_rng(seed)
+    others = {layer: [h for h in range(n_heads) if (layer, h) not in found] for layer, _ in found}
+    return [(layer, int(generator.choice(others[layer]))) for layer, _ in found]
+
+
+def neighbours(found, n_heads, seed):
+    return [(3, 1), (3, 5), (7, 3), (1, 0)]
+
+
+def without_a_seed(found, n_heads, seed):
+    return residual_stream.random_heads(found, n_heads, int(np.random.default_rng().integers(10**6)))
+
+
+def one_per_layer(found, n_heads, seed):
+    return residual_stream.random_heads(found, n_heads, seed)[:3]
+
+
 # check, a wrong answer as a learner might write it, and words of the message it should get
 WRONG = [
     ("dimensionality", (lambda W: (W**2).sum(1) / ((W @ W.T) ** 2).sum(1),), "gets a smaller share"),
@@ -361,6 +403,66 @@ WRONG = [
     ("fair_rival", ("d", False), "nothing to find"),
     ("fair_rival", ("a", True), "as many rows as ICA"),
     ("fair_rival", ("a", "no"), "must be True or False"),
+    ("paths", (4, 256, 4096), "number of blocks"),
+    ("paths", (15, 256, 4096), "past all blocks"),
+    ("paths", (16, 16, 4096), "counts whole blocks"),
+    ("paths", (16, 81, 4096), "three ways"),
+    ("paths", (16, 256, 2**16), "any set of a layer's heads"),
+    ("paths", (16, 256, 6**4), "may also pass attention by"),
+    ("paths", (16, 256, 10_000), "too large"),
+    ("induction_score", (lambda p, n: p.diagonal(-n)[-n:].mean(),), "duplicate-token head"),
+    (
+        "induction_score",
+        (lambda p, n: np.mean([float(p[q, q - n + 1]) for q in range(n, 2 * n + 1)]),),
+        "too early",
+    ),
+    (
+        "induction_score",
+        (lambda p, n: torch.stack([p[q, q - 1] for q in range(n + 1, 2 * n + 1)]).mean(),),
+        "just before",
+    ),
+    ("induction_score", (lambda p, n: p.diagonal(1 - n).mean().item(),), "all queries"),
+    ("induction_score", (lambda p, n: p.mean(),), "expected"),
+    ("attribution", (lambda p, w, d: (p / p.pow(2).mean(-1, keepdim=True).sqrt() * w) @ d,), "its own size"),
+    ("attribution", (lambda p, w, d: p @ d / p.sum(0).pow(2).mean().sqrt(),), "weight is missing"),
+    (
+        "attribution",
+        (lambda p, w, d: torch.nn.functional.rms_norm(p.sum(0), (len(w),), w) @ d,),
+        "the logit itself",
+    ),
+    ("control_heads", (any_layer,), "place in the model matters"),
+    ("control_heads", (may_be_found,), "must not contain"),
+    ("control_heads", (with_replacement,), "drawn twice"),
+    ("control_heads", (neighbours,), "no spread"),
+    ("control_heads", (without_a_seed,), "a second time"),
+    ("control_heads", (one_per_layer,), "another dose"),
+    (
+        "control_heads",
+        (lambda found, n_heads, seed: [(layer, 9 - seed % 2 - i) for i, (layer, _) in enumerate(found)],),
+        "below n_heads",
+    ),
+    (
+        "faithfulness",
+        (lambda full, ablated, circuit: 1 - (ablated - circuit) / (ablated - full),),
+        "is *lost*",
+    ),
+    ("faithfulness", (lambda full, ablated, circuit: full / circuit,), "has no zero: "),
+    (
+        "faithfulness",
+        (lambda full, ablated, circuit: np.clip((ablated - circuit) / (ablated - full), 0, 1),),
+        "you clip",
+    ),
+    (
+        "faithfulness",
+        (lambda full, ablated, circuit: (circuit - ablated) / (full - ablated) * 100,),
+        "expected",
+    ),
+    ("shown", ({"A", "B"},), "rules B out"),
+    ("shown", ({"A", "C"},), "one draw"),
+    ("shown", ({"A", "D"},), "ordinary text"),
+    ("shown", ({"E"},), "where a head looks"),
+    ("shown", (set(),), "A is shown"),
+    ("shown", ({"G"},), "is not one of"),
     ("sizes", (32_768, 128, 8), "both biases are missing"),
     ("sizes", (16_704, 128, 8), "one matrix"),
     ("sizes", (9_444_096, 128, 8), "the notebook's SAE"),

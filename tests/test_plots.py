@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from build_course import loaded_from_outside
 from sae_tutorial import plots
 from sae_tutorial.features import Context, TextFeatures
 from sae_tutorial.training import History
@@ -26,10 +27,11 @@ FIGURES = {
     "line_figure": lambda: plots.line_figure({"a": ([1, 2], [3, 4]), "b": ([1], [2])}, "T", "x", "y"),
     "bar_figure": lambda: plots.bar_figure({"a": 1.0, "b": 0.25}, "T", "y"),
     "histogram_figure": lambda: plots.histogram_figure(SAMPLES, "T", "x", "y"),
+    "spread_figure": lambda: plots.spread_figure({"a": [1.0, 3.0], "b": [-1.0]}, "T", "x"),
     "scatter_figure": lambda: plots.scatter_figure(
         np.arange(3), np.arange(3), "T", "x", "y", hover=["a", "b", "c"]
     ),
-    "spread_figure": lambda: plots.spread_figure(
+    "line_spread_figure": lambda: plots.line_spread_figure(
         [1, 2], {"a": np.array([[1.0, 3.0], [2.0, 2.5]])}, "T", "x", "y"
     ),
     "heat_figure": lambda: plots.heat_figure(
@@ -50,6 +52,9 @@ FIGURES = {
     ),
     "stacked_bar_figure": lambda: plots.stacked_bar_figure(
         {"a": np.array([[1.0, 2.0], [0.1, 3.0]]), "b": np.array([[1.0], [2.0]])}, "T", "x", "y"
+    ),
+    "grid_figure": lambda: plots.grid_figure(
+        np.array([[0.0, 1.0, 2.0], [0.5, 0.2, 0.1]]), ["a", "<b>", "c"], [0, 1], "T", "x", "y", "z"
     ),
     "training_curves": lambda: plots.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
     "decoder_weight_figure": lambda: plots.decoder_weight_figure(
@@ -85,6 +90,7 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
         if axis.get("title", {}).get("text") is None:
             assert (name, axis_name) in {
                 ("bar_figure", "xaxis"),
+                ("spread_figure", "yaxis"),
                 ("text_feature_figure", "yaxis"),
                 ("direction_figure", "yaxis2"),  # the scale of the first panel's
                 ("stacked_bar_figure", "yaxis2"),
@@ -110,6 +116,33 @@ def test_series_differ_in_more_than_colour():
     assert len({trace.marker.symbol for trace in figure.data}) == 6
     two = plots.training_curves({"a": HISTORY, "b": HISTORY}, "T").data
     assert two[0].line.dash == two[1].line.dash != two[2].line.dash
+
+
+def test_twelve_lines_differ_in_the_pair_of_dash_and_marker():
+    figure = plots.line_figure({str(i): ([1, 2], [i, i]) for i in range(12)}, "T", "x", "y")
+    assert len({(trace.line.dash, trace.marker.symbol) for trace in figure.data}) == 12
+    assert len({trace.line.color for trace in figure.data}) == 12
+
+
+def test_a_spread_shows_every_value_and_the_mean():
+    points, mean, *_ = plots.spread_figure({"a": [1.0, 2.0, 6.0], "b": [-1.0]}, "T", "x").data
+    assert (points.x.tolist(), set(points.y)) == ([1, 2, 6], {"a"})
+    assert (list(mean.x), mean.y) == ([3], ("a",))
+
+
+def test_a_grid_shows_its_numbers_its_names_as_text_and_its_first_row_where_asked():
+    figure = FIGURES["grid_figure"]()
+    np.testing.assert_array_equal(figure.data[0].z, [[0.0, 1.0, 2.0], [0.5, 0.2, 0.1]])
+    assert figure.layout.xaxis.ticktext == ("a", "&lt;b&gt;", "c") and figure.layout.yaxis.autorange is None
+    turned = plots.grid_figure(np.zeros((2, 120)), range(120), [0, 1], "T", "x", "y", "z", top_down=True)
+    assert turned.layout.yaxis.autorange == "reversed"
+    assert turned.layout.xaxis.tickvals == tuple(range(0, 120, 3))
+
+
+def test_an_attention_view_carries_what_it_needs_and_fetches_nothing():
+    view = plots.attention_view(["a", "b"], np.array([[[1.0, 0.0], [0.25, 0.75]]]), ["L0H3"])
+    assert "L0H3" in view.data and "0.75" in view.data
+    assert loaded_from_outside(view.data) == []
 
 
 def test_lines_show_their_numbers():

@@ -27,6 +27,14 @@ from sae_tutorial.exercises.collecting import (
     check_split,
     check_store_rows,
 )
+from sae_tutorial.exercises.residual import (
+    check_attribution,
+    check_control_heads,
+    check_faithfulness,
+    check_induction_score,
+    check_paths,
+    check_shown,
+)
 from sae_tutorial.exercises.superposition import (
     check_dimensionality,
     check_fair_rival,
@@ -45,19 +53,24 @@ from sae_tutorial.exercises.training import (
 )
 
 __all__ = [
+    "check_attribution",
     "check_beaten",
+    "check_control_heads",
     "check_controls",
     "check_density",
     "check_dimensionality",
     "check_encode",
     "check_explained_variance",
     "check_fair_rival",
+    "check_faithfulness",
     "check_first_diagnosis",
     "check_first_repair",
+    "check_induction_score",
     "check_know_nothing",
     "check_loss",
     "check_luck",
     "check_matched",
+    "check_paths",
     "check_phase",
     "check_project",
     "check_real_rows",
@@ -66,6 +79,7 @@ __all__ = [
     "check_second_diagnosis",
     "check_second_repair",
     "check_shapes",
+    "check_shown",
     "check_shuffled_labels",
     "check_sizes",
     "check_split",
