@@ -17,9 +17,15 @@ from plotly.subplots import make_subplots
 from sae_tutorial.features import Context, TextFeatures
 from sae_tutorial.training import History
 
-COLOURS = ("#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d")
+COLOURS = (
+    "#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d",
+    "#3a86c8", "#8c4a2f", "#b8a100", "#c45ab3", "#222222", "#5fb3a1",
+)  # fmt: skip
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-MARKERS = ("circle", "diamond", "square", "x", "triangle-up", "cross")
+MARKERS = (
+    "circle", "diamond", "square", "x", "triangle-up", "cross",
+    "circle-open", "diamond-open", "square-open", "star", "triangle-down", "hourglass",
+)  # fmt: skip
 HEAT = "Cividis"
 
 
@@ -40,8 +46,8 @@ def line_figure(
             y=np.asarray(y, dtype=float),
             name=name,
             mode="lines+markers" if markers else "lines",
-            line={"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2},
-            marker={"symbol": MARKERS[i % 6], "size": 8},
+            line={"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2},
+            marker={"symbol": MARKERS[i % 12], "size": 8},
         )
     figure.update_xaxes(title=x_title, type="log" if log_x else "linear")
     figure.update_yaxes(title=y_title)
@@ -77,11 +83,37 @@ def histogram_figure(
             name=name,
             mode="lines",
             fill="tozeroy" if len(samples) == 1 else None,
-            line={"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2},
+            line={"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2},
         )
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title)
     return _finish(figure, title)
+
+
+def spread_figure(values: Mapping[str, Sequence[float]], title: str, x_title: str) -> go.Figure:
+    """One row per entry: its values as points, their mean as a bar across, and a line at zero to compare with."""
+    figure = go.Figure()
+    for i, (name, numbers) in enumerate(values.items()):
+        numbers = np.asarray(numbers, dtype=float)
+        colour = COLOURS[i % 12]
+        figure.add_scatter(
+            x=numbers,
+            y=[name] * len(numbers),
+            mode="markers",
+            marker={"symbol": MARKERS[i % 12], "size": 9, "color": colour},
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=[numbers.mean()],
+            y=[name],
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 22, "line": {"width": 3, "color": colour}},
+            showlegend=False,
+        )
+    figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(autorange="reversed")
+    return _finish(figure, title, height=160 + 50 * len(values))
 
 
 def scatter_figure(
@@ -113,7 +145,7 @@ def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
         1, 2, subplot_titles=["squared error per element", "active latents per token (L0)"]
     )
     for i, (name, history) in enumerate(histories.items()):
-        style = {"line": {"color": COLOURS[i % 6], "dash": DASHES[i % 6], "width": 2}, "mode": "lines"}
+        style = {"line": {"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2}, "mode": "lines"}
         figure.add_scatter(x=history.tokens, y=history.reconstruction, name=name, legendgroup=name, **style)
         figure.add_scatter(
             x=history.tokens,

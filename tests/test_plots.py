@@ -26,6 +26,7 @@ FIGURES = {
     "line_figure": lambda: plots.line_figure({"a": ([1, 2], [3, 4]), "b": ([1], [2])}, "T", "x", "y"),
     "bar_figure": lambda: plots.bar_figure({"a": 1.0, "b": 0.25}, "T", "y"),
     "histogram_figure": lambda: plots.histogram_figure(SAMPLES, "T", "x", "y"),
+    "spread_figure": lambda: plots.spread_figure({"a": [1.0, 3.0], "b": [-1.0]}, "T", "x"),
     "scatter_figure": lambda: plots.scatter_figure(
         np.arange(3), np.arange(3), "T", "x", "y", hover=["a", "b", "c"]
     ),
@@ -63,6 +64,7 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
         if axis.get("title", {}).get("text") is None:
             assert (name, axis_name) in {
                 ("bar_figure", "xaxis"),
+                ("spread_figure", "yaxis"),
                 ("decoder_weight_figure", "xaxis2"),
                 ("text_feature_figure", "yaxis"),
                 ("text_feature_figure", "xaxis"),  # shared by the axes below; the lowest is labelled
@@ -78,6 +80,18 @@ def test_series_differ_in_more_than_colour():
     assert len({trace.marker.symbol for trace in figure.data}) == 6
     two = plots.training_curves({"a": HISTORY, "b": HISTORY}, "T").data
     assert two[0].line.dash == two[1].line.dash != two[2].line.dash
+
+
+def test_twelve_lines_differ_in_the_pair_of_dash_and_marker():
+    figure = plots.line_figure({str(i): ([1, 2], [i, i]) for i in range(12)}, "T", "x", "y")
+    assert len({(trace.line.dash, trace.marker.symbol) for trace in figure.data}) == 12
+    assert len({trace.line.color for trace in figure.data}) == 12
+
+
+def test_a_spread_shows_every_value_and_the_mean():
+    points, mean, *_ = plots.spread_figure({"a": [1.0, 2.0, 6.0], "b": [-1.0]}, "T", "x").data
+    assert (points.x.tolist(), set(points.y)) == ([1, 2, 6], {"a"})
+    assert (list(mean.x), mean.y) == ([3], ("a",))
 
 
 def test_lines_show_their_numbers():

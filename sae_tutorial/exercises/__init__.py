@@ -13,6 +13,14 @@ from sae_tutorial.exercises.analysing import (
     check_top_rows,
     check_topic_share,
 )
+from sae_tutorial.exercises.architectures import (
+    check_auxk,
+    check_batchtopk,
+    check_fold,
+    check_frontier,
+    check_jumprelu_l0,
+    check_narrow,
+)
 from sae_tutorial.exercises.building import (
     check_encode,
     check_loss,
@@ -38,6 +46,8 @@ from sae_tutorial.exercises.training import (
 )
 
 __all__ = [
+    "check_auxk",
+    "check_batchtopk",
     "check_beaten",
     "check_controls",
     "check_density",
@@ -45,10 +55,14 @@ __all__ = [
     "check_explained_variance",
     "check_first_diagnosis",
     "check_first_repair",
+    "check_fold",
+    "check_frontier",
+    "check_jumprelu_l0",
     "check_know_nothing",
     "check_loss",
     "check_luck",
     "check_matched",
+    "check_narrow",
     "check_project",
     "check_real_rows",
     "check_scale",
