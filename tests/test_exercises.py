@@ -424,7 +424,7 @@ WRONG = [
     ("jumprelu_l0", (1.75, 2.5, 5.0), "equals its threshold"),
     ("jumprelu_l0", (2.5, 2.5, 5.0), "the L0 of ReLU"),
     ("jumprelu_l0", (1.5, 3, 5.0), "negative pre-activations stay off"),
-    ("jumprelu_l0", (1.5, 2.5, 3.1), "you subtracted the thresholds"),
+    ("jumprelu_l0", (1.5, 2.5, 3.0), "you subtracted the thresholds"),
     ("jumprelu_l0", (1.5, 2.5, 5.3), "everything positive"),
     ("auxk", (aux_of_all,), "all latents compete"),
     ("auxk", (aux_masked_late,), "then dropped the live ones"),

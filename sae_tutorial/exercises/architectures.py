@@ -163,8 +163,8 @@ def _judge_jumprelu_l0(l0: Any, relu_l0: Any, total: Any) -> None:
             0.5: "that is the share of pre-activations that are on; L0 counts latents per position.",
             2.5: "that is the L0 of ReLU. A latent is on if it exceeds its own threshold, not if it exceeds 0.",
             1.75: "you counted the one that equals its threshold. It has to exceed it: z > θ.",
-            1: "did every position get one and the same threshold? Each latent (column) has its own.",
-            1.25: "one is missing: go through the table column by column, each with its own θ.",
+            0.75: "did every latent get the threshold 1.5? Each latent (column) has its own.",
+            2: "did every latent get the threshold 0.4 or 0.5? Each latent (column) has its own.",
         },
         tolerance=1e-6,
     )
@@ -184,10 +184,10 @@ def _judge_jumprelu_l0(l0: Any, relu_l0: Any, total: Any) -> None:
         total,
         5.0,
         {
-            3.1: "you subtracted the thresholds: z − θ is what a ReLU with a lower bias gives. JumpReLU keeps z.",
+            3: "you subtracted the thresholds: z − θ is what a ReLU with a lower bias gives. JumpReLU keeps z.",
             5.3: "that is the sum over everything positive; the second latent's 0.3 does not exceed its 0.4.",
             2: "that is how many are on; the sum is of their activations.",
-            5.7: "thresholds are not added to activations.",
+            7: "thresholds are not added to activations.",
         },
         tolerance=1e-6,
     )
@@ -242,7 +242,7 @@ _AUXK_MISTAKES: Mistakes = [
 
 _CLAIMS = {
     "a": "On a vertical line at L0 = 20 the lines are 0.08 apart, several times the spread.",
-    "d": "On a horizontal line at 0.70, A crosses at about L0 = 55 and B at about 39.",
+    "d": "On a horizontal line at 0.70, A crosses at about L0 = 55 and B at about 42.",
 }
 _NOT_SHOWN = {
     "b": "the lines cross. Which one is better depends on L0, so neither is better as such.",
