@@ -16,6 +16,7 @@ from sae_tutorial import exercises
 from sae_tutorial import residual as residual_stream
 from sae_tutorial.exercises import (
     analysing,
+    architectures,
     building,
     clinic,
     collecting,
@@ -45,6 +46,10 @@ TABLES: dict[str, tuple[Callable[[Any], None], reporting.Mistakes]] = {
     "top_rows": (exercises.check_top_rows, analysing._TOP_MISTAKES),
     "topic_share": (exercises.check_topic_share, analysing._TOPIC_MISTAKES),
     "luck": (exercises.check_luck, analysing._LUCK_MISTAKES),
+    "batchtopk": (exercises.check_batchtopk, architectures._BATCHTOPK_MISTAKES),
+    "auxk": (exercises.check_auxk, architectures._AUXK_MISTAKES),
+    "narrow": (lambda answer: exercises.check_narrow(answer, "c"), architectures._STRONGEST_MISTAKES),
+    "fold": (exercises.check_fold, architectures._FOLD_MISTAKES),
 }
 
 
@@ -107,7 +112,7 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
     assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
 
 
-@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05", "06"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05", "06", "07"])
 def test_a_notebook_has_at_least_four_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)
@@ -361,6 +366,27 @@ def one_per_layer(found, n_heads, seed):
     return residual_stream.random_heads(found, n_heads, seed)[:3]
 
 
+def kept_by_a_mask(pre, k):
+    smallest = torch.sort(pre.flatten(), descending=True).values[k - 1]
+    return torch.where(pre >= smallest, pre, torch.zeros(())).clamp(min=0)
+
+
+def aux_of_all(pre, dead, W_dec, b_dec, k_aux):
+    top = pre.relu().topk(k_aux)
+    return torch.stack([(v[:, None] * W_dec[i]).sum(0) for v, i in zip(top.values, top.indices, strict=True)])
+
+
+def aux_masked_late(pre, dead, W_dec, b_dec, k_aux):
+    top = pre.relu().topk(k_aux)
+    f = torch.zeros_like(pre).scatter(1, top.indices, top.values)
+    return (f * dead) @ W_dec
+
+
+def aux_with_bias(pre, dead, W_dec, b_dec, k_aux):
+    alone = torch.where(dead, pre, -torch.inf).topk(k_aux)
+    return torch.zeros_like(pre).scatter(1, alone.indices, alone.values.relu()) @ W_dec + b_dec
+
+
 # check, a wrong answer as a learner might write it, and words of the message it should get
 WRONG = [
     ("dimensionality", (lambda W: (W**2).sum(1) / ((W @ W.T) ** 2).sum(1),), "gets a smaller share"),
@@ -598,6 +624,40 @@ WRONG = [
     ("controls", ({**analysing._ANSWERS, "cosine": "untrained SAE"},), "each control is used once"),
     ("controls", ({**analysing._ANSWERS, "cosine": "PCA"},), "'PCA' is not one of"),
     ("controls", ({"sparsity": "mean"},), "the keys"),
+    ("batchtopk", (lambda p, k: p * (p >= p.sort(1).values[:, -k][:, None]) * (p > 0),), "That is TopK"),
+    ("batchtopk", (kept_by_a_mask,), "k of the whole batch"),
+    ("batchtopk", (lambda p, k: p.clamp(min=0),), "this is ReLU"),
+    ("batchtopk", (lambda p, k: p.flatten().topk(k * len(p)).values.clamp(min=0),), "without their places"),
+    ("jumprelu_l0", (6, 2.5, 5.0), "in the whole batch"),
+    ("jumprelu_l0", (1.75, 2.5, 5.0), "equals its threshold"),
+    ("jumprelu_l0", (2.5, 2.5, 5.0), "the L0 of ReLU"),
+    ("jumprelu_l0", (1.5, 3, 5.0), "negative pre-activations stay off"),
+    ("jumprelu_l0", (1.5, 2.5, 3.0), "you subtracted the thresholds"),
+    ("jumprelu_l0", (1.5, 2.5, 5.3), "everything positive"),
+    ("auxk", (aux_of_all,), "all latents compete"),
+    ("auxk", (aux_masked_late,), "then dropped the live ones"),
+    ("auxk", (aux_with_bias,), "b_dec is still added"),
+    ("auxk", (lambda p, d, W, b, k: torch.relu(p[:, d]) @ W[d],), "only the k_aux largest"),
+    ("frontier", ({"a", "b", "d"},), "(b) is not supported: the lines cross"),
+    ("frontier", ({"a", "c", "d"},), "no difference"),
+    ("frontier", ({"a", "d", "e"},), "was not measured"),
+    ("frontier", ({"a", "d", "f"},), "beyond L0 = 100"),
+    ("frontier", ({"d"},), "(a) is supported"),
+    ("frontier", ({"a"},), "(d) is supported"),
+    ("frontier", ("ad",), "a set of letters"),
+    ("frontier", ({"a", "x"},), "none of the claims"),
+    ("narrow", (lambda f, n: list(range(n)), "c"), "the first n"),
+    ("narrow", (lambda f, n: f.bool().sum(0).argsort(descending=True)[:n], "c"), "on most often"),
+    ("narrow", (lambda f, n: f.mean(0).topk(n).indices, "c"), "summed the activations"),
+    ("narrow", (lambda f, n: (f**2).mean(0).topk(n).indices, "a"), "too easy"),
+    ("narrow", (lambda f, n: (f**2).mean(0).topk(n).indices, "b"), "drawn at random"),
+    ("narrow", (lambda f, n: (f**2).mean(0).topk(n).indices, "d"), "16 times as many"),
+    ("narrow", (lambda f, n: (f**2).mean(0).topk(n).indices, "e"), "PCA is not"),
+    ("fold", (lambda We, be, Wd, bd, t, s: (We, be / s, Wd, bd / s, t),), "are as they were"),
+    ("fold", (lambda We, be, Wd, bd, t, s: [We, be / s, Wd, bd / s, s * t],), "multiplied the thresholds"),
+    ("fold", (lambda We, be, Wd, bd, t, s: (We, be * s, Wd, bd * s, t * s),), "the wrong way"),
+    ("fold", (lambda We, be, Wd, bd, t, s: (We / s, be / s, Wd / s, bd / s, t / s),), "divided everything"),
+    ("fold", (lambda We, be, Wd, bd, t, s: t / s,), "return five tensors"),
 ]
 
 
@@ -647,6 +707,13 @@ def test_partly_answered_controls_say_what_is_open(said: Callable[..., str]) -> 
 @pytest.mark.parametrize("answers", [(33_088, 120.5, 8), (33_088, 128, 8.0)])
 def test_a_prediction_may_be_rough_where_chance_is_at_work(answers: tuple, said: Callable[..., str]) -> None:
     assert " right: " in said(exercises.check_sizes, *answers)
+
+
+def test_an_sae_may_be_folded_in_either_convention(said: Callable[..., str]) -> None:
+    def into_the_weights(W_enc, b_enc, W_dec, b_dec, threshold, scale):
+        return W_enc * scale, b_enc, W_dec / scale, b_dec / scale, threshold
+
+    assert " right: " in said(exercises.check_fold, into_the_weights)
 
 
 def test_luck_agrees_with_a_simulation() -> None:

@@ -13,6 +13,14 @@ from sae_tutorial.exercises.analysing import (
     check_top_rows,
     check_topic_share,
 )
+from sae_tutorial.exercises.architectures import (
+    check_auxk,
+    check_batchtopk,
+    check_fold,
+    check_frontier,
+    check_jumprelu_l0,
+    check_narrow,
+)
 from sae_tutorial.exercises.building import (
     check_encode,
     check_loss,
@@ -54,6 +62,8 @@ from sae_tutorial.exercises.training import (
 
 __all__ = [
     "check_attribution",
+    "check_auxk",
+    "check_batchtopk",
     "check_beaten",
     "check_control_heads",
     "check_controls",
@@ -65,11 +75,15 @@ __all__ = [
     "check_faithfulness",
     "check_first_diagnosis",
     "check_first_repair",
+    "check_fold",
+    "check_frontier",
     "check_induction_score",
+    "check_jumprelu_l0",
     "check_know_nothing",
     "check_loss",
     "check_luck",
     "check_matched",
+    "check_narrow",
     "check_paths",
     "check_phase",
     "check_project",
