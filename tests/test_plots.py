@@ -179,7 +179,7 @@ def test_a_histogram_of_equal_or_infinite_samples(values):
 
 
 def test_a_spread_runs_from_the_lowest_seed_to_the_highest():
-    trace = plots.spread_figure([1, 2], {"a": np.array([[1.0, 3.0], [2.0, 2.5]])}, "T", "x", "y").data[0]
+    trace = plots.line_spread_figure([1, 2], {"a": np.array([[1.0, 3.0], [2.0, 2.5]])}, "T", "x", "y").data[0]
     assert trace.y.tolist() == [2.0, 2.25]
     assert (trace.error_y.array.tolist(), trace.error_y.arrayminus.tolist()) == ([1.0, 0.25], [1.0, 0.25])
 
