@@ -240,22 +240,17 @@ def direction_figure(directions: Mapping[str, Float[np.ndarray, "n 2"]], title: 
             np.linalg.norm(arrows, axis=1, keepdims=True) > 0.25, arrows, 0
         )  # the rest is a blot
         for i, (x, y) in enumerate(arrows.astype(float)):
+            if np.hypot(x, y) < 0.25:  # of an arrow as short as that only the head would be seen
+                continue
             figure.add_scatter(
                 x=[0, x], y=[0, y], mode="lines+markers", showlegend=False,
                 line={"color": COLOURS[i % 6], "width": 2},
                 marker={"symbol": "arrow", "angleref": "previous", "size": [0, 11]},
                 row=1, col=column,
             )  # fmt: skip
-            if x or y:
-                figure.add_scatter(
-                    x=[1.22 * x],
-                    y=[1.22 * y],
-                    mode="text",
-                    text=[str(i)],
-                    showlegend=False,
-                    row=1,
-                    col=column,
-                )
+            figure.add_scatter(
+                x=[1.22 * x], y=[1.22 * y], mode="text", text=[str(i)], showlegend=False, row=1, col=column
+            )
         figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
     figure.update_xaxes(range=[-1.5, 1.5], title="dimension 0", showticklabels=False)
     figure.update_yaxes(range=[-1.5, 1.5], showticklabels=False)

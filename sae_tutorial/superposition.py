@@ -15,6 +15,7 @@ the same random numbers, so that a toy comes out the same whether it trains in c
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal, NamedTuple, Self, get_args
 
 import numpy as np
@@ -23,6 +24,7 @@ from einops import einsum, rearrange, repeat
 from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 from sklearn.decomposition import PCA, FastICA
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from tqdm.auto import tqdm
@@ -221,7 +223,8 @@ def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):  # NumPy's, for scikit-learn
+            yield
     finally:
         torch.set_num_threads(before)
 
@@ -408,11 +411,13 @@ def rival_dictionaries(
     rank = min(
         known.d_in, known.n_features
     )  # ICA divides by the spread along each direction, so there must be one
-    ica = FastICA(rank, whiten="unit-variance", max_iter=500, tol=1e-3, random_state=seed).fit(x)
+    with one_thread():
+        ica = FastICA(rank, whiten="unit-variance", max_iter=500, tol=1e-3, random_state=seed).fit(x)
+        pca = PCA().fit(x)
     generator = torch.Generator().manual_seed(20_000 + seed)
     return {
         "ICA": torch.from_numpy(np.ascontiguousarray(ica.mixing_.T)).float(),
-        "PCA": torch.from_numpy(PCA().fit(x).components_).float(),
+        "PCA": torch.from_numpy(pca.components_).float(),
         "neurons": torch.eye(known.d_in),
         "random": torch.randn(d_sae, known.d_in, generator=generator),
     }
@@ -428,14 +433,16 @@ def recovery_curves(
         widths: the SAE's d_sae for each.
         n_seeds: directions, rows and starts are drawn anew for each.
     """
-    scores: dict[str, list[list[Recovery]]] = {}
-    for known, d_sae in zip(tqdm(settings, desc="dictionaries", leave=False), widths, strict=True):
-        for seed in range(n_seeds):
-            drawn = replace(known, seed=seed)
-            sae = learned_dictionary(drawn, d_sae=d_sae, seed=seed)
-            rows = {"SAE": sae.W_dec.detach(), **rival_dictionaries(drawn, d_sae=d_sae, seed=seed)}
-            for name, dictionary in rows.items():
-                if not seed:
-                    scores.setdefault(name, []).append([])
-                scores[name][-1].append(recovery(drawn.directions, dictionary))
-    return {name: np.array(values) for name, values in scores.items()}
+    bar = tqdm(settings, desc="dictionaries", leave=False)
+    scores = [
+        [_scores(replace(known, seed=seed), d_sae) for seed in range(n_seeds)]
+        for known, d_sae in zip(bar, widths, strict=True)
+    ]
+    return {name: np.array([[seed[name] for seed in row] for row in scores]) for name in scores[0][0]}
+
+
+@cache  # curves cross: several have the same setting among their points
+def _scores(known: KnownDictionary, d_sae: int) -> dict[str, Recovery]:
+    sae = learned_dictionary(known, d_sae=d_sae, seed=known.seed)
+    found = {"SAE": sae.W_dec.detach(), **rival_dictionaries(known, d_sae=d_sae, seed=known.seed)}
+    return {name: recovery(known.directions, rows) for name, rows in found.items()}

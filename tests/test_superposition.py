@@ -1,6 +1,7 @@
 """Toys train together as they train alone; geometry is scored right; a known dictionary is found, controls do not find it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -271,6 +272,9 @@ def test_curves_have_a_score_for_every_setting_and_seed(monkeypatch):
     monkeypatch.setattr("sae_tutorial.superposition.learned_dictionary", untrained)
     settings = [KnownDictionary(8, 10, active=a) for a in (1, 3)]
     curves = recovery_curves(settings, [16, 32], n_seeds=3)
+    third = replace(settings[0], seed=2)
+    expected = recovery(third.directions, rival_dictionaries(third, d_sae=16, seed=2)["random"])
+    assert curves["random"][0, 2].tolist() == pytest.approx(list(expected))
     assert list(curves) == ["SAE", "ICA", "PCA", "neurons", "random"]
     assert all(values.shape == (2, 3, 2) for values in curves.values())
     assert np.isfinite(curves["ICA"]).all()
