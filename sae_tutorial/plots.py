@@ -30,9 +30,8 @@ MARKERS = (
     "circle-open", "diamond-open", "square-open", "star", "triangle-down", "hourglass",
 )  # fmt: skip
 HEAT = "Cividis"
-LOG_TICKS = [
-    m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)
-]  # plotly would write 2 for 2, 20 and 200 alike
+# plotly would write 2 for 2, 20 and 200 alike
+LOG_TICKS = [m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)]
 
 
 def line_figure(
@@ -200,8 +199,8 @@ def heat_figure(
                 line={"color": colour, "width": width, "dash": "solid" if not shown else "dash"},
             )
         figure.update_layout(legend={"x": 0.01, "y": 0.01, "bgcolor": "rgba(255,255,255,0.9)"})
-    figure.update_xaxes(title=x_title, type="log")
-    figure.update_yaxes(title=y_title, type="log")
+    figure.update_xaxes(title=x_title, type="log", tickvals=LOG_TICKS)
+    figure.update_yaxes(title=y_title, type="log", tickvals=LOG_TICKS)
     return _finish(figure, title, height=480)
 
 
@@ -227,7 +226,7 @@ def strip_figure(
             level, line={"dash": "dash", "width": 1, "color": COLOURS[1]},
             annotation_text=name, annotation_position=f"top {side}", annotation_font_size=11,
         )  # fmt: skip
-    figure.update_xaxes(title=x_title, type="log")
+    figure.update_xaxes(title=x_title, type="log", tickvals=LOG_TICKS)
     figure.update_yaxes(title=y_title)
     return _finish(figure, title, height=460)
 
