@@ -38,7 +38,8 @@ def run(quick: bool) -> list[Row]:
             for restart in range(RESTARTS):
                 single = _train(probability[i : i + 1], importance[i : i + 1], STEPS_PER_TURN, restarts=1)
                 if not restart:  # a toy trained alone starts where the first start of its setting does
-                    difference = max(difference, float((single.W[0] - toys.W[RESTARTS * i]).abs().max()))
+                    change = (single.W[0] - toys.W[RESTARTS * i]).detach().abs().max()
+                    difference = max(difference, float(change))
         alone.append((time.perf_counter() - start) * len(probability) / len(chosen))
     return _rows(np.array(together), np.array(alone), whole, difference, quick)
 
