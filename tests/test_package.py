@@ -62,6 +62,7 @@ def test_imports_point_one_way(module):
         ("training", {"lab", "plots"}),
         ("features", {"lab", "plots", "training"}),
         ("activations", {"sae", "lab"}),
+        ("superposition", {"lab", "activations", "features", "probes"}),
         ("plots", {"lab", "sae"}),
     ],
 )
