@@ -17,9 +17,9 @@ PACKAGE = Path(sae_tutorial.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 # In the order the data flows: a module may import only those before it.
 ORDER = [
-    "storage", "foreign", "checkpoint", "sparse", "sae", "activations", "metrics", "batches", "training", "features",
-    "controls", "probes", "superposition", "residual", "interventions", "plots", "dashboard", "exercises", "literate",
-    "lab", "artifacts", "environment",
+    "storage", "foreign", "checkpoint", "sparse", "sae", "activations", "intervals", "metrics", "batches", "training",
+    "features", "controls", "probes", "concepts", "downstream", "superposition", "residual", "interventions", "plots",
+    "dashboard", "exercises", "literate", "lab", "artifacts", "environment",
 ]  # fmt: skip
 
 

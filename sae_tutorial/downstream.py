@@ -1,0 +1,134 @@
+"""What the language model loses when an activation is replaced by a reconstruction of it.
+
+Explained variance counts every direction alike. The model does not: a small error where later layers read may cost more
+than a large one elsewhere. So the reconstruction is put into the forward pass, at every position but the BOS, and the
+next-token predictions are compared:
+
+    Δ cross-entropy = CE(replaced) − CE(clean)                                nats per token
+    KL              = Σ p_clean log (p_clean / p_replaced)                    nats per token
+    loss recovered  = (CE(zero) − CE(replaced)) / (CE(zero) − CE(clean))      1: nothing lost, 0: as bad as zeros
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from tqdm.auto import tqdm
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.activations import batches_by_length, pad_right, tokenize
+from sae_tutorial.intervals import Interval, document_draws
+
+Replace = Callable[[Float[Tensor, "rows d_in"]], Float[Tensor, "rows d_in"]]
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Losses with an activation replaced, by replacement and document. Sums over a document's predicted tokens.
+
+    Attributes:
+        clean: [documents], cross-entropy of the untouched model in nats.
+        replaced: for each replacement [documents], the same with it.
+        kl: for each replacement [documents], divergence from the untouched model's predictions in nats.
+        tokens: [documents], predicted tokens.
+    """
+
+    clean: Float[np.ndarray, " documents"]
+    replaced: Mapping[str, Float[np.ndarray, " documents"]]
+    kl: Mapping[str, Float[np.ndarray, " documents"]]
+    tokens: Int[np.ndarray, " documents"]
+
+    @property
+    def clean_loss(self) -> Interval:
+        """Cross-entropy of the untouched model, nats per token."""
+        return self._per_token(self.clean)
+
+    def extra_loss(self, name: str) -> Interval:
+        """Δ cross-entropy, nats per token."""
+        return self._per_token(self.replaced[name] - self.clean)
+
+    def divergence(self, name: str) -> Interval:
+        """KL divergence, nats per token."""
+        return self._per_token(self.kl[name])
+
+    def loss_recovered(self, name: str, zero: str = "zero") -> Interval:
+        """The share of what zeros cost that this replacement saves; `zero` names the replacement by zeros."""
+        draws = document_draws(len(self.tokens))
+        saved, all_of_it = (
+            draws @ (self.replaced[zero] - other) for other in (self.replaced[name], self.clean)
+        )
+        return Interval.of_draws(saved / all_of_it)
+
+    def _per_token(self, sums: Float[np.ndarray, " documents"]) -> Interval:
+        draws = document_draws(len(self.tokens))
+        return Interval.of_draws(draws @ sums / (draws @ self.tokens))
+
+
+@torch.inference_mode()
+def replacement_effects(
+    model: TransformerBridge,
+    texts: Sequence[str],
+    hook_name: str,
+    replacements: Mapping[str, Replace],
+    *,
+    context_size: int = 64,
+    tokens_per_batch: int = 512,
+) -> Effects:
+    """Run `texts` once untouched and once with each replacement of what passes `hook_name`.
+
+    The BOS is not replaced, padding is not counted, and neither is the prediction made at the BOS, which nothing can
+    change.
+
+    Args:
+        model: the language model.
+        texts: documents that nothing was trained on; at least two tokens each, for something to be predicted.
+        hook_name: where the activation is replaced.
+        replacements: what to put in its place, by name: a function of the rows [rows, d_in], such as
+            `lambda x: sae(x)[0]`.
+        context_size: tokens of a text that are used, BOS included.
+        tokens_per_batch: positions in one forward pass; each needs as many numbers as the vocabulary has tokens.
+
+    Raises:
+        ValueError: a text of a single token.
+    """
+    token_ids, starts, _ = tokenize(model.tokenizer, texts, context_size, warn=False)
+    lengths = np.diff(starts)
+    if lengths.min() < 3:
+        raise ValueError(
+            f"texts[{lengths.argmin()}] is a single token: nothing in it is predicted from another."
+        )
+    names = ["clean", *replacements]
+    loss, kl = np.zeros((len(names), len(texts))), np.zeros((len(names), len(texts)))
+    for documents in tqdm(batches_by_length(lengths, tokens_per_batch), desc="replacing", leave=False):
+        tokens = pad_right([token_ids[starts[d] : starts[d + 1]] for d in documents]).to(model.cfg.device)
+        counted = torch.arange(tokens.shape[1]) < torch.from_numpy(lengths[documents])[:, None]
+        predicted = counted[:, 2:].to(tokens.device)  # by the positions from 1 on
+        clean = None
+        for i, name in enumerate(names):
+            hooks = [(hook_name, _replacing(replacements[name]))] if name in replacements else []
+            logits = model.run_with_hooks(tokens, fwd_hooks=hooks)[:, 1:-1].log_softmax(-1)
+            clean = logits if clean is None else clean
+            surprise = -logits.gather(-1, tokens[:, 2:, None])[..., 0]
+            divergence = (clean.exp() * (clean - logits)).sum(-1)
+            for sums, values in ((loss, surprise), (kl, divergence)):
+                sums[i, documents] = (values * predicted).sum(1).double().cpu().numpy()
+    by_name = {name: i for i, name in enumerate(names) if name in replacements}
+    return Effects(
+        loss[0],
+        {name: loss[i] for name, i in by_name.items()},
+        {name: kl[i] for name, i in by_name.items()},
+        lengths - 2,
+    )
+
+
+def _replacing(replace: Replace) -> Callable[..., Tensor]:
+    def hooked(activation: Tensor, hook: Any) -> Tensor:  # TransformerLens requires the name `hook`
+        rows = activation[:, 1:].flatten(0, 1).float()
+        replaced = replace(rows).to(activation).view_as(activation[:, 1:])
+        return torch.cat([activation[:, :1], replaced], dim=1)
+
+    return hooked

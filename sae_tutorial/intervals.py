@@ -1,0 +1,41 @@
+"""Intervals for numbers measured on texts, by drawing documents with replacement.
+
+Tokens of one document are alike, so counting them as independent would make every interval too narrow.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value and the interval in which 95% of the draws lie (percentile bootstrap, Efron 1979)."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of_draws(cls, values: Float[np.ndarray, " draws"]) -> Self:
+        """The first entry is the value itself, the others are those of the draws; NaN is left out."""
+        low, high = np.nanquantile(values[1:], [0.025, 0.975])
+        return cls(float(values[0]), float(low), float(high))
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def document_draws(
+    n_documents: int, resamples: int = 200, seed: int = 0
+) -> Int[np.ndarray, "draws documents"]:
+    """How often each document is drawn. The first row is 1 throughout: the sample as it is.
+
+    A sum over documents of every draw is `draws @ sums_by_document`.
+    """
+    drawn = np.random.default_rng(seed).multinomial(
+        n_documents, np.full(n_documents, 1 / n_documents), resamples
+    )
+    return np.vstack([np.ones(n_documents, dtype=drawn.dtype), drawn])

@@ -1,0 +1,33 @@
+"""Intervals cover what they should, and the first draw is the sample itself."""
+
+import numpy as np
+
+from sae_tutorial.intervals import Interval, document_draws
+
+
+def test_the_first_draw_is_the_sample_and_the_others_have_as_many_documents():
+    draws = document_draws(7, 50)
+    assert draws.shape == (51, 7)
+    assert (draws[0] == 1).all()
+    assert (draws.sum(1) == 7).all()
+    assert (draws[1:] != 1).any()
+
+
+def test_the_seed_decides_the_draws():
+    assert (document_draws(9, seed=1) == document_draws(9, seed=1)).all()
+    assert (document_draws(9, seed=1) != document_draws(9, seed=2)).any()
+
+
+def test_intervals_cover_the_mean_about_as_often_as_they_say():
+    generator = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        draws = document_draws(40, 200, seed=trial)
+        interval = Interval.of_draws(draws @ generator.normal(size=40) / 40)
+        covered += interval.low < 0 < interval.high
+    assert 0.88 < covered / 200 < 0.98
+
+
+def test_it_reads_as_a_value_and_its_bounds():
+    interval = Interval.of_draws(np.array([0.5, np.nan, *np.linspace(0, 1, 101)]))
+    assert str(interval) == "0.50 [0.03, 0.97]"
