@@ -44,7 +44,7 @@ class Row:
     @property
     def met(self) -> bool | None:
         """Whether the target is met; None without one."""
-        return None if self.margin is None else self.margin >= 1
+        return None if self.margin is None else bool(self.margin >= 1)  # NumPy's own fits no JSON
 
     def cells(self) -> tuple[str, ...]:
         """What a table says of it."""

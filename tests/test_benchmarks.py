@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
@@ -11,7 +12,7 @@ from benchmarks import report, results, training_speed
 from benchmarks.report import Row
 from sae_tutorial import storage
 
-FASTER = Row("speed against a peer", "6 tokens/s", "2 tokens/s", 3.0, 2.5, 3.5, at_least=2)
+FASTER = Row("speed against a peer", "6 tokens/s", "2 tokens/s", np.float64(3.0), 2.5, 3.5, at_least=2)
 SLOWER = Row("speed against the floor", "5 tokens/s", "10 tokens/s", 0.5, at_least=0.75)
 SMALLER = Row("error against a peer's", "0.9", "1.0", 0.9, at_most=0.97)
 LARGER = Row("memory of many tokens", "3 MB", "2 MB", 1.5, at_most=1.1)
