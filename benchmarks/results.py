@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from benchmarks.report import Row, machine, note, table
 from sae_tutorial import storage
 
 TURNS = "Contenders of a ratio take turns within one run; in brackets, the middle 80% of the turns."
-TICKS = [m * 10.0**e for e in range(-2, 3) for m in (1, 2, 5)]
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
 LABEL_WIDTH, BAR_HEIGHT = 72, 46  # characters, pixels
 
 
@@ -79,7 +80,13 @@ def figure(runs: Mapping[str, Any]) -> go.Figure:
             cliponaxis=False,
         )
     drawn.add_vline(x=1, line={"color": "#222222", "width": 1})
-    drawn.update_xaxes(type="log", tickvals=TICKS, title="ratio over its target (its inverse for “at most”)")
+    margins = [row.margin for row in rows] + [1]
+    drawn.update_xaxes(
+        type="log",
+        range=[np.log10(min(margins) / 1.2), np.log10(max(margins) * 1.2)],  # room for the numbers
+        tickvals=TICKS,
+        title="ratio over its target (its inverse for “at most”)",
+    )
     drawn.update_yaxes(categoryorder="array", categoryarray=[_label(row) for row in reversed(rows)])
     drawn.update_layout(
         title={"text": f"{sum(row.met for row in rows)} of {len(rows)} targets are met", "x": 0.02},
