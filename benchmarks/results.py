@@ -41,7 +41,7 @@ def save(directory: Path, name: str, rows: Sequence[Row], minutes: float, quick:
     picture = figure(runs)
     picture.write_html(directory / "results.html", include_plotlyjs=True)
     try:
-        picture.write_image(directory / "results.png", scale=2)
+        picture.write_image(directory / "results.png")
     except RuntimeError as error:
         note(f"no picture of the figure: {error}")
 
