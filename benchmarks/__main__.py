@@ -1,8 +1,13 @@
-"""`python -m benchmarks [NAME ...] [--quick]`: run the benchmarks named, all by default, then print one table."""
+"""`python -m benchmarks [NAME ...] [--quick] [--save DIRECTORY]`: run the benchmarks named, all by default.
+
+Prints one table of what was run. The directory, build/benchmarks by default, keeps the results of every benchmark:
+those that ran now replace their earlier ones there, and the rest stay.
+"""
 
 import argparse
 import importlib
 import time
+from pathlib import Path
 
 from benchmarks import hub
 
@@ -22,27 +27,36 @@ MODULES = {
 
 def main() -> None:
     """Run the benchmarks named on the command line, all by default."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODULES)}; all by default")
     parser.add_argument("--quick", action="store_true", help="a fraction of the work, with rougher figures")
+    parser.add_argument(
+        "--save", type=Path, default=hub.CHECKOUT / "build" / "benchmarks", metavar="DIRECTORY"
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(MODULES)
     if unknown:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(MODULES)}")
     names = [name for name in MODULES if name in options.names or not options.names]
-    if not set(names) <= {"training", "stores", "superposition", "features"}:
+    if not set(names) <= {"training", "stores", "superposition", "features", "peers"}:
         hub.use_stand_in()
 
-    from benchmarks import report
+    from benchmarks import report, results
 
-    rows, start = [], time.perf_counter()
+    rows = []
     for name in names:
-        rows += importlib.import_module(f"benchmarks.{MODULES[name]}").run(options.quick)
+        start = time.perf_counter()
+        new = importlib.import_module(f"benchmarks.{MODULES[name]}").run(options.quick)
+        minutes = (time.perf_counter() - start) / 60
+        report.note(f"{name} took {minutes:.1f} minutes")
+        results.save(options.save, name, new, minutes, options.quick)
+        rows += new
     print(report.table(rows))
-    print(
-        f"\n{report.machine()}. Contenders of a ratio take turns within one run; in brackets, the middle 80% of the turns."
-    )
-    report.note(f"took {(time.perf_counter() - start) / 60:.1f} minutes")
+    print(f"\n{report.machine()}. {results.TURNS}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from benchmarks import hub, seed
-from benchmarks.report import Row, note, ratio_and_range
+from benchmarks.report import Row, note, spread
 from sae_tutorial.activations import batches_by_length, collect_activations, pad_right, tokenize
 
 HOOK_NAME, LAYER, CONTEXT_SIZE = "blocks.6.hook_mlp_out", 6, 512  # no article reaches 512 tokens: none is cut
@@ -84,16 +84,17 @@ def _rows(tokens: np.ndarray, seconds: np.ndarray) -> list[Row]:
     shown = [f"{rate:,.0f} tokens/s" for rate in rates]
     what = "collecting from GPT-2 at full size, real tokens, against"
     opponents = {
-        f"{what} the seed's method (pads 32 texts, caches every hook)": (2, "at least 8"),
-        f"{what} a bare forward pass cut off after the hooked block": (1, "at least 0.9"),
+        f"{what} the seed's method (pads 32 texts, caches every hook)": (2, 8),
+        f"{what} a bare forward pass cut off after the hooked block": (1, 0.9),
     }
     return [
         Row(
             name,
             shown[0],
             shown[i],
-            ratio_and_range(rates[0] / rates[i], by_round[:, 0] / by_round[:, i]),
-            target,
+            rates[0] / rates[i],
+            *spread(by_round[:, 0] / by_round[:, i]),
+            at_least=target,
         )
         for name, (i, target) in opponents.items()
     ]

@@ -30,8 +30,8 @@ def run(quick: bool) -> list[Row]:
             f"the larger store is {many['stored'] / 1e6:,.0f} MB)",
             f"{many['peak'] / 1e6:,.0f} MB",
             f"{few['peak'] / 1e6:,.0f} MB",
-            f"{many['peak'] / few['peak']:.3f}",
-            "at most 1.10",
+            many["peak"] / few["peak"],
+            at_most=1.1,
         )
     ]
 

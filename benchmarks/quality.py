@@ -56,7 +56,7 @@ def _compare(train: ActivationStore, test: ActivationStore, d_in: int, tokens: i
             "dead_fraction": 0.0,
         }
     what = f"SmolLM2 and AG News, {d_in} x 8, {tokens:,} tokens of {len(train):,}, held out {len(test):,}"
-    return [Row(f"{what}: {name}", _scores(result), "", "") for name, result in results.items()]
+    return [Row(f"{what}: {name}", _scores(result)) for name, result in results.items()]
 
 
 def _scores(result: dict[str, float]) -> str:

@@ -47,10 +47,18 @@ class DenseAutoencoder(nn.Module):
         self.W_dec = nn.Parameter(W_dec / W_dec.norm(dim=0, keepdim=True))
         self.b_dec = nn.Parameter(torch.zeros(d_in))
 
+    def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
+        """Latent activations."""
+        return torch.relu((x - self.b_dec) @ self.W_enc.T + self.b_enc)
+
+    def decode(self, f: Float[Tensor, "batch d_sae"]) -> Float[Tensor, "batch d_in"]:
+        """The reconstruction from them."""
+        return f @ self.W_dec.T + self.b_dec
+
     def loss(self, x: Float[Tensor, "batch d_in"]) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Mean squared error plus the L1 penalty, and four numbers for the log."""
-        f = torch.relu((x - self.b_dec) @ self.W_enc.T + self.b_enc)
-        x_hat = f @ self.W_dec.T + self.b_dec
+        f = self.encode(x)
+        x_hat = self.decode(f)
         reconstruction = (x - x_hat).square().mean()
         sparsity = f.abs().sum(dim=-1).mean()
         total = reconstruction + self.l1_coefficient * sparsity

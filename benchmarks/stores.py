@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.report import Row, note
+from benchmarks.report import Row, note, spread
 from benchmarks.training_speed import D_IN
 from sae_tutorial.activations import ActivationStore
 from sae_tutorial.sae import SAEConfig, SparseAutoencoder
@@ -50,8 +50,9 @@ def run(quick: bool) -> list[Row]:
             f"{what}, against the same rows in memory",
             f"{rates['disk']:,.0f} tokens/s",
             f"{rates['memory']:,.0f} tokens/s",
-            f"{rates['disk'] / rates['memory']:.3f} ({min(ratios):.3f} to {max(ratios):.3f})",
-            "at least 0.90",
+            rates["disk"] / rates["memory"],
+            *spread(ratios),
+            at_least=0.9,
         )
     ]
 

@@ -429,8 +429,9 @@ class _Run:
     def _optimize(self, pairs: ActivePairs) -> None:
         W_dec, gradient = self.sae.W_dec, self.sae.W_dec.grad
         if self.sae.config.unit_decoder:
-            # einsum and not vecdot, which would write out the whole product before summing it
-            gradient.addcmul_(torch.einsum("ij,ij->i", gradient, W_dec)[:, None], W_dec, value=-1)
+            # Some rows at a time, which a CPU's cache holds until they are done.
+            for g, w in zip(gradient.split(512), W_dec.split(512), strict=True):
+                g.addcmul_((g * w).sum(1, keepdim=True), w, value=-1)
         for name, parameter in self.parameters.items():
             grad = getattr(self.sae, name).grad
             parameter.grad = grad.T if name == "W_enc" else grad

@@ -8,6 +8,7 @@ from sae_tutorial.sparse import (
     ActivePairs,
     SparseAutoencode,
     decode_pairs,
+    encode_topk,
     pairs_from_batchtopk,
     pairs_from_relu,
     pairs_from_topk,
@@ -60,6 +61,29 @@ def test_the_relu_cases_take_different_branches(parameters, monkeypatch):
         parameters["W_enc"].requires_grad_()
         apply(**parameters, k=k)[0].sum().backward()
     assert taken == ["_dense_gradients", "_sparse_gradients", "_sparse_gradients"]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, BATCH, 100])
+def test_encoding_in_chunks_gives_the_pairs_of_the_whole_batch(parameters, monkeypatch, chunk):
+    monkeypatch.setattr(sparse, "CHUNK", chunk)
+    x, W_enc, b_enc = (parameters[name] for name in ("x", "W_enc", "b_enc"))
+    pairs, whole = encode_topk(x, W_enc, b_enc, K), pairs_from_topk(x @ W_enc + b_enc, K)
+    assert torch.equal(pairs.positions, whole.positions)
+    assert torch.equal(pairs.starts, whole.starts)
+    torch.testing.assert_close(pairs.to_dense(D_SAE), whole.to_dense(D_SAE))
+
+
+@pytest.mark.parametrize(("group", "k"), [(1, 3), (2, 3), (4, 1), (4, 2), (4, 3), (8, 1), (5, 1)])
+def test_the_largest_by_groups_are_the_largest(monkeypatch, group, k):
+    monkeypatch.setattr(sparse, "GROUP", group)
+    pre = torch.randn(50, 16, generator=torch.Generator().manual_seed(0))
+    pre[0] = torch.arange(16)  # several of a row's largest in one group, in two orders, and ties everywhere
+    pre[1] = torch.arange(16).view(4, 4).T.flatten()
+    pre[2] = 1.0
+    values, latents = sparse._largest(pre, k)
+    assert torch.equal(values.sort().values, pre.topk(k).values.sort().values)
+    assert torch.equal(pre.gather(1, latents), values)
+    assert all(len(set(row)) == k for row in latents.tolist())
 
 
 @pytest.mark.parametrize(("k", "share"), CASES)
