@@ -111,6 +111,25 @@ def random_directions(n: int, d_in: int, seed: int = 0) -> Float[Tensor, "n d_in
     return directions / directions.norm(dim=1, keepdim=True)
 
 
+def matched_latents(named: Sequence[int], strength: Float[Tensor, " d_sae"]) -> list[int]:
+    """For each named latent the one nearest to it in strength, among those that are on; none named, none twice.
+
+    The control for an ablation of `named`: random active latents are mostly weaker, and would lose for that alone.
+
+    Args:
+        named: the latents to match, matched in this order.
+        strength: how strong each latent is on the texts in question, 0 where it is off.
+    """
+    free = (strength > 0).clone()
+    free[list(named)] = False
+    chosen = []
+    for latent in named:
+        nearest = int(torch.where(free, (strength - strength[latent]).abs(), torch.inf).argmin())
+        free[nearest] = False
+        chosen.append(nearest)
+    return chosen
+
+
 # ------------------------------------------------------------------------------------------- what the model says
 
 
@@ -167,7 +186,9 @@ def values_and_gradients(
         seen[name] = activation
         return activation
 
-    hooks = [(name, partial(keep, name=name)) for name in names]  # hook.name may be another name of the same place
+    hooks = [
+        (name, partial(keep, name=name)) for name in names
+    ]  # hook.name may be another name of the same place
     with torch.enable_grad(), model.hooks(fwd_hooks=hooks):
         total = metric(seen, model(tokens.clone())).sum()  # a tensor of inference mode has no gradients
     gradients = torch.autograd.grad(total, [seen[name] for name in names], allow_unused=True)
