@@ -296,6 +296,23 @@ def head_effects(
     return torch.stack(effects, dim=1)
 
 
+def token_effects(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    mean: Float[Tensor, " d_model"],
+    reads: Sequence[str] = (),
+) -> Float[Tensor, "batch position"]:
+    """How far the metric falls when each token alone enters as the embedding `mean`: what `token_attribution` guesses."""
+    whole = measure(model, tokens, metric, reads)
+    effects = []
+    for position in range(tokens.shape[1]):
+        put = partial(_put_at, position=position, vector=mean)
+        with model.hooks(fwd_hooks=[("blocks.0.hook_resid_pre", put)]):
+            effects.append(whole - measure(model, tokens, metric, reads))
+    return torch.stack(effects, dim=1)
+
+
 def latent_effects(
     model: TransformerBridge,
     sae: SparseAutoencoder,
@@ -312,3 +329,9 @@ def latent_effects(
         with intervene(model, hook_name, edited(sae, set_latents(latents))):
             effects.append(whole - measure(model, tokens, metric, reads))
     return torch.stack(effects, dim=1)
+
+
+def _put_at(stream: Tensor, hook: object, position: int, vector: Tensor) -> Tensor:
+    stream = stream.clone()
+    stream[:, position] = vector
+    return stream

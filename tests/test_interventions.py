@@ -272,6 +272,17 @@ def test_attributions_of_tokens_add_up_along_a_linear_path(model, tokens):
     torch.testing.assert_close(shares, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_effects_of_tokens_are_those_of_another_embedding(model, tokens):
+    """With the metric read where the token enters they equal the attribution; a token that comes later has none."""
+    name, direction = "blocks.0.hook_resid_pre", interventions.random_directions(1, 32)[0]
+    mean = torch.full((32,), 0.1)
+    here = (tokens, lambda seen, logits: seen[name][:, 3] @ direction, mean, [name])
+    expected = interventions.token_attribution(model, *here)
+    torch.testing.assert_close(interventions.token_effects(model, *here), expected, rtol=1e-3, atol=1e-4)
+    later = interventions.token_effects(model, tokens, lambda seen, logits: logits[:, 5, 50], mean)
+    assert later[:, :6].all() and not later[:, 6:].any()
+
+
 def test_a_latents_metric_is_its_pre_activation(model, tokens, sae):
     metric = interventions.latent_metric(sae, HOOK, latent=9, position=4)
     measured = interventions.measure(model, tokens, metric, [HOOK])

@@ -264,7 +264,6 @@ def _judge_false_alarms(rare: Any, common: Any) -> None:
             {
                 0.9: "that is the share of the concept's tokens that raise an alarm. Asked for is the share of the alarms "
                 "that are right.",
-                0.98: "that is the share of the other tokens that stay silent; the alarms are what is asked about.",
                 0.9
                 / 0.92: "you divided the two rates as if both kinds of tokens were equally many. Weigh them by how "
                 "many there are.",
