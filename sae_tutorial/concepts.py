@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import coo_array, csc_array, issparse, vstack
+from scipy.sparse import coo_array, csc_array, csr_array, issparse, vstack
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -95,6 +95,13 @@ def latent_units(
     units = vstack(parts, format="csc")
     units.eliminate_zeros()
     return units
+
+
+def document_means(units: Units, documents: Int[np.ndarray, " rows"]) -> Units:
+    """Mean of every unit over each document's rows, [documents, units], documents ascending."""
+    _, owner, counts = np.unique(documents, return_inverse=True, return_counts=True)
+    weights = csr_array((1 / counts[owner], (owner, np.arange(len(owner)))), shape=(len(counts), len(owner)))
+    return csc_array(weights @ units) if issparse(units) else weights @ units
 
 
 class Detector(NamedTuple):

@@ -168,6 +168,29 @@ def open_lab(name: str = "auto", budget: str | None = None) -> Lab:
     return lab
 
 
+def untrained_twin(model: TransformerBridge, seed: int = 0) -> TransformerBridge:
+    """The same architecture and tokenizer with weights drawn anew: a control for what training put into a model.
+
+    Latents of an autoencoder trained on such a model follow tokens too, since the embeddings differ (Heap et al. 2025,
+    "Sparse autoencoders can interpret randomly initialized transformers").
+    """
+    original = model.original_model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        drawn = type(original)(original.config).eval()
+    return TransformerBridge.boot_transformers(
+        str(original.config.name_or_path), hf_model=drawn, tokenizer=model.tokenizer,
+        device=str(model.cfg.device), dtype=torch.float32,
+    )  # fmt: skip
+
+
+def fresh_texts() -> list[str]:
+    """Sentences in other styles than the corpus (letters, recipes, dialogue, manuals), written for this course."""
+    return (
+        resources.files("sae_tutorial").joinpath("data/fresh_sentences.txt").read_text("utf-8").splitlines()
+    )
+
+
 def choose_lab(requested: str) -> tuple[str, str]:
     """The lab that "auto" means here and the reason; any other name comes back as it is."""
     if requested != "auto":

@@ -13,6 +13,7 @@ from sae_tutorial.concepts import (
     CONCEPTS,
     Detector,
     best_unit,
+    document_means,
     label_tokens,
     latent_units,
     roc_curve_points,
@@ -75,6 +76,14 @@ def test_latent_units_are_the_codes(store, architecture):
         f = sae.encode(store[:]).numpy()
     np.testing.assert_allclose(units.toarray(), f, atol=1e-5)
     assert units.nnz == (f > 0).sum()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csc_array])
+def test_document_means_are_means_over_a_documents_rows(kind):
+    units, documents = np.arange(12.0).reshape(6, 2), np.array([4, 4, 4, 7, 9, 9])
+    means = document_means(kind(units), documents)
+    expected = [units[:3].mean(0), units[3], units[4:].mean(0)]
+    np.testing.assert_allclose(means.toarray() if kind is csc_array else means, expected)
 
 
 def concept_rows(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

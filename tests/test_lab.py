@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import socket
 import threading
 import time
@@ -18,14 +19,17 @@ from huggingface_hub import constants
 
 from sae_tutorial import lab as lab_module
 from sae_tutorial import storage
+from sae_tutorial.concepts import CONCEPTS
 from sae_tutorial.lab import (
     BUDGETS,
     Budget,
     Lab,
     bundled_corpus,
     choose_lab,
+    fresh_texts,
     offline_model_directory,
     open_lab,
+    untrained_twin,
 )
 from sae_tutorial.sae import SAEConfig
 
@@ -395,3 +399,26 @@ def test_budget_is_frozen():
     with pytest.raises(AttributeError):
         BUDGETS["smoke"].documents = 1
     assert isinstance(BUDGETS["smoke"], Budget)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_an_untrained_twin_has_the_shape_and_none_of_the_weights(request, name):
+    model = request.getfixturevalue(name)
+    before = torch.random.get_rng_state()
+    twin, again, other = (untrained_twin(model, seed) for seed in (3, 3, 4))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert twin.cfg.n_layers == model.cfg.n_layers and twin.W_U.shape == model.W_U.shape
+    assert torch.equal(twin.W_E, again.W_E)
+    assert not torch.equal(twin.W_E, other.W_E)
+    assert not torch.equal(twin.W_E, model.W_E)
+    tokens = model.to_tokens("Stocks fell")
+    assert not torch.allclose(twin(tokens), model(tokens))
+
+
+def test_fresh_texts_hold_every_concept():
+    texts = fresh_texts()
+    assert len(texts) == len(set(texts)) >= 40
+    corpus = set(bundled_corpus()[0])
+    assert not corpus & set(texts)
+    for name, pattern in CONCEPTS.items():
+        assert sum(len(re.findall(pattern, text)) for text in texts) >= 5, name

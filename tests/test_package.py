@@ -18,7 +18,8 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # In the order the data flows: a module may import only those before it.
 ORDER = [
     "storage", "foreign", "checkpoint", "sparse", "sae", "activations", "intervals", "metrics", "batches", "training",
-    "features", "controls", "probes", "concepts", "downstream", "superposition", "residual", "interventions", "plots",
+    "features", "controls", "probes", "concepts", "dictionaries", "downstream", "superposition", "hierarchy", "residual",
+    "interventions", "plots",
     "dashboard", "exercises", "literate", "lab", "artifacts", "environment",
 ]  # fmt: skip
 

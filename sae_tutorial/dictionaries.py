@@ -1,0 +1,146 @@
+"""Two dictionaries of the same activations side by side, and what one latent does in place of another.
+
+What an SAE finds depends on its width and on its seed. A latent of a narrow dictionary may be *split* into several in a
+wide one. A latent that seems to stand for a concept may have holes, where another one *absorbs* its part. And a latent
+that a second seed does not find again may say more about the training run than about the model.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csc_array
+from torch import Tensor
+from torch.nn.functional import normalize
+
+ALIKE = 0.5  # cosine of decoder rows from which a wide latent may be a part of a narrow one
+INSIDE = 0.7  # share of a part's rows that lie among those of the whole
+APART = 0.3  # share of a part's rows that it may have in common with another part
+ALONG = 0.1  # cosine with a probe's direction from which a latent may stand in for its concept
+
+
+def duplicates(W_dec: Float[Tensor, "d_sae d_in"], alike: float = 0.9) -> Int[np.ndarray, "pairs 2"]:
+    """Pairs of latents whose decoder rows have a cosine above `alike`, the most alike first."""
+    cosine = (normalize(W_dec, dim=1) @ normalize(W_dec, dim=1).T).triu(1)
+    pairs = (cosine > alike).nonzero()
+    order = cosine[pairs[:, 0], pairs[:, 1]].argsort(descending=True, stable=True)
+    return pairs[order].cpu().numpy()
+
+
+def nearest_other(W_dec: Float[Tensor, "d_sae d_in"]) -> Float[np.ndarray, " d_sae"]:
+    """For each latent the cosine of its decoder row with the nearest other one."""
+    cosine = normalize(W_dec, dim=1) @ normalize(W_dec, dim=1).T
+    return cosine.fill_diagonal_(-1).amax(1).cpu().numpy()
+
+
+class Split(NamedTuple):
+    """A narrow latent and the wide ones that share its rows among them.
+
+    Attributes:
+        whole: the narrow dictionary's latent.
+        parts: latents of the wide one, the most frequent first.
+        covered: share of the whole's rows on which a part is on.
+    """
+
+    whole: int
+    parts: list[int]
+    covered: float
+
+
+def find_splits(
+    narrow: tuple[csc_array, Float[Tensor, "narrow d_in"]],
+    wide: tuple[csc_array, Float[Tensor, "wide d_in"]],
+    min_rows: int = 50,
+) -> list[Split]:
+    """Latents of a narrow dictionary that a wide one splits (Bricken et al. 2023, "feature splitting").
+
+    A part is a wide latent that points the way of the whole (cosine over ½), is on mostly where the whole is (70% of
+    its rows) and mostly where the other parts are not (at most 30% of its rows in common with one of them). It takes
+    two parts for a split.
+
+    Args:
+        narrow: activations [rows, latents] and decoder of the narrow dictionary.
+        wide: those of the wide one on the same rows.
+        min_rows: latents that are on less often are left out.
+
+    Returns:
+        The splits, the one with the largest share of the whole covered first.
+    """
+    on_narrow, on_wide = ((units > 0).astype(np.float32) for units, _ in (narrow, wide))
+    counts = np.asarray(on_wide.sum(axis=0)).ravel()
+    n_whole = np.asarray(on_narrow.sum(axis=0)).ravel()
+    cosine = (normalize(narrow[1], dim=1) @ normalize(wide[1], dim=1).T).cpu().numpy()
+    inside = (on_narrow.T @ on_wide).toarray() / np.maximum(counts, 1)
+    candidates = (cosine > ALIKE) & (inside > INSIDE) & (counts >= min_rows) & (n_whole[:, None] >= min_rows)
+    splits = []
+    for whole in np.flatnonzero(candidates.sum(1) > 1):
+        parts: list[int] = []
+        for latent in sorted(np.flatnonzero(candidates[whole]).tolist(), key=lambda i: -counts[i]):
+            column = on_wide[:, [latent]]
+            shared = (on_wide[:, parts].T @ column).toarray() if parts else np.zeros(1)
+            if shared.max() <= APART * counts[latent]:
+                parts.append(latent)
+        if len(parts) > 1:
+            covered = np.asarray(on_wide[:, parts].sum(axis=1)).ravel() > 0
+            whole_on = on_narrow[:, [whole]].toarray()[:, 0] > 0
+            splits.append(Split(int(whole), parts, float(covered[whole_on].mean())))
+    return sorted(splits, key=lambda split: -split.covered)
+
+
+class Absorption(NamedTuple):
+    """Where a concept's latents have holes, and what takes over there.
+
+    Attributes:
+        read: rows with the concept that a linear probe recognises.
+        holes: of those, rows on which none of the concept's own latents is on.
+        absorbed: of the holes, those in which one other latent, with a cosine of 0.1 or more with the probe's
+            direction, makes up at least half of what all latents write along it.
+        takers: those latents and how many holes each fills, the most frequent first.
+    """
+
+    read: int
+    holes: int
+    absorbed: int
+    takers: list[tuple[int, int]]
+
+    @property
+    def rate(self) -> float:
+        """Share of the recognised rows that are absorbed."""
+        return self.absorbed / max(self.read, 1)
+
+
+def find_absorption(
+    units: csc_array,
+    W_dec: Float[Tensor, "d_sae d_in"],
+    own: Int[np.ndarray, " latents"],
+    direction: Float[np.ndarray, " d_in"],
+    read: Bool[np.ndarray, " rows"],
+) -> Absorption:
+    """Holes in a concept's latents that another latent fills (after Chanin et al. 2024, "A is for absorption").
+
+    The paper takes an ablation effect to say which latent takes over; here it is the latent's part along the probe's
+    direction, f_i W_dec[i]·w, which is what a linear reader would see of it.
+
+    Args:
+        units: activations of all latents, [rows, d_sae].
+        W_dec: their decoder.
+        own: the latents that stand for the concept, for example those of a sparse probe.
+        direction: of a linear probe for the concept, in the space of the activations.
+        read: rows with the concept that the probe recognises.
+    """
+    unit = torch.from_numpy(direction / np.linalg.norm(direction)).to(W_dec)
+    along = (W_dec @ unit).cpu().numpy()
+    may_stand_in = along > ALONG * W_dec.norm(dim=1).cpu().numpy()
+    on_own = np.asarray((units[:, own] > 0).sum(axis=1)).ravel() > 0
+    holes = np.flatnonzero(read & ~on_own)
+    rows = units.tocsr()[holes].multiply(along[None, :]).tocsr()
+    takers: dict[int, int] = {}
+    for row in range(len(holes)):
+        written = rows.data[rows.indptr[row] : rows.indptr[row + 1]]
+        latents = rows.indices[rows.indptr[row] : rows.indptr[row + 1]]
+        total = written[written > 0].sum()
+        if total and written.max() >= total / 2 and may_stand_in[taker := int(latents[written.argmax()])]:
+            takers[taker] = takers.get(taker, 0) + 1
+    ranked = sorted(takers.items(), key=lambda item: (-item[1], item[0]))
+    return Absorption(int(read.sum()), len(holes), sum(takers.values()), ranked)

@@ -1,0 +1,215 @@
+"""Checks for notebook 08: loss recovered, drawing documents, specificity, absorption, and what a table shows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sae_tutorial.exercises.reporting import Exercise, Mistakes, NotAttempted, WrongAnswer, match_function
+
+
+def check_loss_recovered(loss_recovered: Callable[[float, float, float], float]) -> None:
+    """Exercise 8.1: `loss_recovered(clean, replaced, zero)` from three losses."""
+    exercise = Exercise(
+        "8.1",
+        "write the body of `loss_recovered`.",
+        "the equations at the top of `downstream.py`, shown in the section 'What the model loses'",
+        "you can turn a published loss recovered back into nats, if its pieces were published too.",
+    )
+    inputs = [(3.0, 3.5, 5.0), (2.0, 2.0, 2.4), (4.0, 6.0, 5.0), (3.0, 2.9, 3.2)]
+    exercise.check(
+        lambda answer: match_function(answer, _loss_recovered, inputs, _RECOVERED_MISTAKES), loss_recovered
+    )
+
+
+def check_redraw(redraw: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
+    """Exercise 8.2: `redraw(values, documents, drawn)`, the mean over the rows of drawn documents."""
+    exercise = Exercise(
+        "8.2",
+        "write the body of `redraw`.",
+        "`from sae_tutorial import intervals`, then `show_source(intervals.document_draws)`",
+        "your intervals are as wide as the documents differ, not as narrow as if every token were news.",
+    )
+    values, documents = torch.tensor([1.0, 2.0, 6.0, 4.0, 0.0, 8.0]), torch.tensor([0, 0, 0, 1, 2, 2])
+    inputs = [(values, documents, [0, 1, 1]), (values, documents, [2, 2, 1]), (values, documents, [1, 1, 0])]
+    exercise.check(lambda answer: match_function(answer, _redraw, inputs, _REDRAW_MISTAKES), redraw)
+
+
+def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
+    """Exercise 8.3: `fit(f, described)`, the sensitivity and precision of a description of one latent."""
+    exercise = Exercise(
+        "8.3",
+        "return two numbers: sensitivity, then precision.",
+        "the section 'A description, written down and tested'",
+        "you can tell a description that is too narrow from one that is too wide.",
+    )
+    inputs = [
+        (
+            torch.tensor([0.0, 2.0, 1.0, 0.0, 0.0, 3.0, 0.5, 0.0]),
+            torch.tensor([True, True, True, True, False, False, True, True]),
+        ),
+        (torch.tensor([1.0, 0.0, 4.0, 0.0, 0.0]), torch.tensor([True, False, False, False, False])),
+    ]
+    exercise.check(lambda answer: match_function(answer, _fit, inputs, _FIT_MISTAKES), fit)
+
+
+def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
+    """Exercise 8.4: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
+    exercise = Exercise(
+        "8.4",
+        "write the body of `holes`.",
+        "the section 'Absorption'",
+        "you can look for what fires in the holes, which no list of top contexts would have shown.",
+    )
+    f = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
+    label = torch.tensor([True, True, True, False, False])
+    inputs = [(f, label, [0]), (f, label, [0, 1]), (f, ~label, [2])]
+    exercise.check(lambda answer: match_function(answer, _holes, inputs, _HOLES_MISTAKES), holes)
+
+
+def check_shown_claims(shown: Any) -> None:
+    """Exercise 8.5: for which of five latents 'it stands for the concept' is shown."""
+    exercise = Exercise(
+        "8.5",
+        "replace None by a set of letters, such as {'A'}.",
+        "the section 'Concepts, scored', and what each of its controls is for",
+        "you ask three questions of a claim: on new documents? beside a control that loses? with an interval?",
+    )
+    exercise.check(_judge_shown, shown)
+
+
+def _loss_recovered(clean: float, replaced: float, zero: float) -> float:
+    return (zero - replaced) / (zero - clean)
+
+
+_RECOVERED_MISTAKES: Mistakes = [
+    (
+        lambda c, r, z: (r - c) / (z - c),
+        "this is the share that is lost: 0 for a perfect replacement. Recovered is what is left of it.",
+    ),
+    (
+        lambda c, r, z: c / r,
+        "a ratio of two losses is near 1 whatever is replaced; compare with what zeros would have cost.",
+    ),
+    (
+        lambda c, r, z: min(1.0, max(0.0, (z - r) / (z - c))),
+        "you clip it to 0..1. A replacement can be worse than zeros, and better than the model; both are news.",
+    ),
+    (
+        lambda c, r, z: (z - r) / z,
+        "you divide by the loss with zeros; divide by what zeros cost *more* than the clean model.",
+    ),
+    (lambda c, r, z: (z - r) / (r - c), "the denominator is what zeros cost, CE(zero) − CE(clean)."),
+    (lambda c, r, z: z - r, "these are nats; divide by what zeros cost, CE(zero) − CE(clean)."),
+]
+
+
+def _redraw(values: Tensor, documents: Tensor, drawn: list[int]) -> Tensor:
+    return torch.cat([values[documents == document] for document in drawn]).mean()
+
+
+_REDRAW_MISTAKES: Mistakes = [
+    (
+        lambda v, d, drawn: v[torch.isin(d, torch.tensor(drawn))].mean(),
+        "a document that was drawn twice counts once: `isin` only asks whether it was drawn. Take its rows twice.",
+    ),
+    (
+        lambda v, d, drawn: torch.stack([v[d == document].mean() for document in drawn]).mean(),
+        "you average the documents' means, so a short document counts as much as a long one. Pool the rows.",
+    ),
+    (
+        lambda v, d, drawn: v[drawn].mean(),
+        "you took `drawn` for rows; they are documents: take every row whose document was drawn.",
+    ),
+    (
+        lambda v, d, drawn: v.mean(),
+        "this is the mean of the sample itself; every draw would be the same and the interval would have no width.",
+    ),
+    (
+        lambda v, d, drawn: torch.cat([v[d == document] for document in drawn]).sum(),
+        "this is the sum; divide by the number of rows drawn.",
+    ),
+]
+
+
+def _fit(f: Tensor, described: Tensor) -> tuple[Tensor, Tensor]:
+    on = f > 0
+    return (on & described).sum() / described.sum(), (on & described).sum() / on.sum()
+
+
+_FIT_MISTAKES: Mistakes = [
+    (
+        lambda f, d: _fit(f, d)[::-1],
+        "the two are in the other order. Sensitivity looks at the tokens described: how many of them turn the "
+        "latent on? Precision looks at the tokens with the latent on: how many of them are described?",
+    ),
+    (
+        lambda f, d: (_fit(f, d)[0], ((f <= 0) & ~d).sum() / (~d).sum()),
+        "the second is specificity, the share of *other* tokens that leave it off. Where few tokens are described "
+        "that is near 1 for any latent that is rarely on; precision is asked for.",
+    ),
+    (
+        lambda f, d: (_fit(f, d)[0], ((f > 0) == d).float().mean()),
+        "the second is accuracy. A latent that is never on has a high one, because most tokens are not described.",
+    ),
+    (
+        lambda f, d: (f[d].sum() / f.sum(), _fit(f, d)[1]),
+        "the first weighs by activation: a share of energy. Sensitivity counts tokens.",
+    ),
+    (
+        lambda f, d: (_fit(f, d)[0], f[d].sum() / f.sum()),
+        "the second weighs by activation; precision counts tokens, the faint ones as well.",
+    ),
+]
+
+
+def _holes(f: Tensor, label: Tensor, own: list[int]) -> Tensor:
+    return label & ~(f[:, own] > 0).any(1)
+
+
+_HOLES_MISTAKES: Mistakes = [
+    (
+        lambda f, label, own: ~(f[:, own] > 0).any(1),
+        "you include rows without the label, where nothing is missing.",
+    ),
+    (
+        lambda f, label, own: label & ~(f[:, own] > 0).all(1),
+        "you call it a hole if *one* of the latents is off; it is a hole if *all* of them are.",
+    ),
+    (
+        lambda f, label, own: label & ~(f > 0).any(1),
+        "you look at all latents; only the label's own, `own`, are asked about. What else is on there is the question.",
+    ),
+    (
+        lambda f, label, own: label & (f[:, own] > 0).any(1),
+        "these are the rows where one of them is on: the opposite.",
+    ),
+    (
+        lambda f, label, own: (label & ~(f[:, own] > 0).any(1)).sum(),
+        "this is their number; return one True or False per row, so that they can be looked at.",
+    ),
+]
+
+_WHY_NOT_SHOWN = {
+    "B": "B was scored on the documents that chose it; of thousands of latents the best one always looks good there.",
+    "C": "in C a latent of the untrained dictionary scores as well: training has nothing to do with it.",
+    "D": "D's interval reaches down to its control's: with so few documents the difference may be luck.",
+    "E": "E has no control at all, and 0.97 of the tokens lack the concept: who always says no is right as often.",
+}
+
+
+def _judge_shown(shown: Any) -> None:
+    if not isinstance(shown, set | frozenset | list | tuple | str):
+        raise WrongAnswer(f"answer with a set of letters, not {shown!r}.")
+    letters = {str(letter).strip().upper() for letter in shown}
+    if not letters:
+        raise NotAttempted(" One of them is shown.")
+    unknown = letters - {"A", *_WHY_NOT_SHOWN}
+    if unknown:
+        raise WrongAnswer(f"{sorted(unknown)[0]!r} is none of A to E.")
+    for letter, reason in _WHY_NOT_SHOWN.items():
+        if letter in letters:
+            raise WrongAnswer(reason)
+    if "A" not in letters:
+        raise WrongAnswer("one of the claims is shown: new documents, a control that loses, intervals apart.")

@@ -1,0 +1,215 @@
+"""A world whose features are known, unequal and tied to each other, and what became of each in an autoencoder.
+
+Features of a language are not independent. Some imply others (Paris is a city), some exclude one another, some come
+together, and they differ in frequency a hundredfold. Here is the smallest world with all of that and with the answer at
+hand:
+
+    parent   on by itself, and always when one of its children is
+    child    on with its parent, and never beside a sibling
+    partner  one of a pair that mostly comes together
+    single   independent; their frequencies fall like 1 / rank
+
+Each true feature then gets one verdict: recovered, absorbed, split, blurred or missed.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from sae_tutorial.sae import Architecture, SAEConfig, SparseAutoencoder
+from sae_tutorial.superposition import one_thread
+from sae_tutorial.training import TrainConfig, train_sae
+
+ALIKE = 0.6  # cosine from which a latent points the way of a feature; of random ones the nearest has 0.4
+PART = 0.3  # cosine from which a feature's direction is a part of what a latent writes
+FOUND = 0.8  # F1 from which a latent, or several together, detect a feature
+FAINT = 0.25  # half of what the weakest true feature writes; a latent that writes less does not count as on
+VERDICTS = ("recovered", "absorbed", "split", "blurred", "missed")
+
+
+@dataclass(frozen=True)
+class HierarchicalWorld:
+    """Rows that are sums of known directions, on by the rules above, with strengths between ½ and 1½.
+
+    Attributes:
+        d_in: width of the rows.
+        n_parents: features with children.
+        n_children: children of each parent.
+        n_pairs: pairs of partners.
+        n_singles: independent features, on in 20%, 10%, 6.7%, ... of the rows.
+        together: how often the second of a pair copies the first.
+        seed: of the directions.
+    """
+
+    d_in: int = 40
+    n_parents: int = 6
+    n_children: int = 4
+    n_pairs: int = 6
+    n_singles: int = 20
+    together: float = 0.8
+    seed: int = 0
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of every feature, in order."""
+        return (
+            ["parent"] * self.n_parents
+            + ["child"] * (self.n_parents * self.n_children)
+            + ["partner"] * (2 * self.n_pairs)
+            + ["single"] * self.n_singles
+        )
+
+    def children(self, parent: int) -> range:
+        """The features that imply this one."""
+        first = self.n_parents + parent * self.n_children
+        return range(first, first + self.n_children)
+
+    @property
+    def directions(self) -> Float[Tensor, "features d_in"]:
+        """The true directions, unit vectors, one per row."""
+        generator = torch.Generator().manual_seed(self.seed)
+        return normalize(torch.randn(len(self.kinds), self.d_in, generator=generator), dim=1)
+
+    def sample(
+        self, n_rows: int, seed: int = 0
+    ) -> tuple[Float[Tensor, "n_rows d_in"], Float[Tensor, "n_rows features"]]:
+        """Rows, and how strongly each feature is on in them."""
+        generator = torch.Generator().manual_seed(1_000 * self.seed + seed + 1)
+
+        def chance(*columns: int) -> Tensor:
+            return torch.rand(n_rows, *columns, generator=generator)
+
+        parents = chance(self.n_parents) < 0.1
+        # Which child comes with a parent: one of them, or with the last fifth of the chance none.
+        which = (chance(self.n_parents) * 1.25 * self.n_children).long()
+        children = [
+            parents[:, [p]] & (which[:, [p]] == torch.arange(self.n_children)) for p in range(self.n_parents)
+        ]
+        first = chance(self.n_pairs) < 0.05
+        second = torch.where(chance(self.n_pairs) < self.together, first, chance(self.n_pairs) < 0.05)
+        pairs = torch.stack([first, second], dim=2).flatten(1)
+        singles = chance(self.n_singles) < 0.2 / torch.arange(1, self.n_singles + 1)
+        on = torch.cat([parents, *children, pairs, singles], dim=1)
+        strength = on * (0.5 + chance(on.shape[1]))
+        return strength @ self.directions, strength
+
+
+def train_on(
+    world: HierarchicalWorld,
+    architecture: Architecture,
+    *,
+    l1_coefficient: float,
+    seed: int,
+    total_tokens: int = 150_000,
+) -> SparseAutoencoder:
+    """An autoencoder of two latents per feature; where k is to be set, it is told how many features are on."""
+    x, strength = world.sample(min(total_tokens, 50_000))
+    d_sae = 2 * len(world.kinds)
+    k = ceil(float((strength > 0).sum(1).float().mean()))
+    config = SAEConfig(world.d_in, d_sae / world.d_in, architecture, k=k, l1_coefficient=l1_coefficient)
+    sae = SparseAutoencoder(config, seed=10_000 + seed)
+    training = TrainConfig(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
+    with one_thread():
+        train_sae(sae, x, training, progress=False)
+    return sae
+
+
+class Fate(NamedTuple):
+    """What became of one true feature.
+
+    Attributes:
+        feature: its index.
+        verdict: "recovered", "absorbed", "split" or "missed".
+        latents: those that the verdict is about, the nearest first.
+        f1: how well they detect the feature together.
+    """
+
+    feature: int
+    verdict: str
+    latents: list[int]
+    f1: float
+
+
+@torch.inference_mode()
+def fates(world: HierarchicalWorld, sae: SparseAutoencoder, n_rows: int = 20_000) -> list[Fate]:
+    """A verdict for each true feature, on rows that were not trained on. A latent that writes less than ¼ is off.
+
+    Latents that point the way of the feature (cosine over 0.6) are looked at, and tried in this order:
+
+        recovered  the nearest one detects it: F1 over 0.8
+        absorbed   the nearest one has a hole: it is on in most rows where the feature has no child on, and off in
+                   most of those with one particular child, where a latent that writes both directions is on instead (Chanin et al. 2024, "A is for absorption")
+        split      none detects it, but all together do: F1 over 0.8 where any of them is on
+        blurred    else: latents point its way, and are on at the wrong rows
+        missed     no latent points its way
+    """
+    x, strength = world.sample(n_rows, seed=1)
+    written = sae.encode(x) * sae.W_dec.norm(dim=1)
+    present, on = (strength > 0).numpy(), (written > FAINT).numpy()
+    cosine = (world.directions @ normalize(sae.W_dec, dim=1).T).numpy()
+    return [_fate(world, feature, present, on, cosine) for feature in range(len(world.kinds))]
+
+
+def _fate(
+    world: HierarchicalWorld,
+    feature: int,
+    present: Bool[np.ndarray, "rows features"],
+    on: Bool[np.ndarray, "rows latents"],
+    cosine: Float[np.ndarray, "features latents"],
+) -> Fate:
+    near = [int(i) for i in np.argsort(-cosine[feature]) if cosine[feature, i] > ALIKE]
+    if not near:
+        return Fate(feature, "missed", [], 0.0)
+    here = present[:, feature]
+    alone = f1(on[:, near[0]], here)
+    if alone > FOUND:
+        return Fate(feature, "recovered", near[:1], alone)
+    taker = _taker(world, feature, present, on, cosine, near[0])
+    if taker is not None:
+        return Fate(feature, "absorbed", [near[0], taker], alone)
+    together = f1(on[:, near].any(1), here)
+    return Fate(feature, "split" if len(near) > 1 and together > FOUND else "blurred", near, together)
+
+
+def _taker(
+    world: HierarchicalWorld,
+    feature: int,
+    present: Bool[np.ndarray, "rows features"],
+    on: Bool[np.ndarray, "rows latents"],
+    cosine: Float[np.ndarray, "features latents"],
+    main: int,
+) -> int | None:
+    """The latent that stands in for `main` where some child is on, if `main` has such a hole."""
+    if world.kinds[feature] != "parent":
+        return None
+    children = list(world.children(feature))
+    without_child = present[:, feature] & ~present[:, children].any(1)
+    if on[without_child, main].mean() < 0.5:
+        return None
+    for child in children:
+        rates = on[present[:, child]].mean(0)
+        both = (cosine[feature] > PART) & (cosine[child] > PART)
+        both[main] = False
+        if rates[main] < 0.5 < (rates * both).max():
+            return int((rates * both).argmax())
+    return None
+
+
+def f1(said: Bool[np.ndarray, " rows"], true: Bool[np.ndarray, " rows"]) -> float:
+    """Harmonic mean of precision and recall; 0 if nothing is said."""
+    return 2 * float((said & true).sum()) / max(float(said.sum() + true.sum()), 1.0)
+
+
+def count_fates(world: HierarchicalWorld, found: list[Fate]) -> dict[str, Counter]:
+    """How many features of each kind got which verdict."""
+    counts: dict[str, Counter] = {kind: Counter() for kind in dict.fromkeys(world.kinds)}
+    for fate in found:
+        counts[world.kinds[fate.feature]][fate.verdict] += 1
+    return counts

@@ -1,0 +1,92 @@
+"""Duplicates, splits and absorption are found where they were put, and not where they were not."""
+
+import numpy as np
+import torch
+from scipy.sparse import csc_array
+from torch.nn.functional import normalize
+
+from sae_tutorial.dictionaries import duplicates, find_absorption, find_splits, nearest_other
+
+
+def directions(n: int, d_in: int = 64, seed: int = 0) -> torch.Tensor:
+    return normalize(torch.randn(n, d_in, generator=torch.Generator().manual_seed(seed)), dim=1)
+
+
+def test_duplicates_are_pairs_of_nearly_equal_rows():
+    W_dec = directions(20)
+    assert duplicates(W_dec).tolist() == []
+    W_dec[7] = normalize(W_dec[3] + 0.02 * W_dec[9], dim=0)
+    W_dec[15] = 2 * normalize(W_dec[4] + 0.2 * W_dec[9], dim=0)
+    assert duplicates(W_dec).tolist() == [[3, 7], [4, 15]]
+    assert duplicates(W_dec, alike=0.995).tolist() == [[3, 7]]
+
+
+def test_the_nearest_other_row_is_never_the_row_itself():
+    W_dec = directions(12)
+    near = nearest_other(W_dec)
+    expected = [max(float(W_dec[i] @ W_dec[j]) for j in range(12) if j != i) for i in range(12)]
+    np.testing.assert_allclose(near, expected, atol=1e-6)
+
+
+def split_world() -> tuple[tuple[csc_array, torch.Tensor], tuple[csc_array, torch.Tensor]]:
+    """400 rows. Narrow latent 0 is on in the first 200; wide 2 in the first 120 of these, wide 5 in the next 80."""
+    narrow, wide = np.zeros((400, 4)), np.zeros((400, 8))
+    narrow[:200, 0] = narrow[200:, 1] = 1
+    wide[:120, 2] = wide[120:200, 5] = wide[300:400, 6] = 1
+    narrow_rows, wide_rows = directions(4), directions(8, seed=1)
+    wide_rows[2] = normalize(narrow_rows[0] + 0.8 * wide_rows[2], dim=0)
+    wide_rows[5] = normalize(narrow_rows[0] + 0.8 * wide_rows[5], dim=0)
+    wide_rows[6] = narrow_rows[1]
+    return (csc_array(narrow), narrow_rows), (csc_array(wide), wide_rows)
+
+
+def test_a_split_is_found_and_a_single_successor_is_not():
+    (split,) = find_splits(*split_world())
+    assert (split.whole, split.parts, split.covered) == (0, [2, 5], 1.0)
+
+
+def test_parts_must_lie_inside_point_the_same_way_and_be_apart():
+    narrow, (units, rows) = split_world()
+    outside = units.toarray()
+    outside[200:400, 5] = 1  # on mostly where the whole is off
+    assert find_splits(narrow, (csc_array(outside), rows)) == []
+    turned = rows.clone()
+    turned[5] = directions(1, seed=9)[0]
+    assert find_splits(narrow, (units, turned)) == []
+    together = units.toarray()
+    together[:200, 2] = 1  # now on in all rows of the other part
+    assert find_splits(narrow, (csc_array(together), rows)) == []
+    assert find_splits(narrow, (units, rows), min_rows=90) == []  # a part with 80 rows
+
+
+def absorbing() -> tuple[csc_array, torch.Tensor, np.ndarray]:
+    """100 rows of a concept: latent 0 is on in 70, latent 4 (which writes along the concept) in 20 of the others."""
+    W_dec = directions(6)
+    direction = W_dec[0].numpy().astype(np.float64)
+    W_dec[4] = normalize(0.6 * W_dec[0] + W_dec[4], dim=0)
+    units = np.zeros((100, 6))
+    units[:70, 0] = units[70:90, 4] = 1.0
+    units[:, 2] = 0.01
+    return csc_array(units), W_dec, direction
+
+
+def test_what_fires_in_the_holes_is_found():
+    units, W_dec, direction = absorbing()
+    found = find_absorption(units, W_dec, np.array([0]), direction, np.ones(100, dtype=bool))
+    assert (found.read, found.holes) == (100, 30)
+    assert found.takers[0] == (4, 20)
+    assert found.rate == found.absorbed / 100
+
+
+def test_rows_that_the_probe_does_not_recognise_are_no_holes():
+    units, W_dec, direction = absorbing()
+    read = np.arange(100) < 75
+    found = find_absorption(units, W_dec, np.array([0]), direction, read)
+    assert (found.read, found.holes, found.absorbed, found.takers) == (75, 5, 5, [(4, 5)])
+
+
+def test_a_latent_across_the_direction_absorbs_nothing():
+    units, W_dec, direction = absorbing()
+    across = W_dec - torch.outer(W_dec @ W_dec[0], W_dec[0])
+    found = find_absorption(units, across, np.array([0]), direction, np.ones(100, dtype=bool))
+    assert (found.holes, found.absorbed, found.takers) == (30, 0, [])
