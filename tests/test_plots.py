@@ -57,7 +57,11 @@ FIGURES = {
         np.array([[0.0, 1.0, 2.0], [0.5, 0.2, 0.1]]), ["a", "<b>", "c"], [0, 1], "T", "x", "y", "z"
     ),
     "graph_figure": lambda: plots.graph_figure(
-        {"in": ["a", "<b>"], "out": ["c"]}, [("a", "c", 2.0), ("<b>", "c", -0.5)], "T", "x", "w"
+        {"in": ["a", "<b>"], "out": ["c"], "end": ["d"]},
+        [("a", "c", 2.0), ("<b>", "c", -0.5), ("c", "d", 0.01)],
+        "T",
+        "x",
+        "w",
     ),
     "training_curves": lambda: plots.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
     "decoder_weight_figure": lambda: plots.decoder_weight_figure(
@@ -145,9 +149,10 @@ def test_a_grid_shows_its_numbers_its_names_as_text_and_its_first_row_where_aske
 def test_a_graph_shows_every_node_as_text_and_every_edge_by_weight_and_sign():
     figure = FIGURES["graph_figure"]()
     names = [note.text for note in figure.layout.annotations]
-    assert names == ["+2.00", "a", "&lt;b&gt;", "c"]  # the lighter edge carries no number
-    strong, weak = (trace for trace in figure.data if trace.hovertext)
-    assert strong.line.width > weak.line.width and (strong.line.dash, weak.line.dash) == ("solid", "dash")
+    assert names == ["+2.00", "+0.01", "a", "&lt;b&gt;", "c", "d"]  # the lighter edge carries no number
+    strong, weak, last = (trace for trace in figure.data if trace.hovertext)
+    assert strong.line.width == last.line.width > weak.line.width  # each column has a scale of its own
+    assert (strong.line.dash, weak.line.dash) == ("solid", "dash")
     assert (strong.x, strong.y) == ((0.0, 1.0), (0.5, 0.0)) and weak.y == (-0.5, 0.0)
     assert strong.hovertext == "a to c: +2.00"
 
