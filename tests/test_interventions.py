@@ -24,13 +24,13 @@ def tokens(model):
 
 @pytest.fixture(params=["topk", "relu", "jumprelu", "gated"])
 def any_sae(request):
-    return SparseAutoencoder(SAEConfig(32, 4, request.param, k=6))
+    return SparseAutoencoder(SAEConfig(32, 4, request.param, k=6, tied_init=False))
 
 
 @pytest.fixture(scope="module")
 def sae():
     """Some latents on, some off, and a part of x that it does not reconstruct."""
-    sae = SparseAutoencoder(SAEConfig(32, 4, k=6))
+    sae = SparseAutoencoder(SAEConfig(32, 4, k=6, tied_init=False))
     sae.b_dec.data = 0.1 * torch.randn(32, generator=torch.Generator().manual_seed(1))
     return sae
 
@@ -180,6 +180,7 @@ def test_samples_follow_the_models_probabilities(model):
     logits[model.tokenizer.all_special_ids] = -torch.inf
     share = one_hot(drawn, len(logits)).float().mean(0)
     assert float((share - logits.softmax(-1)).abs().max()) < 0.04
+    assert not share[model.tokenizer.all_special_ids].any()
 
 
 def test_the_log_probability_of_a_set_is_that_of_its_sum():
