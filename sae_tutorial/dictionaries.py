@@ -8,16 +8,14 @@ that a second seed does not find again may say more about the training run than 
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csc_array
 from torch import Tensor
 from torch.nn.functional import normalize
 
-ALIKE = 0.5  # cosine of decoder rows from which a wide latent may be a part of a narrow one
-INSIDE = 0.7  # share of a part's rows that lie among those of the whole
+ALIKE = 0.4  # cosine of decoder rows from which a wide latent may be a part of a narrow one
+INSIDE = 0.5  # share of a part's rows that must lie among those of the whole
 APART = 0.3  # share of a part's rows that it may have in common with another part
-ALONG = 0.1  # cosine with a probe's direction from which a latent may stand in for its concept
 
 
 def duplicates(W_dec: Float[Tensor, "d_sae d_in"], alike: float = 0.9) -> Int[np.ndarray, "pairs 2"]:
@@ -55,9 +53,9 @@ def find_splits(
 ) -> list[Split]:
     """Latents of a narrow dictionary that a wide one splits (Bricken et al. 2023, "feature splitting").
 
-    A part is a wide latent that points the way of the whole (cosine over ½), is on mostly where the whole is (70% of
-    its rows) and mostly where the other parts are not (at most 30% of its rows in common with one of them). It takes
-    two parts for a split.
+    A part is a wide latent that points the way of the whole (cosine over 0.4), is on mostly where the whole is (over
+    half of its rows) and mostly where the other parts are not (at most 30% of its rows in common with one of them). It
+    takes two parts for a split.
 
     Args:
         narrow: activations [rows, latents] and decoder of the narrow dictionary.
@@ -94,20 +92,17 @@ class Absorption(NamedTuple):
     Attributes:
         read: rows with the concept that a linear probe recognises.
         holes: of those, rows on which none of the concept's own latents is on.
-        absorbed: of the holes, those in which one other latent, with a cosine of 0.1 or more with the probe's
-            direction, makes up at least half of what all latents write along it.
+        absorbed: of the holes, those in which another latent writes along the probe's direction at least half as much
+            as the concept's own do where they are on.
         takers: those latents and how many holes each fills, the most frequent first.
+        elsewhere: the control, the share of rows without the concept on which any other latent writes as much.
     """
 
     read: int
     holes: int
     absorbed: int
     takers: list[tuple[int, int]]
-
-    @property
-    def rate(self) -> float:
-        """Share of the recognised rows that are absorbed."""
-        return self.absorbed / max(self.read, 1)
+    elsewhere: float
 
 
 def find_absorption(
@@ -115,32 +110,41 @@ def find_absorption(
     W_dec: Float[Tensor, "d_sae d_in"],
     own: Int[np.ndarray, " latents"],
     direction: Float[np.ndarray, " d_in"],
+    labels: Bool[np.ndarray, " rows"],
     read: Bool[np.ndarray, " rows"],
 ) -> Absorption:
     """Holes in a concept's latents that another latent fills (after Chanin et al. 2024, "A is for absorption").
 
     The paper takes an ablation effect to say which latent takes over; here it is the latent's part along the probe's
-    direction, f_i W_dec[i]·w, which is what a linear reader would see of it.
+    direction, f_i W_dec[i]·w / ‖w‖, which is what a linear reader would see of it.
 
     Args:
         units: activations of all latents, [rows, d_sae].
         W_dec: their decoder.
         own: the latents that stand for the concept, for example those of a sparse probe.
-        direction: of a linear probe for the concept, in the space of the activations.
-        read: rows with the concept that the probe recognises.
+        direction: w, of a linear probe for the concept, in the space of the activations.
+        labels: rows with the concept.
+        read: rows that the probe takes for such. If the concept's own latents are on at none of them, there is nothing to
+            compare with, and nothing counts as absorbed.
     """
-    unit = torch.from_numpy(direction / np.linalg.norm(direction)).to(W_dec)
-    along = (W_dec @ unit).cpu().numpy()
-    may_stand_in = along > ALONG * W_dec.norm(dim=1).cpu().numpy()
+    along = W_dec.cpu().numpy() @ (direction / np.linalg.norm(direction)).astype(np.float32)
+    written = (units.tocsr() * along[None, :]).tocsr()
     on_own = np.asarray((units[:, own] > 0).sum(axis=1)).ravel() > 0
-    holes = np.flatnonzero(read & ~on_own)
-    rows = units.tocsr()[holes].multiply(along[None, :]).tocsr()
-    takers: dict[int, int] = {}
-    for row in range(len(holes)):
-        written = rows.data[rows.indptr[row] : rows.indptr[row + 1]]
-        latents = rows.indices[rows.indptr[row] : rows.indptr[row + 1]]
-        total = written[written > 0].sum()
-        if total and written.max() >= total / 2 and may_stand_in[taker := int(latents[written.argmax()])]:
-            takers[taker] = takers.get(taker, 0) + 1
-    ranked = sorted(takers.items(), key=lambda item: (-item[1], item[0]))
-    return Absorption(int(read.sum()), len(holes), sum(takers.values()), ranked)
+    recognised = labels & read
+    by_own = np.asarray(written[:, own].sum(axis=1)).ravel()
+    enough = np.median(by_own[recognised & on_own]) / 2 if (recognised & on_own).any() else np.inf
+    others = np.delete(np.arange(units.shape[1]), own)
+    by_others = written[:, others].tocsr()
+    most = by_others.max(axis=1).toarray().ravel()
+    holes = recognised & ~on_own
+    absorbed = holes & (most >= enough)
+    takers, counts = np.unique(others[by_others.argmax(axis=1)[absorbed]], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    ranked = [(int(takers[i]), int(counts[i])) for i in order]
+    return Absorption(
+        int(recognised.sum()),
+        int(holes.sum()),
+        int(absorbed.sum()),
+        ranked,
+        float((most[~labels] >= enough).mean()),
+    )

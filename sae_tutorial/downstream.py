@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -107,13 +108,18 @@ def replacement_effects(
         tokens = pad_right([token_ids[starts[d] : starts[d + 1]] for d in documents]).to(model.cfg.device)
         counted = torch.arange(tokens.shape[1]) < torch.from_numpy(lengths[documents])[:, None]
         predicted = counted[:, 2:].to(tokens.device)  # by the positions from 1 on
-        clean = None
         for i, name in enumerate(names):
             hooks = [(hook_name, _replacing(replacements[name]))] if name in replacements else []
-            logits = model.run_with_hooks(tokens, fwd_hooks=hooks)[:, 1:-1].log_softmax(-1)
-            clean = logits if clean is None else clean
-            surprise = -logits.gather(-1, tokens[:, 2:, None])[..., 0]
-            divergence = (clean.exp() * (clean - logits)).sum(-1)
+            logits = model.run_with_hooks(tokens, fwd_hooks=hooks)[:, 1:-1]
+            normaliser = logits.logsumexp(-1)
+            surprise = normaliser - logits.gather(-1, tokens[:, 2:, None])[..., 0]
+            if i == 0:
+                p_clean = logits.softmax(-1)
+            # Σ p log q without log q, which would be one more tensor as large as the vocabulary.
+            agreement = einsum(p_clean, logits, "b p v, b p v -> b p") - normaliser
+            if i == 0:
+                own_agreement = agreement
+            divergence = own_agreement - agreement
             for sums, values in ((loss, surprise), (kl, divergence)):
                 sums[i, documents] = (values * predicted).sum(1).double().cpu().numpy()
     by_name = {name: i for i, name in enumerate(names) if name in replacements}

@@ -178,10 +178,10 @@ def untrained_twin(model: TransformerBridge, seed: int = 0) -> TransformerBridge
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         drawn = type(original)(original.config).eval()
-    return TransformerBridge.boot_transformers(
-        str(original.config.name_or_path), hf_model=drawn, tokenizer=model.tokenizer,
-        device=str(model.cfg.device), dtype=torch.float32,
-    )  # fmt: skip
+        return TransformerBridge.boot_transformers(
+            str(original.config.name_or_path), hf_model=drawn, tokenizer=model.tokenizer,
+            device=str(model.cfg.device), dtype=torch.float32,
+        )  # fmt: skip
 
 
 def fresh_texts() -> list[str]:

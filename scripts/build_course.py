@@ -3,8 +3,9 @@
     build_course.py EXECUTED_DIRECTORY COURSE_DIRECTORY
 
 Each notebook becomes a page, `index.html` lists the numbered ones, `glossary.html` is linked from all, and `assets/`
-holds what the pages share: the style sheet, plotly.js and MathJax, out of the installed packages. A page that would load anything from elsewhere, or that links
-to nothing, is an error.
+holds what the pages share: the style sheet, plotly.js and MathJax, out of the installed packages. A dashboard that lies
+beside the notebooks as `latents.html` is taken over and linked. A page that would load anything from elsewhere, or that
+links to nothing, is an error.
 """
 
 import html
@@ -31,6 +32,7 @@ from colab import SETUP_ID, repository, without_badge
 
 ROOT = Path(__file__).resolve().parents[1]
 TITLE, GLOSSARY = "Sparse autoencoders: a hands-on course", "glossary"
+DASHBOARD = "latents.html"
 PLOTLY = "application/vnd.plotly.v1+json"
 
 # Everything an HTML page fetches by itself, as opposed to what a reader follows.
@@ -125,7 +127,11 @@ def build(executed: Path, course: Path) -> None:
         print(f"{course.name}/{name}.html", flush=True)
     glossary = notebook_body(nbformat.read(executed / f"{GLOSSARY}.ipynb", as_version=4), GLOSSARY, pages)
     write_page(course, GLOSSARY, "Glossary and notation", glossary, navigation_bar(openings, None, None))
-    write_page(course, "index", TITLE, index_body(openings), navigation="")
+    dashboard = executed / DASHBOARD
+    if dashboard.is_file():
+        check_self_contained(DASHBOARD, dashboard.read_text(encoding="utf-8"))
+        shutil.copyfile(dashboard, course / DASHBOARD)
+    write_page(course, "index", TITLE, index_body(openings, dashboard.is_file()), navigation="")
     print(f"the course is ready: open {course / 'index.html'}", flush=True)
 
 
@@ -198,16 +204,18 @@ def navigation_bar(openings: dict[str, Opening], before: str | None, after: str 
     return f"<nav><span>{left}</span>{middle}<span>{right}</span></nav>"
 
 
-def index_body(openings: dict[str, Opening]) -> str:
-    """The contents: the title, the claim and the duration of each notebook."""
+def index_body(openings: dict[str, Opening], with_dashboard: bool) -> str:
+    """The contents: the title, the claim and the duration of each notebook; the glossary, and a dashboard if there is one."""
     items = [
         f'<li><h2><a href="{name}.html">{html.escape(opening.title)}</a></h2>'
         f"{markdown2html_mistune(opening.claim)}"
         f'<div class="duration">{markdown2html_mistune(opening.duration)}</div></li>'
         for name, opening in openings.items()
     ]
-    glossary = f'<p><a href="{GLOSSARY}.html">Glossary and notation</a></p>'
-    return f'<h1>{TITLE}</h1>\n<ul class="contents">\n' + "\n".join(items) + f"\n</ul>\n{glossary}"
+    more = f'<p><a href="{GLOSSARY}.html">Glossary and notation</a></p>'
+    if with_dashboard:
+        more += f'\n<p><a href="{DASHBOARD}">A hundred latents of the course\'s autoencoder</a>, to look through</p>'
+    return f'<h1>{TITLE}</h1>\n<ul class="contents">\n' + "\n".join(items) + f"\n</ul>\n{more}"
 
 
 def write_page(course: Path, name: str, title: str, body: str, navigation: str) -> None:
@@ -220,9 +228,14 @@ def write_page(course: Path, name: str, title: str, body: str, navigation: str) 
         navigation=navigation,
         body=body,
     )
+    check_self_contained(name, page)
+    (course / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def check_self_contained(name: str, page: str) -> None:
+    """Raise CourseError if an HTML page would fetch anything from another host."""
     if found := loaded_from_outside(page):
         raise CourseError(f"{name}: the page would load from the network: {'; '.join(found)}")
-    (course / f"{name}.html").write_text(page, encoding="utf-8")
 
 
 def loaded_from_outside(page: str) -> list[str]:

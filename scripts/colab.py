@@ -12,6 +12,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from notebook_files import rewrite
+
 ROOT = Path(__file__).resolve().parents[1]
 SETUP_ID = "colab-setup"
 BADGE_START = "[![Open in Colab]("
@@ -61,13 +63,8 @@ def prepare(nb: NotebookNode, repository: str, name: str) -> NotebookNode:
 
 def main(paths: list[str]) -> None:
     """Write what `prepare` makes of each notebook, if it differs from what is there."""
-    for path in map(Path, paths):
-        before = path.read_text(encoding="utf-8")
-        nb = prepare(nbformat.reads(before, as_version=4), repository(), path.name)
-        after = nbformat.writes(nb) + "\n"
-        if after != before:
-            path.write_text(after, encoding="utf-8")
-            print(f"{path}: badge and set-up cell written")
+    address = repository()
+    rewrite(paths, lambda nb, name: prepare(nb, address, name), "badge and set-up cell written")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from notebook_files import rewrite
+
 GLOSSARY = Path(__file__).resolve().parents[1] / "notebooks" / "glossary.ipynb"
 ANCHOR = re.compile(r'^<a id="([a-z0-9-]+)"></a>')
 SPELLING = re.compile(r"\*\*(.+?)\*\*")
@@ -106,13 +108,7 @@ def _link_formula(piece: str, waiting: dict[str, str]) -> str:
 def main(paths: list[str]) -> None:
     """Write each notebook whose links change."""
     entries = read_entries(nbformat.read(GLOSSARY, as_version=4))
-    for path in map(Path, paths):
-        before = path.read_text(encoding="utf-8")
-        nb = link_first_uses(nbformat.reads(before, as_version=4), entries)
-        after = nbformat.writes(nb) + "\n"
-        if after != before:
-            path.write_text(after, encoding="utf-8")
-            print(f"{path}: links to the glossary written")
+    rewrite(paths, lambda nb, _: link_first_uses(nb, entries), "links to the glossary written")
 
 
 if __name__ == "__main__":

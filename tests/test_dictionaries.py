@@ -59,34 +59,49 @@ def test_parts_must_lie_inside_point_the_same_way_and_be_apart():
     assert find_splits(narrow, (units, rows), min_rows=90) == []  # a part with 80 rows
 
 
-def absorbing() -> tuple[csc_array, torch.Tensor, np.ndarray]:
-    """100 rows of a concept: latent 0 is on in 70, latent 4 (which writes along the concept) in 20 of the others."""
+def absorbing() -> tuple[csc_array, torch.Tensor, np.ndarray, np.ndarray]:
+    """100 rows of a concept, then 100 without it.
+
+    Latent 0 is on in 70 of the former, and latent 4, which writes along the concept too, in 20 of the other 30.
+    """
     W_dec = directions(6)
     direction = W_dec[0].numpy().astype(np.float64)
-    W_dec[4] = normalize(0.6 * W_dec[0] + W_dec[4], dim=0)
-    units = np.zeros((100, 6))
+    W_dec[4] = normalize(W_dec[0] + W_dec[4], dim=0)
+    units = np.zeros((200, 6))
     units[:70, 0] = units[70:90, 4] = 1.0
     units[:, 2] = 0.01
-    return csc_array(units), W_dec, direction
+    return csc_array(units), W_dec, 3 * direction, np.arange(200) < 100
 
 
 def test_what_fires_in_the_holes_is_found():
-    units, W_dec, direction = absorbing()
-    found = find_absorption(units, W_dec, np.array([0]), direction, np.ones(100, dtype=bool))
-    assert (found.read, found.holes) == (100, 30)
-    assert found.takers[0] == (4, 20)
-    assert found.rate == found.absorbed / 100
+    units, W_dec, direction, labels = absorbing()
+    found = find_absorption(units, W_dec, np.array([0]), direction, labels, np.ones(200, dtype=bool))
+    assert found == (100, 30, 20, [(4, 20)], 0.0)
+
+
+def test_a_latent_that_writes_as_much_everywhere_shows_in_the_control():
+    units, W_dec, direction, labels = absorbing()
+    everywhere = units.toarray()
+    everywhere[:, 4] = 1.0
+    found = find_absorption(csc_array(everywhere), W_dec, np.array([0]), direction, labels, labels)
+    assert (found.absorbed, found.elsewhere) == (30, 1.0)
 
 
 def test_rows_that_the_probe_does_not_recognise_are_no_holes():
-    units, W_dec, direction = absorbing()
-    read = np.arange(100) < 75
-    found = find_absorption(units, W_dec, np.array([0]), direction, read)
+    units, W_dec, direction, labels = absorbing()
+    found = find_absorption(units, W_dec, np.array([0]), direction, labels, np.arange(200) < 75)
     assert (found.read, found.holes, found.absorbed, found.takers) == (75, 5, 5, [(4, 5)])
 
 
 def test_a_latent_across_the_direction_absorbs_nothing():
-    units, W_dec, direction = absorbing()
+    units, W_dec, direction, labels = absorbing()
     across = W_dec - torch.outer(W_dec @ W_dec[0], W_dec[0])
-    found = find_absorption(units, across, np.array([0]), direction, np.ones(100, dtype=bool))
+    across[0] = W_dec[0]
+    found = find_absorption(units, across, np.array([0]), direction, labels, labels)
     assert (found.holes, found.absorbed, found.takers) == (30, 0, [])
+
+
+def test_with_nothing_to_compare_with_nothing_is_absorbed():
+    units, W_dec, direction, labels = absorbing()
+    found = find_absorption(units, W_dec, np.array([5]), direction, labels, labels)
+    assert found == (100, 100, 0, [], 0.0)

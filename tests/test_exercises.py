@@ -20,6 +20,7 @@ from sae_tutorial.exercises import (
     building,
     clinic,
     collecting,
+    meaning,
     reporting,
     residual,
     superposition,
@@ -47,6 +48,10 @@ TABLES: dict[str, tuple[Callable[[Any], None], reporting.Mistakes]] = {
     "top_rows": (exercises.check_top_rows, analysing._TOP_MISTAKES),
     "topic_share": (exercises.check_topic_share, analysing._TOPIC_MISTAKES),
     "luck": (exercises.check_luck, analysing._LUCK_MISTAKES),
+    "loss_recovered": (exercises.check_loss_recovered, meaning._RECOVERED_MISTAKES),
+    "redraw": (exercises.check_redraw, meaning._REDRAW_MISTAKES),
+    "fit": (exercises.check_fit, meaning._FIT_MISTAKES),
+    "holes": (exercises.check_holes, meaning._HOLES_MISTAKES),
     "batchtopk": (exercises.check_batchtopk, architectures._BATCHTOPK_MISTAKES),
     "auxk": (exercises.check_auxk, architectures._AUXK_MISTAKES),
     "narrow": (lambda answer: exercises.check_narrow(answer, "c"), architectures._STRONGEST_MISTAKES),
@@ -116,7 +121,7 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
     assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
 
 
-@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05", "06", "07", "09"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05", "06", "07", "08", "09"])
 def test_a_notebook_has_at_least_four_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)
@@ -696,6 +701,30 @@ WRONG = [
     ("fold", (lambda We, be, Wd, bd, t, s: [We, be / s, Wd, bd / s, s * t],), "multiplied the thresholds"),
     ("fold", (lambda We, be, Wd, bd, t, s: (We, be * s, Wd, bd * s, t * s),), "the wrong way"),
     ("fold", (lambda We, be, Wd, bd, t, s: (We / s, be / s, Wd / s, bd / s, t / s),), "divided everything"),
+    ("loss_recovered", (lambda c, r, z: (r - c) / (z - c),), "share that is lost"),
+    ("loss_recovered", (lambda c, r, z: c / r,), "ratio of two losses"),
+    ("loss_recovered", (lambda c, r, z: float(np.clip((z - r) / (z - c), 0, 1)),), "both are news"),
+    ("loss_recovered", (lambda c, r, z: z - r,), "these are nats"),
+    ("redraw", (lambda v, d, drawn: v[[int(i) in drawn for i in d]].mean(),), "counts once"),
+    (
+        "redraw",
+        (lambda v, d, drawn: sum(v[d == i].mean() for i in drawn) / len(drawn),),
+        "as much as a long one",
+    ),
+    ("redraw", (lambda v, d, drawn: v[drawn].mean(),), "took `drawn` for rows"),
+    ("redraw", (lambda v, d, drawn: v.mean(),), "no width"),
+    ("fit", (lambda f, d: meaning._fit(f, d)[::-1],), "other order"),
+    ("fit", (lambda f, d: (meaning._fit(f, d)[0], 1 - ((f > 0) & ~d).sum() / (~d).sum()),), "is specificity"),
+    ("fit", (lambda f, d: (meaning._fit(f, d)[0], ((f > 0) == d).float().mean()),), "is accuracy"),
+    ("holes", (lambda f, label, own: (f[:, own] == 0).all(1),), "without the label"),
+    ("holes", (lambda f, label, own: label & (f[:, own] == 0).any(1),), "if *one* of the latents"),
+    ("holes", (lambda f, label, own: label & (f[:, own] > 0).any(1),), "the opposite"),
+    ("shown_claims", ({"A", "B"},), "the documents that chose it"),
+    ("shown_claims", ({"C"},), "nothing to do with it"),
+    ("shown_claims", ("AD",), "may be luck"),
+    ("shown_claims", (["E", "A"],), "always says no"),
+    ("shown_claims", ({"F"},), "none of A to E"),
+    ("shown_claims", (set(),), "at least one"),
     ("fold", (lambda We, be, Wd, bd, t, s: t / s,), "return five tensors"),
     ("ablate", (reconstructs,), "What the SAE does not reconstruct"),
     ("ablate", (adds_negative_latents,), "ReLU is missing"),

@@ -209,6 +209,18 @@ def test_a_link_to_nothing_is_an_error(tmp_path):
         build_course.build(tmp_path / "executed", tmp_path / "course")
 
 
+def test_a_dashboard_beside_the_notebooks_is_taken_over_and_linked(course, tmp_path):
+    assert not page(course, "index").select('a[href="latents.html"]')
+    dashboard = tmp_path / "executed" / "latents.html"
+    dashboard.write_text("<!DOCTYPE html><table><tr><td>latent 7</td></tr></table>", encoding="utf-8")
+    build_course.build(tmp_path / "executed", course)
+    assert (course / "latents.html").read_bytes() == dashboard.read_bytes()
+    assert page(course, "index").select_one('main > p > a[href="latents.html"]')
+    dashboard.write_text('<script src="https://example.org/x.js"></script>', encoding="utf-8")
+    with pytest.raises(build_course.CourseError, match=r"latents.html: .*<script src="):
+        build_course.build(tmp_path / "executed", course)
+
+
 def test_a_page_that_would_load_from_the_network_is_an_error(tmp_path):
     output = shown(html='<img src="https://example.org/x.png">')
     save(tmp_path / "executed", **{"00_a": notebook(0, code("show()", output))})

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.reporting import Exercise, Mistakes, NotAttempted, WrongAnswer, match_function
+from sae_tutorial.exercises.reporting import Exercise, Mistakes, WrongAnswer, match_function
 
 
 def check_loss_recovered(loss_recovered: Callable[[float, float, float], float]) -> None:
@@ -100,7 +100,10 @@ _RECOVERED_MISTAKES: Mistakes = [
         lambda c, r, z: (z - r) / z,
         "you divide by the loss with zeros; divide by what zeros cost *more* than the clean model.",
     ),
-    (lambda c, r, z: (z - r) / (r - c), "the denominator is what zeros cost, CE(zero) − CE(clean)."),
+    (
+        lambda c, r, z: (z - r) / (r - c) if r != c else float("inf"),
+        "the denominator is what zeros cost, CE(zero) − CE(clean).",
+    ),
     (lambda c, r, z: z - r, "these are nats; divide by what zeros cost, CE(zero) − CE(clean)."),
 ]
 
@@ -204,7 +207,7 @@ def _judge_shown(shown: Any) -> None:
         raise WrongAnswer(f"answer with a set of letters, not {shown!r}.")
     letters = {str(letter).strip().upper() for letter in shown}
     if not letters:
-        raise NotAttempted(" One of them is shown.")
+        raise WrongAnswer("at least one of the claims is shown.")
     unknown = letters - {"A", *_WHY_NOT_SHOWN}
     if unknown:
         raise WrongAnswer(f"{sorted(unknown)[0]!r} is none of A to E.")
