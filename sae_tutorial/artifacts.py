@@ -4,6 +4,7 @@ A notebook opened on its own makes what is missing, with a progress bar; one ope
 """
 
 import sys
+from collections.abc import Sequence
 
 from sae_tutorial.activations import ActivationStore, collect_activations
 from sae_tutorial.lab import Lab
@@ -44,6 +45,24 @@ def lab_sae(lab: Lab) -> SparseAutoencoder:
         train_sae(sae, lab_activations(lab)[0], training)
         sae.save(directory)
     return SparseAutoencoder.load(directory).to(lab.device)
+
+
+def quick_sae(
+    lab: Lab, hook_name: str, texts: Sequence[str], tokens: int = 40_000
+) -> tuple[SparseAutoencoder, ActivationStore, ActivationStore]:
+    """A small autoencoder of another hook in seconds, four latents per dimension, and its (train, test) activations.
+
+    The stores' document ids are indices of `texts`. Some epochs over a few thousand rows are enough to try an analysis
+    at another place, not to judge the place.
+    """
+    directory = lab.artifact("quick", place=hook_name, documents=list(texts))
+    if not directory.is_dir():
+        collect_activations(lab.model, texts, hook_name, directory=directory)
+    train, test = ActivationStore.open(directory).split_by_document(TEST_FRACTION)
+    sae = SparseAutoencoder(SAEConfig(train.shape[1], expansion_factor=4)).to(lab.device)
+    budget = min(tokens, lab.budget.sweep_tokens)
+    train_sae(sae, train, TrainConfig(budget, dead_window=max(1, budget // 2)), progress=False)
+    return sae, train, test
 
 
 def _announce(work: str) -> None:

@@ -197,7 +197,7 @@ def choose_lab(requested: str) -> tuple[str, str]:
         return requested, "set by SAE_LAB"
     if _hub_is_cached():
         return "gpt2", "in the local hub cache"
-    if _hub_answers():
+    if hub_answers():
         return "gpt2", "the hub answers"
     return "offline", "no hub answers"
 
@@ -209,7 +209,7 @@ def _open_gpt2(device: str, n_documents: int) -> tuple[TransformerBridge, list[s
     from datasets import load_dataset
 
     cached = _hub_is_cached()
-    if not cached and not _hub_answers():
+    if not cached and not hub_answers():
         raise ConnectionError(
             f"the Hugging Face hub did not answer within {HUB_TIMEOUT_SECONDS} s and its cache holds no GPT-2 with "
             "AG News; connect to the internet, set HF_HOME to a filled cache, or open_lab('offline')."
@@ -245,7 +245,7 @@ def _hub_is_cached() -> bool:
     )
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """One request, given up after HUB_TIMEOUT_SECONDS whatever hangs (name service, proxy, server)."""
     import httpx
     from huggingface_hub import constants

@@ -8,7 +8,7 @@ import torch
 from conftest import TEXTS
 
 from sae_tutorial import artifacts
-from sae_tutorial.artifacts import lab_activations, lab_sae, lab_sae_config, lab_train_config
+from sae_tutorial.artifacts import lab_activations, lab_sae, lab_sae_config, lab_train_config, quick_sae
 from sae_tutorial.lab import Budget, Lab
 from sae_tutorial.sae import SparseAutoencoder
 
@@ -74,3 +74,15 @@ def test_a_stopped_collection_leaves_nothing_that_would_be_found(lab, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             lab_sae(lab)
     assert [path.name.split("-")[0] for path in lab.artifacts.iterdir()] == ["activations"]
+
+
+def test_a_quick_autoencoder_reads_the_hook_asked_for_and_shares_no_document(lab):
+    hook = "blocks.2.hook_resid_post"
+    sae, train, test = quick_sae(lab, hook, TEXTS[3:])
+    assert sae.metadata["hook_name"] == train.settings["hook_name"] == hook != lab.hook_name
+    assert set(train.document_ids) | set(test.document_ids) == set(range(len(TEXTS) - 3))
+    assert set(train.document_ids).isdisjoint(test.document_ids)
+    assert sae.config.d_sae == 4 * 32 and not torch.equal(sae.W_dec, SparseAutoencoder(sae.config).W_dec)
+    before = changed(lab.artifacts)
+    again, _, _ = quick_sae(lab, hook, TEXTS[3:])
+    assert changed(lab.artifacts) == before and torch.equal(again.W_dec, sae.W_dec)

@@ -25,6 +25,7 @@ from sae_tutorial.exercises import (
     residual,
     superposition,
     training,
+    using,
 )
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -55,6 +56,9 @@ TABLES: dict[str, tuple[Callable[[Any], None], reporting.Mistakes]] = {
     "auxk": (exercises.check_auxk, architectures._AUXK_MISTAKES),
     "narrow": (lambda answer: exercises.check_narrow(answer, "c"), architectures._STRONGEST_MISTAKES),
     "fold": (exercises.check_fold, architectures._FOLD_MISTAKES),
+    "ablate": (exercises.check_ablate, using._ABLATE_MISTAKES),
+    "latent_shares": (exercises.check_latent_shares, using._SHARES_MISTAKES),
+    "matched_latents": (exercises.check_matched_latents, using._MATCHED_MISTAKES),
 }
 
 
@@ -117,7 +121,7 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
     assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
 
 
-@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05", "06", "07", "08"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05", "06", "07", "08", "09"])
 def test_a_notebook_has_at_least_four_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)
@@ -390,6 +394,41 @@ def aux_masked_late(pre, dead, W_dec, b_dec, k_aux):
 def aux_with_bias(pre, dead, W_dec, b_dec, k_aux):
     alone = torch.where(dead, pre, -torch.inf).topk(k_aux)
     return torch.zeros_like(pre).scatter(1, alone.indices, alone.values.relu()) @ W_dec + b_dec
+
+
+def reconstructs(x, W_enc, b_enc, W_dec, b_dec, latents):
+    f = torch.relu((x - b_dec) @ W_enc + b_enc)
+    f[:, latents] = 0
+    return f @ W_dec + b_dec
+
+
+def adds_negative_latents(x, W_enc, b_enc, W_dec, b_dec, latents):
+    pre = (x - b_dec) @ W_enc + b_enc
+    return x - sum(pre[:, [i]] * W_dec[i] for i in latents)
+
+
+def takes_the_bias_too(x, W_enc, b_enc, W_dec, b_dec, latents):
+    f = torch.relu((x - b_dec) @ W_enc + b_enc)
+    return x - (f[:, latents] @ W_dec[latents] + b_dec)
+
+
+def nearest_of_all(named, strength):
+    return [int((strength - strength[latent]).abs().argmin()) for latent in named]
+
+
+def nearest_with_repeats(named, strength):
+    others = [i for i in range(len(strength)) if i not in named and strength[i] > 0]
+    return [min(others, key=lambda i: abs(strength[i] - strength[latent])) for latent in named]
+
+
+def nearest_even_if_off(named, strength):
+    chosen = []
+    for latent in named:
+        distance = (strength - strength[latent]).abs()
+        distance[named] = torch.inf
+        distance[chosen] = torch.inf
+        chosen.append(int(distance.argmin()))
+    return chosen
 
 
 # check, a wrong answer as a learner might write it, and words of the message it should get
@@ -687,6 +726,28 @@ WRONG = [
     ("shown_claims", ({"F"},), "none of A to E"),
     ("shown_claims", (set(),), "at least one"),
     ("fold", (lambda We, be, Wd, bd, t, s: t / s,), "return five tensors"),
+    ("ablate", (reconstructs,), "What the SAE does not reconstruct"),
+    ("ablate", (adds_negative_latents,), "ReLU is missing"),
+    ("ablate", (takes_the_bias_too,), "belongs to no latent"),
+    ("ablate", (lambda x, We, be, Wd, bd, n: x,), "expected"),
+    ("latent_shares", (lambda f, g, W: f.sum(1)[:, None] * torch.einsum("nd,ld->nl", g, W),), "its own"),
+    ("latent_shares", (lambda f, g, W: torch.einsum("nd,ld->nl", g, W),), "one more unit"),
+    ("latent_shares", (lambda f, g, W: torch.einsum("nl,nd,ld->l", f, g, W),), "summed over rows"),
+    ("latent_shares", (lambda f, g, W: f * torch.einsum("nd,ld->nl", g, W).abs(),), "dropped the sign"),
+    ("matched_latents", (nearest_of_all,), "each is nearest to itself"),
+    ("matched_latents", (nearest_with_repeats,), "taken twice"),
+    ("matched_latents", (nearest_even_if_off,), "it is no control"),
+    ("steers", ({"A", "B"},), "random direction of the same norm"),
+    ("steers", ({"B", "C"},), "best of 400"),
+    ("steers", ({"B", "D"},), "fallen apart"),
+    ("steers", ({"E"},), "*shorter*"),
+    ("steers", (set(),), "B is shown"),
+    ("steers", ({"F"},), "is not one of"),
+    ("false_alarms", (0.9, 0.83), "concept's tokens"),
+    ("false_alarms", (0.043, 0.978), "equally many"),
+    ("false_alarms", (0.957, 0.83), "*false* alarms"),
+    ("false_alarms", (0.043, 0.09), "all tokens that raise a right alarm"),
+    ("false_alarms", (0.043, 0.5), "too small"),
 ]
 
 

@@ -56,6 +56,13 @@ FIGURES = {
     "grid_figure": lambda: plots.grid_figure(
         np.array([[0.0, 1.0, 2.0], [0.5, 0.2, 0.1]]), ["a", "<b>", "c"], [0, 1], "T", "x", "y", "z"
     ),
+    "graph_figure": lambda: plots.graph_figure(
+        {"in": ["a", "<b>"], "out": ["c"], "end": ["d"]},
+        [("a", "c", 2.0), ("<b>", "c", -0.5), ("c", "d", 0.01)],
+        "T",
+        "x",
+        "w",
+    ),
     "training_curves": lambda: plots.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
     "decoder_weight_figure": lambda: plots.decoder_weight_figure(
         np.linspace(-1, 1, 40, dtype=np.float32), np.linspace(-2, 2, 40, dtype=np.float32), "T"
@@ -137,6 +144,17 @@ def test_a_grid_shows_its_numbers_its_names_as_text_and_its_first_row_where_aske
     turned = plots.grid_figure(np.zeros((2, 120)), range(120), [0, 1], "T", "x", "y", "z", top_down=True)
     assert turned.layout.yaxis.autorange == "reversed"
     assert turned.layout.xaxis.tickvals == tuple(range(0, 120, 3))
+
+
+def test_a_graph_shows_every_node_as_text_and_every_edge_by_weight_and_sign():
+    figure = FIGURES["graph_figure"]()
+    names = [note.text for note in figure.layout.annotations]
+    assert names == ["+2.00", "+0.01", "a", "&lt;b&gt;", "c", "d"]  # the lighter edge carries no number
+    strong, weak, last = (trace for trace in figure.data if trace.hovertext)
+    assert strong.line.width == last.line.width > weak.line.width  # each column has a scale of its own
+    assert (strong.line.dash, weak.line.dash) == ("solid", "dash")
+    assert (strong.x, strong.y) == ((0.0, 1.0), (0.5, 0.0)) and weak.y == (-0.5, 0.0)
+    assert strong.hovertext == "a to c: +2.00"
 
 
 def test_an_attention_view_carries_what_it_needs_and_fetches_nothing():

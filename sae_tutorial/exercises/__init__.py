@@ -66,8 +66,16 @@ from sae_tutorial.exercises.training import (
     check_second_diagnosis,
     check_second_repair,
 )
+from sae_tutorial.exercises.using import (
+    check_ablate,
+    check_false_alarms,
+    check_latent_shares,
+    check_matched_latents,
+    check_steers,
+)
 
 __all__ = [
+    "check_ablate",
     "check_attribution",
     "check_auxk",
     "check_batchtopk",
@@ -80,6 +88,7 @@ __all__ = [
     "check_explained_variance",
     "check_fair_rival",
     "check_faithfulness",
+    "check_false_alarms",
     "check_first_diagnosis",
     "check_first_repair",
     "check_fit",
@@ -89,10 +98,12 @@ __all__ = [
     "check_induction_score",
     "check_jumprelu_l0",
     "check_know_nothing",
+    "check_latent_shares",
     "check_loss",
     "check_loss_recovered",
     "check_luck",
     "check_matched",
+    "check_matched_latents",
     "check_narrow",
     "check_paths",
     "check_phase",
@@ -109,6 +120,7 @@ __all__ = [
     "check_shuffled_labels",
     "check_sizes",
     "check_split",
+    "check_steers",
     "check_store_rows",
     "check_top_rows",
     "check_topic_share",

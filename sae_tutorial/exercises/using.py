@@ -1,0 +1,276 @@
+"""Checks for notebook 09: ablating a latent, shares of an answer, matched controls, claims about steering, false alarms."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sae_tutorial.exercises.reporting import Exercise, Mistakes, WrongAnswer, match_function, match_number
+
+
+def check_ablate(ablate: Callable[..., Tensor]) -> None:
+    """Exercise 9.1: `ablate(x, W_enc, b_enc, W_dec, b_dec, latents)`, x without these latents of a ReLU SAE."""
+    exercise = Exercise(
+        "9.1",
+        "write the body of `ablate`.",
+        "`edited` and `set_latents` in the section 'Changing a latent and nothing else'",
+        "you can take a latent out of a model and know that whatever changes is due to that latent.",
+    )
+    inputs = [(*_weights(seed), latents) for seed, latents in ((0, [1]), (1, [0, 3]), (2, [2, 4]))]
+    exercise.check(lambda answer: match_function(answer, _ablate, inputs, _ABLATE_MISTAKES), ablate)
+
+
+def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 9.2: `latent_shares(f, gradient, W_dec)`, in place of `shares_that_do_not_add_up`."""
+    exercise = Exercise(
+        "9.2",
+        "write `latent_shares`; those of `shares_that_do_not_add_up` do not add up.",
+        "`latent_attribution` in the section 'Which latents an answer rests on'",
+        "you can rank thousands of latents by what they do for an answer, with one backward pass.",
+    )
+    inputs = []
+    for seed in range(2):
+        x, W_enc, b_enc, W_dec, b_dec = _weights(seed)
+        gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(9 + seed))
+        inputs.append((((x - b_dec) @ W_enc + b_enc).relu(), gradient, W_dec))
+    exercise.check(lambda answer: match_function(answer, _shares, inputs, _SHARES_MISTAKES), latent_shares)
+
+
+def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], list[int]]) -> None:
+    """Exercise 9.3: `matched_latents(named, strength)`, for each named latent another one that is as strong."""
+    exercise = Exercise(
+        "9.3",
+        "write the body of `matched_latents`.",
+        "`from sae_tutorial.interventions import matched_latents`, then `show_source(matched_latents)`",
+        "you can answer the objection that any latents as strong as yours would have done.",
+    )
+    inputs = [
+        ([2, 5], torch.tensor([0.0, 0.5, 3.0, 2.5, 0.0, 0.25, 9.0, 0.625])),
+        ([0, 1], torch.tensor([2.0, 2.125, 2.25, 4.0, 0.0, 1.0])),
+        ([3], torch.tensor([0.0, 0.0, 8.0, 0.125])),
+    ]
+    exercise.check(
+        lambda answer: match_function(answer, _matched, inputs, _MATCHED_MISTAKES), matched_latents
+    )
+
+
+def check_steers(steers: Iterable[str] | None) -> None:
+    """Exercise 9.4: which of five rows of a table show that a latent steers towards its concept."""
+    exercise = Exercise(
+        "9.4",
+        "replace None by a set of letters, such as {'A'}.",
+        "the section 'Steering'",
+        "you can read a steering result, in a paper too, for what it shows.",
+    )
+    exercise.check(_judge_steers, steers)
+
+
+def check_false_alarms(rare: float | None, common: float | None) -> None:
+    """Exercise 9.5: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
+    exercise = Exercise(
+        "9.5",
+        "put a number between 0 and 1 in place of each None.",
+        "the folded help; the rates are those of a point on a ROC curve",
+        "you can tell from a ROC curve and a base rate whether a monitor would be switched off for crying wolf.",
+    )
+    exercise.check(_judge_false_alarms, rare, common)
+
+
+def _weights(seed: int) -> tuple[Tensor, ...]:
+    """Random x [3, 4], and W_enc, b_enc, W_dec, b_dec of an SAE with five latents, no decoder row of norm 1."""
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(shape, generator=generator) for shape in ((3, 4), (4, 5), (5,), (5, 4), (4,)))
+
+
+def _encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor) -> Tensor:
+    return ((x - b_dec) @ W_enc + b_enc).relu()
+
+
+def _ablate(
+    x: Tensor, W_enc: Tensor, b_enc: Tensor, W_dec: Tensor, b_dec: Tensor, latents: list[int]
+) -> Tensor:
+    return x - _encode(x, W_enc, b_enc, b_dec)[:, latents] @ W_dec[latents]
+
+
+def _others(latents: list[int]) -> list[int]:
+    return [i for i in range(5) if i not in latents]
+
+
+def _project_out(x: Tensor, rows: Tensor) -> Tensor:
+    for row in rows:
+        x = x - (x @ row)[:, None] * row / (row @ row)
+    return x
+
+
+_ABLATE_MISTAKES: Mistakes = [
+    (
+        lambda x, We, be, Wd, bd, n: _encode(x, We, be, bd)[:, _others(n)] @ Wd[_others(n)] + bd,
+        "you return the reconstruction without the latents. What the SAE does not reconstruct, x − x̂, is gone too, so "
+        "the model may change for that reason alone. Subtract from x what the latents write.",
+    ),
+    (
+        lambda x, We, be, Wd, bd, n: x + _encode(x, We, be, bd)[:, n] @ Wd[n],
+        "you added what the latents write: now it is there twice. Subtract it.",
+    ),
+    (
+        lambda x, We, be, Wd, bd, n: x - (((x - bd) @ We + be)[:, n] @ Wd[n]),
+        "the ReLU is missing: a latent that is off, with a negative pre-activation, writes nothing to take away.",
+    ),
+    (
+        lambda x, We, be, Wd, bd, n: x - _encode(x, We, be, bd)[:, n] @ Wd[n] - bd,
+        "you also subtracted b_dec, which belongs to no latent.",
+    ),
+    (
+        lambda x, We, be, Wd, bd, n: x - _encode(x, We, be, bd) @ Wd,
+        "you took away what all latents write; take the columns of f and the rows of W_dec in `latents`.",
+    ),
+    (
+        lambda x, We, be, Wd, bd, n: _encode(x, We, be, bd)[:, n] @ Wd[n],
+        "that is what the latents write. Subtract it from x.",
+    ),
+    (
+        lambda x, We, be, Wd, bd, n: _project_out(x, Wd[n]),
+        "you took the whole direction out of x, whoever wrote there. A latent accounts for f_i W_dec_i only, and for "
+        "nothing where it is off.",
+    ),
+    (
+        lambda x, We, be, Wd, bd, n: x - (x @ We + be).relu()[:, n] @ Wd[n],
+        "b_dec is to be subtracted from x before it is encoded.",
+    ),
+]
+
+
+def _shares(f: Tensor, gradient: Tensor, W_dec: Tensor) -> Tensor:
+    return f * (gradient @ W_dec.T)
+
+
+_SHARES_MISTAKES: Mistakes = [
+    (
+        lambda f, g, W: f.sum(1, keepdim=True) * (g @ W.T),
+        "as in `shares_that_do_not_add_up`, each latent gets the activation of all. Multiply by its own.",
+    ),
+    (
+        lambda f, g, W: g @ W.T,
+        "that is the effect of one more unit of each latent, also of those that are off. Multiply by f: what is there "
+        "already is the share.",
+    ),
+    (
+        lambda f, g, W: (f > 0) * (g @ W.T),
+        "you count a latent as on or off; how strong it is matters too. Multiply by f itself.",
+    ),
+    (
+        lambda f, g, W: f * (g @ W.T).abs(),
+        "you dropped the sign: a latent that works against the answer would be counted for it.",
+    ),
+    (
+        lambda f, g, W: (f * (g @ W.T)).sum(0),
+        "you summed over rows; the share of every latent at every row is wanted.",
+    ),
+    (
+        lambda f, g, W: f * (g @ torch.nn.functional.normalize(W, dim=1).T),
+        "you normalised the decoder rows. A latent writes f_i W_dec_i, so a longer row has a larger share.",
+    ),
+    (
+        lambda f, g, W: (f[:, :, None] * W).norm(dim=2),
+        "that is the size of what each latent writes; the gradient, which says what it does to the answer, is unused.",
+    ),
+]
+
+
+def _matched(named: Sequence[int], strength: Tensor) -> list[int]:
+    chosen: list[int] = []
+    for latent in named:
+        free = [i for i in range(len(strength)) if strength[i] > 0 and i not in named and i not in chosen]
+        chosen.append(min(free, key=lambda i: abs(float(strength[i] - strength[latent]))))
+    return chosen
+
+
+def _nearest(named: Sequence[int], strength: Tensor, allowed: Callable[[int, list[int]], bool]) -> list[int]:
+    chosen: list[int] = []
+    for latent in named:
+        free = [i for i in range(len(strength)) if allowed(i, chosen)]
+        chosen.append(min(free, key=lambda i: abs(float(strength[i] - strength[latent]))))
+    return chosen
+
+
+_MATCHED_MISTAKES: Mistakes = [
+    (
+        lambda n, s: list(n),
+        "these are the named latents themselves: each is nearest to itself. Leave the named ones out.",
+    ),
+    (
+        lambda n, s: _nearest(n, s, lambda i, chosen: s[i] > 0 and i not in chosen and i != n[len(chosen)]),
+        "a named latent is among them: leave out all of `named`, not only the one being matched.",
+    ),
+    (
+        lambda n, s: _nearest(n, s, lambda i, chosen: i not in n and i not in chosen),
+        "a latent that is off on these texts (strength 0) is among them: ablating it changes nothing, so it is no "
+        "control.",
+    ),
+    (
+        lambda n, s: _nearest(n, s, lambda i, chosen: i not in n and s[i] > 0),
+        "one latent was taken twice, so fewer latents are ablated. Leave out what was taken before.",
+    ),
+    (
+        lambda n, s: [i for i in s.argsort(descending=True).tolist() if i not in n and s[i] > 0][: len(n)],
+        "these are the strongest of the others. A control that is stronger than what it controls for is unfair too: "
+        "take the nearest.",
+    ),
+    (
+        lambda n, s: sorted(_matched(n, s)),
+        "the latents are right but sorted; give them in the order of those they match.",
+    ),
+    (
+        lambda n, s: [float(s[i]) for i in _matched(n, s)],
+        "you return the strengths; return the latents.",
+    ),
+]
+
+
+def _judge_steers(steers: Any) -> None:
+    why_not = {
+        "A": "in A a random direction of the same norm does as much: a push of that size moves these words whichever "
+        "way it goes.",
+        "C": "C's latent was chosen on the very texts it is scored on, the best of 400. The best of 400 random "
+        "directions would look good there as well.",
+        "D": "in D the text has fallen apart: its loss under the untouched model is near that of a uniform guess (10.8 "
+        "nats). Words of any kind come up there.",
+        "E": "E compares with a *shorter* random vector. At equal norm the control may do as much; that is left open.",
+    }
+    if isinstance(steers, str) or not isinstance(steers, Iterable):
+        raise WrongAnswer(f"answer with a set of letters, not {steers!r}.")
+    letters = set(steers)
+    known = {"B", *why_not}
+    if letters - known:
+        raise WrongAnswer(f"{sorted(map(str, letters - known))[0]!r} is not one of {sorted(known)}.")
+    for letter, reason in why_not.items():
+        if letter in letters:
+            raise WrongAnswer(reason)
+    if "B" not in letters:
+        raise WrongAnswer(
+            "B is shown: on texts that did not choose it, its effect lies outside the spread of the control, at the "
+            "same norm, in text that can still be read."
+        )
+
+
+def _judge_false_alarms(rare: Any, common: Any) -> None:
+    for name, value, base in (("rare", rare, 0.001), ("common", common, 0.1)):
+        true, false = 0.9 * base, 0.02 * (1 - base)
+        match_number(
+            name,
+            value,
+            true / (true + false),
+            {
+                0.9: "that is the share of the concept's tokens that raise an alarm. Asked for is the share of the alarms "
+                "that are right.",
+                0.9
+                / 0.92: "you divided the two rates as if both kinds of tokens were equally many. Weigh them by how "
+                "many there are.",
+                false / (true + false): "that is the share of *false* alarms; take 1 minus it.",
+                true: "that is the share of all tokens that raise a right alarm; divide by the share that raise any.",
+                true
+                + false: "that is the share of all tokens that raise an alarm; which part of it is right?",
+            },
+            tolerance=0.005 if name == "common" else 0.002,
+        )
