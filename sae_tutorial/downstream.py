@@ -52,6 +52,13 @@ class Effects:
         """Δ cross-entropy, nats per token."""
         return self._per_token(self.replaced[name] - self.clean)
 
+    def advantage(self, name: str, rival: str) -> Interval:
+        """How much less `name` costs than `rival`, nats per token, document by document.
+
+        Documents differ in how much any replacement costs them; the difference within each does not have that spread.
+        """
+        return self._per_token(self.replaced[rival] - self.replaced[name])
+
     def divergence(self, name: str) -> Interval:
         """KL divergence, nats per token."""
         return self._per_token(self.kl[name])

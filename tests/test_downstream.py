@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import HOOK, TEXTS
 
-from sae_tutorial.downstream import replacement_effects
+from sae_tutorial.downstream import Effects, replacement_effects
 
 LONG = [text for text in TEXTS if len(text) > 5]
 REPLACEMENTS = {"zero": torch.zeros_like, "half": lambda x: x / 2, "itself": lambda x: x}
@@ -55,6 +55,19 @@ def test_a_perfect_reconstruction_loses_nothing(effects):
 def test_zeros_recover_nothing(effects):
     assert effects.loss_recovered("zero").value == 0
     assert effects.divergence("zero").value > effects.divergence("half").value > 1e-4
+
+
+def test_an_advantage_is_the_difference_of_two_costs_with_less_spread(effects):
+    half, zero = effects.extra_loss("half"), effects.extra_loss("zero")
+    advantage = effects.advantage("half", "zero")
+    assert advantage.value == pytest.approx(zero.value - half.value, abs=1e-6)
+    assert effects.advantage("zero", "half").value == pytest.approx(-advantage.value)
+    # Where both rise and fall with the document, their difference is known better than either.
+    losses = np.array([1.0, 5.0, 2.0, 9.0, 4.0, 7.0])
+    paired = Effects(losses, {"a": 2 * losses, "b": 2 * losses + 1}, {}, np.full(6, 10))
+    kept = paired.advantage("a", "b")
+    assert kept.low == pytest.approx(kept.high) == pytest.approx(0.1)
+    assert paired.extra_loss("a").high > paired.extra_loss("a").low + 0.2
 
 
 def test_the_bos_is_left_alone(model, tokenizer):
