@@ -313,8 +313,6 @@ def graph_figure(
     title: str,
     x_title: str,
     weight_name: str,
-    *,
-    height: int = 520,
 ) -> go.Figure:
     """A layered graph: a column of named nodes per entry, and edges (from, to, weight) between them.
 
@@ -361,7 +359,7 @@ def graph_figure(
     )  # fmt: skip
     figure.update_yaxes(title="strongest on top", showticklabels=False, showgrid=False, zeroline=False)
     figure.update_layout(legend={"orientation": "h", "y": 1.08, "x": 0})
-    return _finish(figure, title, height=height)
+    return _finish(figure, title, height=520)
 
 
 def attention_view(
