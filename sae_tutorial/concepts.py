@@ -82,12 +82,10 @@ def label_tokens(
     return labels
 
 
-def latent_units(
-    sae: SparseAutoencoder, activations: ActivationStore | Float[Tensor, "n d_in"], title: str = "encoding"
-) -> csc_array:
+def latent_units(sae: SparseAutoencoder, activations: ActivationStore | Float[Tensor, "n d_in"]) -> csc_array:
     """The activations of all latents on all rows, [rows, d_sae]: sparse, 8 bytes for each latent that is on."""
     parts = []
-    for x, pairs in encode_in_batches(sae, activations, title):
+    for x, pairs in encode_in_batches(sae, activations, "encoding"):
         values, rows, latents = (
             part.cpu().numpy() for part in (pairs.values, pairs.positions, pairs.latents)
         )

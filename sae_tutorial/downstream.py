@@ -63,11 +63,11 @@ class Effects:
         """KL divergence, nats per token."""
         return self._per_token(self.kl[name])
 
-    def loss_recovered(self, name: str, zero: str = "zero") -> Interval:
-        """The share of what zeros cost that this replacement saves; `zero` names the replacement by zeros."""
+    def loss_recovered(self, name: str) -> Interval:
+        """The share of what zeros cost that this replacement saves. Needs the replacement by zeros, called "zero"."""
         draws = document_draws(len(self.tokens))
         saved, all_of_it = (
-            draws @ (self.replaced[zero] - other) for other in (self.replaced[name], self.clean)
+            draws @ (self.replaced["zero"] - other) for other in (self.replaced[name], self.clean)
         )
         return Interval.of_draws(saved / all_of_it)
 
