@@ -29,14 +29,15 @@ from sae_tutorial.artifacts import lab_activations
 from sae_tutorial.lab import open_lab
 from sae_tutorial.metrics import evaluate_reconstruction
 from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import TrainConfig, input_statistics, seed_recipe, train_sae
+from sae_tutorial.training import LOG_POINTS, TrainConfig, input_statistics, seed_recipe, train_sae
 
 ENVIRONMENT = Path(__file__).resolve().parent.parent / "build" / "peers"
 # torch first and alone, as in the Makefile; the last without its dependencies, which pull builds for GPUs.
 INSTALLS = (["torch==2.13.0"], ["sae-lens==6.54.12"], ["--no-deps", "dictionary-learning==0.1.0"])
-K, TURNS = 32, 12  # `train_sae` logs, and so takes turns, 100 times at most
+K, TURNS = 32, 12
+RELU_STEPS = 200  # two in a turn, since `train_sae` logs, and so takes turns, 100 times at most
 QUALITY_TOKENS, QUALITY_BATCH = 200_000, 1024
-RATES, SWEEP = (1e-3, 2e-3, 4e-3), (1e-3, 1.5e-3, 2e-3, 3e-3, 4e-3)  # of sae-lens, and of ours
+RATES, SWEEP = (1e-3, 2e-3, 4e-3), (2e-3, 3.5e-3, 5e-3, 7e-3, 1e-2)  # of sae-lens, and of ours
 
 
 def run(quick: bool) -> list[Row]:
@@ -123,11 +124,11 @@ def _speed(turns: int) -> list[Row]:
         file = Path(directory) / "rows.npy"
         np.save(file, x.numpy())
         for batch_size in (1024, 4096):
-            rows.append(_steps_against("sae-lens", "topk", x, file, batch_size, turns, 3))
-            rows.append(_steps_against("dictionary-learning", "topk", x, file, batch_size, turns, None))
+            rows.append(_steps_against("sae-lens", "topk", x, file, batch_size, turns + 2, 3))
+            rows.append(_steps_against("dictionary-learning", "topk", x, file, batch_size, turns + 2, None))
             rows.append(_topk_against_the_seed(x, batch_size, turns))
-        # A ReLU autoencoder is dense at first and sparse after some 80 steps; a run is mostly the latter.
-        rows.append(_steps_against("sae-lens", "standard", x, file, 1024, 8 * turns, 1.5))
+        # A ReLU autoencoder is dense at first and sparse after some 80 steps; a run has both.
+        rows.append(_steps_against("sae-lens", "standard", x, file, 1024, RELU_STEPS * turns // TURNS, 1.5))
     return rows
 
 
@@ -137,21 +138,21 @@ def _steps_against(
     x: Float[Tensor, "n d_in"],
     file: Path,
     batch_size: int,
-    turns: int,
+    n_steps: int,
     at_least: float | None,
 ) -> Row:
-    """A step of ours and a step of a peer in turns, from the start of training."""
+    """Steps of ours and of a peer in turns, from the start of training; the first two turns of either prepare."""
     note(f"peers: {library} {architecture}, batch {batch_size}")
     theirs: list[float] = []
-    n_steps = turns + 2  # the first two of either prepare
-    with peer(library, architecture, file, 100 * batch_size, batch_size, 1e-3, D_SAE) as other:
+    per_turn = max(1, n_steps // LOG_POINTS)
+    with peer(library, architecture, file, 200 * batch_size, batch_size, 1e-3, D_SAE) as other:
         _, ours, _ = in_turns(
             *_contender(architecture, x, batch_size, n_steps),
-            lambda: theirs.append(other.ask(steps=1)["seconds"]),
+            lambda: theirs.append(other.ask(steps=per_turn)["seconds"]),
         )
-    name = "TopK, k = 32" if architecture == "topk" else "ReLU with L1"
+    name = "TopK, k = 32" if architecture == "topk" else f"ReLU with L1, the first {n_steps} steps"
     what = f"a training step, {name}, {D_IN} x 8, batch {batch_size}, against {library}'s {architecture}"
-    return speed_row(what, batch_size, ours[2:], np.array(theirs[2:]), at_least)
+    return speed_row(what, per_turn * batch_size, ours[2:], np.array(theirs[2:]), at_least)
 
 
 def _contender(

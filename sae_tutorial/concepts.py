@@ -125,15 +125,15 @@ class Detector(NamedTuple):
         return self.sign * _dense(columns)[:, 0]
 
 
-def best_unit(units: Units, labels: Bool[np.ndarray, " rows"], candidates: int = 10) -> Detector:
+def best_unit(units: Units, labels: Bool[np.ndarray, " rows"]) -> Detector:
     """The single unit with the highest F1 on these rows, each unit at its own best threshold and sign.
 
-    Only the `candidates` units whose means differ most between the two kinds of rows, in standard deviations, are
+    Only the ten units whose means differ most between the two kinds of rows, in standard deviations, are
     tried: the others are far behind.
     """
     difference = _mean_differences(units, labels)
     best: tuple[float, Detector] | None = None
-    for unit in np.argsort(-np.abs(difference), kind="stable")[:candidates]:
+    for unit in np.argsort(-np.abs(difference), kind="stable")[:10]:
         sign = 1 if difference[unit] >= 0 else -1
         f1, threshold = _best_threshold(sign * _dense(units[:, [unit]])[:, 0], labels)
         if best is None or f1 > best[0]:
@@ -171,7 +171,6 @@ def score_detector(
     documents: Int[np.ndarray, " rows"],
     *,
     resamples: int = 200,
-    seed: int = 0,
 ) -> Score:
     """F1 at the detector's threshold and area under the ROC curve, on rows that did not choose it.
 
@@ -181,7 +180,6 @@ def score_detector(
         labels: the truth.
         documents: the document of each row; intervals come from drawing documents with replacement.
         resamples: how many draws.
-        seed: of the draws.
 
     Raises:
         ValueError: there are no rows with the concept, or none without.
@@ -193,7 +191,7 @@ def score_detector(
     scores = detector.scores(units)
     _, owner = np.unique(documents, return_inverse=True)
     n = owner.max() + 1
-    weights = document_draws(n, resamples, seed)
+    weights = document_draws(n, resamples)
     yes = scores > detector.threshold
     counts = [weights @ np.bincount(owner, part, n) for part in (yes & labels, yes & ~labels, ~yes & labels)]
     true, false, missed = counts

@@ -47,7 +47,8 @@ class TrainConfig:
     Attributes:
         total_tokens: rows seen in all; more than the data has means several epochs.
         batch_size: rows in a step.
-        learning_rate: Adam's, at its highest.
+        learning_rate: Adam's, at its highest, times `SAEConfig.encoder_share` for W_enc. Try less where a few
+            dimensions are far larger than the rest, as in a residual stream.
         warmup_fraction: share of the steps over which the rate rises from zero.
         decay_fraction: share of the steps over which it falls to zero at the end.
         aux_coefficient: weight of AuxK (Gao et al. 2024, section 2.4); 0 turns it off.
@@ -61,7 +62,7 @@ class TrainConfig:
 
     total_tokens: int
     batch_size: int = 1024
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
     warmup_fraction: float = 0.02
     decay_fraction: float = 0.2
     aux_coefficient: float = 1 / 32
@@ -374,9 +375,11 @@ class _Run:
         rows = {"W_enc": sae.W_enc.data.T}
         self.parameters = {name: rows.get(name, weight.data) for name, weight in sae.named_parameters()}
         # JumpReLU's θ was made for inputs of mean squared norm 1; ours have d_in, so its steps are √d_in longer.
-        theta = [self.parameters[name] for name in self.parameters if name == "threshold"]
-        others = [self.parameters[name] for name in self.parameters if name != "threshold"]
-        groups = [{"params": others, "factor": 1.0}, {"params": theta, "factor": sae.config.d_in**0.5}]
+        factors = {"W_enc": sae.config.encoder_share, "threshold": sae.config.d_in**0.5}
+        groups = [
+            {"params": [parameter], "factor": factors.get(name, 1.0)}
+            for name, parameter in self.parameters.items()
+        ]
         self.optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         self.tokens_since_active = torch.zeros(sae.config.d_sae, device=sae.b_dec.device)
         self.step, self.history = 0, History()

@@ -291,7 +291,7 @@ def test_a_new_autoencoder_has_unit_decoder_rows_and_no_biases():
     torch.testing.assert_close(sae.W_dec.norm(dim=1), torch.ones(40))
     assert not sae.b_enc.any()
     assert not sae.b_dec.any()
-    assert torch.equal(sae.W_enc, sae.W_dec.T)
+    assert torch.equal(sae.W_enc, sae.W_dec.T / 2)
 
 
 def test_a_free_decoder_starts_with_rows_of_norm_a_tenth():

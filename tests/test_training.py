@@ -156,15 +156,15 @@ def test_a_store_and_its_rows_give_the_same_bits(store):
 
 @pytest.fixture
 def steps(monkeypatch) -> list[dict]:
-    """What Adam was given at each step: the decoder rows, their gradient, the learning rate."""
+    """What Adam was given at each step: the decoder rows, their gradient, its learning rate and the encoder's."""
     seen: list[dict] = []
     real = torch.optim.Adam.step
 
     def spy(self, *arguments):
-        _, W_dec, _, _ = self.param_groups[0]["params"]
-        seen.append(
-            {"W_dec": W_dec.clone(), "gradient": W_dec.grad.clone(), "rate": self.param_groups[0]["lr"]}
-        )
+        encoder, decoder = self.param_groups[:2]
+        (W_dec,) = decoder["params"]
+        rates = {"rate": decoder["lr"], "encoder_rate": encoder["lr"]}
+        seen.append({"W_dec": W_dec.clone(), "gradient": W_dec.grad.clone(), **rates})
         return real(self, *arguments)
 
     monkeypatch.setattr(torch.optim.Adam, "step", spy)
@@ -190,6 +190,22 @@ def test_learning_rate_rises_stays_and_falls_to_zero(x, steps):
     assert rates[5:41] == [0.01] * 36
     assert rates[40:] == pytest.approx([0.01 - 0.001 * i for i in range(10)])
     assert config.learning_rate_at(50) == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "share"),
+    [
+        (SAEConfig(D_IN, 4, k=4), 0.5),
+        (SAEConfig(D_IN, 4, k=4, tied_init=False), 1.0),
+        (SAEConfig(D_IN, 4, "relu_free"), 1.0),
+    ],
+)
+def test_a_tied_encoder_starts_and_steps_at_half_of_the_decoder(x, steps, config, share):
+    sae = SparseAutoencoder(config)
+    if config.tied_init:
+        assert torch.equal(sae.W_enc, share * sae.W_dec.T)
+    train(sae, x)
+    assert [step["encoder_rate"] for step in steps] == [share * step["rate"] for step in steps]
 
 
 def test_learning_rate_without_warmup_and_decay_is_constant():

@@ -85,6 +85,8 @@ def train(
     """A plain loop: rows drawn at random, Adam at a constant rate, the last `N_TEST` rows held out."""
     rows = prepare(rows.clone())
     sae = SparseAutoencoder(SAEConfig(D_IN, 4, "relu", l1_coefficient=l1_coefficient))
+    # The decoder's whole rows: from the half, the package's own start, patient 2 does not fall ill in time.
+    sae.W_enc.data = sae.W_dec.data.T.clone()
     optimizer = torch.optim.Adam(sae.parameters(), lr=learning_rate, fused=True)
     generator = torch.Generator().manual_seed(0)
     size = float(rows.norm(dim=1).mean()) / D_IN**0.5
