@@ -38,7 +38,7 @@ def sae(request, store) -> SparseAutoencoder:
     sae = SparseAutoencoder(SAEConfig(32, 2, request.param, k=6), seed=4)
     sae.b_dec.data = store[:].mean(0)
     generator = torch.Generator().manual_seed(1)
-    sae.b_enc.data = torch.randn(D_SAE, generator=generator) - (1.0 if request.param == "relu" else 0.0)
+    sae.b_enc.data = (torch.randn(D_SAE, generator=generator) - float(request.param == "relu")) / 2
     sae.b_enc.data[7] = -1000
     return sae
 
