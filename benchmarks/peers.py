@@ -128,7 +128,8 @@ def _speed(turns: int) -> list[Row]:
             rows.append(_steps_against("dictionary-learning", "topk", x, file, batch_size, turns + 2, None))
             rows.append(_topk_against_the_seed(x, batch_size, turns))
         # A ReLU autoencoder is dense at first and sparse after some 80 steps; a run has both.
-        rows.append(_steps_against("sae-lens", "standard", x, file, 1024, RELU_STEPS * turns // TURNS, 1.5))
+        n_steps = RELU_STEPS * turns // TURNS
+        rows.append(_steps_against("sae-lens", "standard", x, file, 1024, n_steps, 1.5))
     return rows
 
 
@@ -145,7 +146,7 @@ def _steps_against(
     note(f"peers: {library} {architecture}, batch {batch_size}")
     theirs: list[float] = []
     per_turn = max(1, n_steps // LOG_POINTS)
-    with peer(library, architecture, file, 200 * batch_size, batch_size, 1e-3, D_SAE) as other:
+    with peer(library, architecture, file, RELU_STEPS * batch_size, batch_size, 1e-3, D_SAE) as other:
         _, ours, _ = in_turns(
             *_contender(architecture, x, batch_size, n_steps),
             lambda: theirs.append(other.ask(steps=per_turn)["seconds"]),

@@ -1,11 +1,12 @@
 """The whole pipeline on a real language model: SmolLM2 and AG News articles, from texts to held-out scores.
 
-Not a race: the plain recipe and the course's, each at the same number of tokens, with PCA and an untrained
-dictionary as controls. The model is real; the articles are the hub stand-in's.
+Not a race: the plain recipe and the course's, each at the same number of tokens. Controls are PCA, an untrained
+dictionary, and the course's recipe with a tied encoder as long as the decoder. The model is real; the articles are the hub stand-in's.
 """
 
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 from benchmarks import hub
 from benchmarks.report import Row, note
@@ -21,7 +22,7 @@ DOCUMENTS, TOKENS, L1_COEFFICIENT = 2_700, 400_000, 3e-3
 
 
 def run(quick: bool) -> list[Row]:
-    """Collect, train twice, evaluate on held-out documents."""
+    """Collect, train, evaluate on held-out documents."""
     shrink = 10 if quick else 1
     lab = open_lab("offline", budget="smoke")  # its model; the texts below replace its own
     with tempfile.TemporaryDirectory() as directory:
@@ -45,6 +46,13 @@ def _compare(train: ActivationStore, test: ActivationStore, d_in: int, tokens: i
         note(f"quality: {name}")
         sae = SparseAutoencoder(sae_config)
         train_sae(sae, train, config)
+        results[name] = evaluate_reconstruction(sae, test)
+    for rate in (2e-3, 5e-3):
+        note(f"quality: the encoder's rows and steps whole, rate {rate}")
+        with patch("sae_tutorial.sae.TIED_SHARE", 1.0):
+            sae = SparseAutoencoder(SAEConfig(d_in, k=32))
+            train_sae(sae, train, TrainConfig(tokens, learning_rate=rate))
+        name = f"TopK, k = 32, tied encoder's rows and steps whole, rate {rate:g}"
         results[name] = evaluate_reconstruction(sae, test)
     results["an untrained dictionary, k = 32"] = evaluate_reconstruction(
         random_dictionary(SAEConfig(d_in, k=32), train), test

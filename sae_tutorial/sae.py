@@ -34,8 +34,9 @@ from sae_tutorial import checkpoint
 from sae_tutorial.sparse import ActivePairs, SparseAutoencode, pairs_from_relu, pairs_from_topk
 
 Architecture = Literal["relu", "relu_free", "gated", "topk", "batchtopk", "matryoshka", "jumprelu"]
-# Of the decoder's rows, what a tied encoder starts with. Latents overlap, so that with whole rows the first
-# reconstructions are too long; with half, FVU after 200,000 tokens of SmolLM2 was 2% lower.
+# Length of a tied encoder's rows and steps beside the decoder's. Latents overlap, so that with whole rows the first
+# reconstructions are too long, and a high rate kills latents. Ours, by trial: `benchmarks/quality.py` has the control.
+# "relu_free", whose rows start at norm 0.1, did no better with it.
 TIED_SHARE = 0.5
 # Of BatchTopK's running threshold, per step; with 0.99 it lags behind a run of 200 steps.
 THRESHOLD_MEMORY = 0.9
