@@ -26,7 +26,7 @@ SMOKE_LAB := SAE_LAB=gpt2 SAE_BUDGET=smoke CUDA_VISIBLE_DEVICES= HF_HOME="$(CURD
 .NOTPARALLEL:
 
 course: .venv/installed
-	$(BIN)/python -m sae_tutorial.lab
+	$(BIN)/python -m sae_tutorial.lab.lab
 	rm -rf build/executed
 	$(BIN)/python scripts/execute_notebooks.py --output build/executed $(NOTEBOOKS)
 	cp notebooks/glossary.ipynb build/executed

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from benchmarks import hub, seed
 from benchmarks.report import Row, note, spread
-from sae_tutorial.activations import batches_by_length, collect_activations, pad_right, tokenize
+from sae_tutorial.activations.collect import collect_activations
+from sae_tutorial.transformer.tokens import batches_by_length, pad_right, tokenize
 
 HOOK_NAME, LAYER, CONTEXT_SIZE = "blocks.6.hook_mlp_out", 6, 512  # no article reaches 512 tokens: none is cut
 TOKENS_PER_BATCH = 1024

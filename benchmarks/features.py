@@ -14,12 +14,12 @@ import numpy as np
 
 from benchmarks.memory import peak_memory
 from benchmarks.report import Row, note, spread
-from sae_tutorial.activations import ActivationStore
-from sae_tutorial.artifacts import lab_activations, lab_sae
-from sae_tutorial.dashboard import DEFAULT_LATENTS, write_dashboard
-from sae_tutorial.features import survey_features
-from sae_tutorial.lab import open_lab
-from sae_tutorial.metrics import encode_in_batches
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.course.artifacts import lab_activations, lab_sae
+from sae_tutorial.features.latents import survey_features
+from sae_tutorial.lab.lab import open_lab
+from sae_tutorial.sae.metrics import encode_in_batches
+from sae_tutorial.show.dashboard import DEFAULT_LATENTS, write_dashboard
 
 TOKENS, ROUNDS, DASHBOARD_SECONDS = 150_000, 3, 20
 

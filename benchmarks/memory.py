@@ -47,7 +47,7 @@ def _measure(n_tokens: int) -> dict[str, int]:
 
 def _collect(n_tokens: int) -> dict[str, int]:
     """Collect about `n_tokens` in this process; the tokens, the bytes stored and the highest memory in use."""
-    from sae_tutorial.activations import collect_activations
+    from sae_tutorial.activations.collect import collect_activations
 
     texts = _articles(hub.load_texts(), n_tokens // TOKENS_PER_ARTICLE)
     with tempfile.TemporaryDirectory() as directory:

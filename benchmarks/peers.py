@@ -25,11 +25,11 @@ from benchmarks import seed
 from benchmarks.peer_worker import evaluate
 from benchmarks.report import Row, note
 from benchmarks.training_speed import D_IN, D_SAE, L1_COEFFICIENT, in_turns, language_model_like, speed_row
-from sae_tutorial.artifacts import lab_activations
-from sae_tutorial.lab import open_lab
-from sae_tutorial.metrics import evaluate_reconstruction
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import LOG_POINTS, TrainConfig, input_statistics, seed_recipe, train_sae
+from sae_tutorial.course.artifacts import lab_activations
+from sae_tutorial.lab.lab import open_lab
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.metrics import evaluate_reconstruction
+from sae_tutorial.sae.training import LOG_POINTS, TrainConfig, input_statistics, seed_recipe, train_sae
 
 ENVIRONMENT = Path(__file__).resolve().parent.parent / "build" / "peers"
 # torch first and alone, as in the Makefile; the last without its dependencies, which pull builds for GPUs.

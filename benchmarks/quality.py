@@ -10,13 +10,14 @@ from unittest.mock import patch
 
 from benchmarks import hub
 from benchmarks.report import Row, note
-from sae_tutorial.activations import ActivationStore, collect_activations
-from sae_tutorial.artifacts import TEST_FRACTION
-from sae_tutorial.controls import pca, random_dictionary
-from sae_tutorial.lab import open_lab
-from sae_tutorial.metrics import evaluate_function, evaluate_reconstruction
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import TrainConfig, seed_recipe, train_sae
+from sae_tutorial.activations.collect import collect_activations
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.course.artifacts import TEST_FRACTION
+from sae_tutorial.lab.lab import open_lab
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.controls import pca, random_dictionary
+from sae_tutorial.sae.metrics import evaluate_function, evaluate_reconstruction
+from sae_tutorial.sae.training import TrainConfig, seed_recipe, train_sae
 
 DOCUMENTS, TOKENS, L1_COEFFICIENT = 2_700, 400_000, 3e-3
 
@@ -49,7 +50,7 @@ def _compare(train: ActivationStore, test: ActivationStore, d_in: int, tokens: i
         results[name] = evaluate_reconstruction(sae, test)
     for rate in (2e-3, 5e-3):
         note(f"quality: the encoder's rows and steps whole, rate {rate}")
-        with patch("sae_tutorial.sae.TIED_SHARE", 1.0):
+        with patch("sae_tutorial.sae.coder.TIED_SHARE", 1.0):
             sae = SparseAutoencoder(SAEConfig(d_in, k=32))
             train_sae(sae, train, TrainConfig(tokens, learning_rate=rate))
         name = f"TopK, k = 32, tied encoder's rows and steps whole, rate {rate:g}"

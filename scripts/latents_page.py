@@ -2,10 +2,10 @@
 
 import sys
 
-from sae_tutorial.artifacts import lab_activations, lab_sae
-from sae_tutorial.dashboard import write_dashboard
-from sae_tutorial.features import survey_features
-from sae_tutorial.lab import open_lab
+from sae_tutorial.course.artifacts import lab_activations, lab_sae
+from sae_tutorial.features.latents import survey_features
+from sae_tutorial.lab.lab import open_lab
+from sae_tutorial.show.dashboard import write_dashboard
 
 
 def main(path: str) -> None:

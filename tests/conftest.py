@@ -15,10 +15,13 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import sae_tutorial
-from sae_tutorial.activations import ActivationStore, collect_activations
+from sae_tutorial.activations.collect import collect_activations
+from sae_tutorial.activations.store import ActivationStore
 
-for path in Path(sae_tutorial.__file__).parent.glob("*.py"):
-    importlib.import_module(f"sae_tutorial.{path.stem}".removesuffix(".__init__"))
+PACKAGE = Path(sae_tutorial.__file__).parent
+for path in sorted(PACKAGE.rglob("*.py")):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    importlib.import_module(".".join(parts).removesuffix(".__init__"))
 REFUSED_AT_IMPORT, GPU_TOUCHED_AT_IMPORT = list(guard.REFUSED), torch.cuda.is_initialized()
 
 torch.set_num_threads(1)  # the tensors here are too small to share out

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import History, TrainConfig, this_process, train_sae
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.training import History, TrainConfig, this_process, train_sae
 
 ARCHITECTURES = ["topk", "relu", "relu_free", "gated", "batchtopk", "matryoshka", "jumprelu"]
 # The window is so short that AuxK has work to do.

@@ -11,18 +11,12 @@ import pytest
 import torch
 from conftest import CONTEXT, HOOK, TEXTS
 
-from sae_tutorial import activations, storage
-from sae_tutorial.activations import (
-    ActivationStore,
-    batches_by_length,
-    collect_activations,
-    iterate_batches,
-    pad_right,
-    run_to_hook,
-    text_activations,
-    token_strings,
-    tokenize,
-)
+from sae_tutorial import storage
+from sae_tutorial.activations import collect as activations
+from sae_tutorial.activations.collect import collect_activations, run_to_hook, text_activations
+from sae_tutorial.activations.store import ActivationStore, iterate_batches
+from sae_tutorial.transformer import tokens
+from sae_tutorial.transformer.tokens import batches_by_length, pad_right, token_strings, tokenize
 
 
 def ids_of(tokenizer, text: str, context_size: int = CONTEXT) -> list[int]:
@@ -158,7 +152,7 @@ def test_cut_texts_are_counted_and_warned_of(gpt2, tokenizer, tmp_path):
 
 def test_tokenize_takes_many_texts_in_chunks(tokenizer, monkeypatch):
     whole = tokenize(tokenizer, TEXTS, 1000)
-    monkeypatch.setattr(activations, "TEXTS_PER_TOKENIZER_CALL", 3)
+    monkeypatch.setattr(tokens, "TEXTS_PER_TOKENIZER_CALL", 3)
     chunked = tokenize(tokenizer, TEXTS, 1000)
     assert all(np.array_equal(a, b) for a, b in zip(whole, chunked, strict=True))
 

@@ -7,10 +7,16 @@ import pytest
 import torch
 from conftest import TEXTS
 
-from sae_tutorial import artifacts
-from sae_tutorial.artifacts import lab_activations, lab_sae, lab_sae_config, lab_train_config, quick_sae
-from sae_tutorial.lab import Budget, Lab
-from sae_tutorial.sae import SparseAutoencoder
+from sae_tutorial.course import artifacts
+from sae_tutorial.course.artifacts import (
+    lab_activations,
+    lab_sae,
+    lab_sae_config,
+    lab_train_config,
+    quick_sae,
+)
+from sae_tutorial.lab.lab import Budget, Lab
+from sae_tutorial.sae.coder import SparseAutoencoder
 
 TINY = Budget("smoke", documents=8, train_tokens=2_000, sweep_tokens=500, probe_documents=4)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from sae_tutorial import batches
-from sae_tutorial.activations import ActivationStore
-from sae_tutorial.batches import shuffled_batches
+from sae_tutorial.activations import batches
+from sae_tutorial.activations.batches import shuffled_batches
+from sae_tutorial.activations.store import ActivationStore
 
 N = 1000
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from sae_tutorial import foreign, storage
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial import storage
+from sae_tutorial.sae import foreign
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
 
 D_IN, D_SAE = 6, 20
 SAELENS = {

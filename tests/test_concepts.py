@@ -9,7 +9,7 @@ from conftest import TEXTS
 from scipy.sparse import csc_array
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
-from sae_tutorial.concepts import (
+from sae_tutorial.features.concepts import (
     CONCEPTS,
     Detector,
     best_unit,
@@ -20,7 +20,7 @@ from sae_tutorial.concepts import (
     score_detector,
     sparse_probe,
 )
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
 
 
 def words(tokenizer, texts, store, pattern) -> set[str]:

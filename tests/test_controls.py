@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from sae_tutorial.controls import mean_predictor, pca, random_dictionary
-from sae_tutorial.metrics import evaluate_function, evaluate_reconstruction
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.controls import mean_predictor, pca, random_dictionary
+from sae_tutorial.sae.metrics import evaluate_function, evaluate_reconstruction
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from browser import visit
 from bs4 import BeautifulSoup
 
 import build_course
-from sae_tutorial import dashboard
-from sae_tutorial.activations import ActivationStore
-from sae_tutorial.features import FeatureSurvey, logit_effects, survey_features
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.features.latents import FeatureSurvey, logit_effects, survey_features
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.show import dashboard
 
 # What corpora and vocabularies hold: markup, the ends of elements, entities, quotes, separators that end a line of
 # JavaScript, characters that turn the direction of text, and the template's own places.
@@ -190,7 +190,7 @@ def texts(value: object) -> list[str]:
 
 
 def test_the_script_has_no_way_to_make_markup():
-    script = (Path(dashboard.__file__).parent / "data" / "dashboard.js").read_text(encoding="utf-8")
+    script = (Path(dashboard.__file__).parents[1] / "data" / "dashboard.js").read_text(encoding="utf-8")
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|Function\(|srcdoc|setHTML|DOMParser|createContextualFragment"
     assert re.findall(ways, script) == []
 

@@ -5,7 +5,7 @@ import torch
 from scipy.sparse import csc_array
 from torch.nn.functional import normalize
 
-from sae_tutorial.dictionaries import duplicates, find_absorption, find_splits, nearest_other
+from sae_tutorial.features.dictionaries import duplicates, find_absorption, find_splits, nearest_other
 
 
 def directions(n: int, d_in: int = 64, seed: int = 0) -> torch.Tensor:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import HOOK, TEXTS
 
-from sae_tutorial.downstream import Effects, replacement_effects
+from sae_tutorial.effects.loss import Effects, replacement_effects
 
 LONG = [text for text in TEXTS if len(text) > 5]
 REPLACEMENTS = {"zero": torch.zeros_like, "half": lambda x: x / 2, "itself": lambda x: x}

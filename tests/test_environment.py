@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sae_tutorial import environment, lab
+from sae_tutorial.lab import environment, lab
 
 
 @pytest.fixture(autouse=True)

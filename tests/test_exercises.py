@@ -13,7 +13,6 @@ from torch.nn.functional import normalize
 
 import copies
 from sae_tutorial import exercises
-from sae_tutorial import residual as residual_stream
 from sae_tutorial.exercises import (
     analysing,
     architectures,
@@ -27,6 +26,7 @@ from sae_tutorial.exercises import (
     training,
     using,
 )
+from sae_tutorial.transformer import stream as residual_stream
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 MATCHED = building._matched

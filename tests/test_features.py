@@ -9,9 +9,9 @@ import pytest
 import torch
 from conftest import HOOK, TEXTS
 
-from sae_tutorial import features, metrics
-from sae_tutorial.activations import ActivationStore
-from sae_tutorial.features import (
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.features import latents as features
+from sae_tutorial.features.latents import (
     HISTOGRAM_EDGES,
     FeatureUsage,
     TokenStatistics,
@@ -27,7 +27,8 @@ from sae_tutorial.features import (
     token_statistics,
     top_contexts,
 )
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae import metrics
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
 
 D_SAE = 64
 

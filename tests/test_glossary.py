@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import importlib
+import pkgutil
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import execute_notebooks
 import glossary
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb"))
 ENTRIES = glossary.read_entries(nbformat.read(glossary.GLOSSARY, as_version=4))
@@ -24,9 +25,14 @@ def names_in(text: str) -> list[str]:
 
 
 def resolve(name: str) -> object:
-    """The object that `module.Name.attribute` names; a dataclass field without a default counts."""
-    module, *path = name.split(".")
-    item: object = importlib.import_module(f"sae_tutorial.{module}")
+    """The object that `room.Name.attribute` names; a dataclass field without a default counts."""
+    room, first, *path = name.split(".")
+    package = importlib.import_module(f"sae_tutorial.{room}")
+    files = [file.name for file in pkgutil.iter_modules(getattr(package, "__path__", []))]
+    modules = [package, *(importlib.import_module(f"sae_tutorial.{room}.{file}") for file in files)]
+    item = next((getattr(module, first) for module in modules if hasattr(module, first)), None)
+    if item is None:
+        raise AttributeError(f"no module of {room} has {first}")
     for part in path:
         if dataclasses.is_dataclass(item) and part in {field.name for field in dataclasses.fields(item)}:
             return part

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from sae_tutorial.hierarchy import VERDICTS, HierarchicalWorld, count_fates, f1, fates, train_on
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.features.fates import VERDICTS, count_fates, f1, fates, train_on
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.toys.hierarchy import HierarchicalWorld
 
 WORLD = HierarchicalWorld()
 N = len(WORLD.kinds)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sae_tutorial.intervals import Interval, document_draws
+from sae_tutorial.features.intervals import Interval, document_draws
 
 
 def test_the_first_draw_is_the_sample_and_the_others_have_as_many_documents():

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from sae_tutorial import interventions, residual
-from sae_tutorial.interventions import added, edited, intervene, set_latents
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.effects import interventions
+from sae_tutorial.effects.interventions import added, edited, intervene, set_latents
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.transformer import stream as residual
 
 HOOK = "blocks.1.hook_mlp_out"
 

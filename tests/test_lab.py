@@ -17,10 +17,10 @@ import torch
 from conftest import TEXTS
 from huggingface_hub import constants
 
-from sae_tutorial import lab as lab_module
 from sae_tutorial import storage
-from sae_tutorial.concepts import CONCEPTS
-from sae_tutorial.lab import (
+from sae_tutorial.features.concepts import CONCEPTS
+from sae_tutorial.lab import lab as lab_module
+from sae_tutorial.lab.lab import (
     BUDGETS,
     Budget,
     Lab,
@@ -31,7 +31,7 @@ from sae_tutorial.lab import (
     open_lab,
     untrained_twin,
 )
-from sae_tutorial.sae import SAEConfig
+from sae_tutorial.sae.coder import SAEConfig
 
 
 @pytest.fixture

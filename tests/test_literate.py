@@ -5,8 +5,9 @@ import textwrap
 
 import pytest
 
-from sae_tutorial import sae, training
-from sae_tutorial.literate import show_source
+from sae_tutorial.sae import coder as sae
+from sae_tutorial.sae import training
+from sae_tutorial.show.source import show_source
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sae_tutorial import metrics
-from sae_tutorial.metrics import ReconstructionSums, evaluate_function, evaluate_reconstruction
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae import metrics
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.metrics import ReconstructionSums, evaluate_function, evaluate_reconstruction
 
 
 def make(architecture: str) -> SparseAutoencoder:

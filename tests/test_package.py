@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,66 +15,103 @@ import pytest
 import sae_tutorial
 
 PACKAGE = Path(sae_tutorial.__file__).parent
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
-# In the order the data flows: a module may import only those before it.
-ORDER = [
-    "storage", "foreign", "checkpoint", "sparse", "sae", "activations", "intervals", "metrics", "batches", "training",
-    "features", "controls", "probes", "concepts", "dictionaries", "downstream", "superposition", "hierarchy", "residual",
-    "interventions", "plots",
-    "dashboard", "exercises", "literate", "lab", "artifacts", "environment",
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if path.stem != "__init__"
+)
+# The rooms in the order of the course: a module may import from its own room and from those before it.
+ROOMS = [
+    "storage", "lab", "toys", "transformer", "activations", "sae", "features", "effects", "show", "course", "exercises"
 ]  # fmt: skip
+LONGEST_MODULE = 400
+STILL_TOO_LONG = {
+    "exercises.architectures",
+    "features.latents",
+    "sae.training",
+    "show.plots",
+    "transformer.stream",
+}
 
 
 def imported(module: str) -> set[str]:
     """The package's own modules that `module` imports, anywhere in its text."""
     found = set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+    for node in ast.walk(ast.parse((PACKAGE / f"{module.replace('.', '/')}.py").read_text())):
         if isinstance(node, ast.Import):
-            found |= {
-                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("sae_tutorial.")
-            }
-        elif isinstance(node, ast.ImportFrom) and node.module == "sae_tutorial":
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sae_tutorial."):
-            found.add(node.module.split(".")[1])
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{module} has a relative import"
-    return found
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {
+                node.module if node.module.removeprefix("sae_tutorial.") in MODULES else name
+                for name in names
+            }
+    return {name.removeprefix("sae_tutorial.") for name in found if name.startswith("sae_tutorial.")}
 
 
-def test_every_module_has_a_place_in_the_order():
-    assert set(MODULES) <= set(ORDER)
+def room(module: str) -> str:
+    return module.split(".")[0]
+
+
+def test_every_room_has_a_place_in_the_order_and_says_what_it_is():
+    assert {room(module) for module in MODULES} == set(ROOMS)
+    for path in PACKAGE.glob("*/__init__.py"):
+        assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_one_way(module):
-    earlier = ORDER[: ORDER.index(module)]
-    assert imported(module) <= set(earlier), f"{module} may import only {earlier}"
+    allowed = ROOMS[: ROOMS.index(room(module)) + 1]
+    assert {room(other) for other in imported(module)} <= set(allowed), f"{module} may import from {allowed}"
+
+
+def test_no_circles_inside_a_room():
+    waiting = {module: imported(module) & set(MODULES) for module in MODULES}
+    while free := [module for module, needs in waiting.items() if needs.isdisjoint(waiting)]:
+        waiting = {module: needs for module, needs in waiting.items() if module not in free}
+    assert not waiting
 
 
 @pytest.mark.parametrize(
-    ("module", "knows_nothing_of"),
+    ("of", "knows_nothing_of"),
     [
-        ("lab", {"sparse", "checkpoint", "sae", "activations", "metrics", "training", "features"}),
-        ("sae", {"activations", "training", "metrics"}),
-        ("sparse", set(ORDER)),
-        ("literate", set(ORDER)),
-        ("checkpoint", {"training", "sae"}),
-        ("foreign", {"checkpoint", "training", "sae"}),
-        ("training", {"lab", "plots"}),
-        ("features", {"lab", "plots", "training"}),
-        ("activations", {"sae", "lab"}),
-        ("superposition", {"lab", "activations", "features", "probes"}),
-        ("plots", {"lab", "sae"}),
+        ("lab", {"toys", "sae", "activations"}),
+        ("toys", {"lab", "transformer", "sae", "activations"}),
+        ("transformer", {"lab", "toys"}),
+        ("activations", {"lab", "toys"}),
+        ("sae", {"lab", "toys", "transformer"}),
+        ("features", {"lab"}),
+        ("effects", {"lab", "toys"}),
     ],
 )
-def test_what_a_module_must_not_know(module, knows_nothing_of):
-    assert imported(module).isdisjoint(knows_nothing_of)
+def test_what_a_room_must_not_know(of, knows_nothing_of):
+    for module in MODULES:
+        if room(module) == of:
+            assert {room(other) for other in imported(module)}.isdisjoint(knows_nothing_of), module
 
 
 def test_this_test_sees_imports():
-    assert imported("artifacts") >= {"activations", "lab", "sae", "training"}
-    assert imported("checkpoint") == {"foreign", "storage"}
+    assert imported("course.artifacts") >= {"lab.lab", "sae.coder", "sae.training"}
+    assert imported("sae.saved") == {"sae.foreign", "storage"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_read_in_one_sitting(module):
+    if module in STILL_TOO_LONG:
+        pytest.xfail("waits for its rebuilding")
+    text = (PACKAGE / f"{module.replace('.', '/')}.py").read_text()
+    assert len(text.splitlines()) <= LONGEST_MODULE
+
+
+def test_the_names_people_copy_are_at_the_top_and_load_nothing_before_they_are_used():
+    code = (
+        "import sys, sae_tutorial; assert 'torch' not in sys.modules; from sae_tutorial import *; "
+        "assert train_sae.__name__ == 'train_sae' and open_lab and ActivationStore and evaluate_reconstruction"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'tran_sae'"):
+        sae_tutorial.tran_sae  # noqa: B018
 
 
 def test_importing_everything_touches_no_network_and_no_gpu():
@@ -167,6 +205,6 @@ def test_every_public_function_has_type_hints(module):
 
 
 def test_this_test_sees_the_public_names():
-    names = {name for name, _ in public("sae")}
+    names = {name for name, _ in public("sae.coder")}
     assert {"SAEConfig", "SAEConfig.d_sae", "SparseAutoencoder.encode", "SparseAutoencoder.load"} <= names
     assert "ActivePairs" not in names

@@ -15,8 +15,8 @@ import torch
 from test_checkpoint import SAELENS
 
 from benchmarks import peers
-from sae_tutorial import foreign
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae import foreign
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
 
 pytestmark = [
     pytest.mark.peers,

@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 import pytest
 
 from build_course import loaded_from_outside
-from sae_tutorial import plots
-from sae_tutorial.features import Context, TextFeatures
-from sae_tutorial.training import History
+from sae_tutorial.features.latents import Context, TextFeatures
+from sae_tutorial.sae.training import History
+from sae_tutorial.show import plots
 
 HISTORY = History(
     tokens=[10, 20], loss=[2.0, 1.0], reconstruction=[1.5, 0.5], sparsity=[9.0, 8.0], l0=[30.0, 12.0],

@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import TEXTS
 
-from sae_tutorial.probes import activations_of_every_layer, probe_accuracy
+from sae_tutorial.features.probes import activations_of_every_layer, probe_accuracy
 
 
 @pytest.mark.parametrize("hook", ["hook_mlp_out", "hook_resid_post"])

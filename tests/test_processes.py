@@ -9,7 +9,8 @@ from pathlib import Path
 import process_worker
 import pytest
 
-from sae_tutorial import storage, training
+from sae_tutorial import storage
+from sae_tutorial.sae import training
 
 ROOT = Path(__file__).parents[1]
 # Elsewhere each process counts active latents over its share of the batch.

@@ -8,7 +8,7 @@ from einops import einsum
 from transformer_lens import head_detector
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from sae_tutorial import residual
+from sae_tutorial.transformer import stream as residual
 
 N = 6  # tokens in a half
 

@@ -6,9 +6,9 @@ import json
 import pytest
 import torch
 
-from sae_tutorial import sae as sae_module
-from sae_tutorial import sparse
-from sae_tutorial.sae import JumpReLU, SAEConfig, SparseAutoencoder
+from sae_tutorial.sae import coder as sae_module
+from sae_tutorial.sae import sparse
+from sae_tutorial.sae.coder import JumpReLU, SAEConfig, SparseAutoencoder
 
 D_IN = 10
 ARCHITECTURES = ["relu", "relu_free", "gated", "topk", "batchtopk", "matryoshka", "jumprelu"]

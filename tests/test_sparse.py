@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sae_tutorial import sparse
-from sae_tutorial.sparse import (
+from sae_tutorial.sae import sparse
+from sae_tutorial.sae.sparse import (
     ActivePairs,
     SparseAutoencode,
     decode_pairs,

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from sae_tutorial.superposition import (
-    KnownDictionary,
+from sae_tutorial.features.recovery import learned_dictionary, recovery_curves, rival_dictionaries
+from sae_tutorial.toys.known_dictionary import KnownDictionary, matched_cosine, recovery
+from sae_tutorial.toys.superposition import (
     SharedSpace,
     ToyConfig,
     ToyModels,
@@ -16,11 +17,6 @@ from sae_tutorial.superposition import (
     dimensionality,
     features_per_dimension,
     interference,
-    learned_dictionary,
-    matched_cosine,
-    recovery,
-    recovery_curves,
-    rival_dictionaries,
     sample_features,
     shared_spaces,
     superposition_boundary,
@@ -269,7 +265,7 @@ def test_ica_finds_what_does_not_outnumber_the_dimensions():
 
 
 def test_curves_have_a_score_for_every_setting_and_seed(monkeypatch):
-    monkeypatch.setattr("sae_tutorial.superposition.learned_dictionary", untrained)
+    monkeypatch.setattr("sae_tutorial.features.recovery.learned_dictionary", untrained)
     settings = [KnownDictionary(8, 10, active=a) for a in (1, 3)]
     curves = recovery_curves(settings, [16, 32], n_seeds=3)
     third = replace(settings[0], seed=2)

@@ -13,11 +13,12 @@ import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
 
-from sae_tutorial import storage, training
-from sae_tutorial.activations import ActivationStore
-from sae_tutorial.metrics import evaluate_reconstruction
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import History, TrainConfig, auxk_loss, seed_recipe, train_sae, train_saes
+from sae_tutorial import storage
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.sae import training
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.metrics import evaluate_reconstruction
+from sae_tutorial.sae.training import History, TrainConfig, auxk_loss, seed_recipe, train_sae, train_saes
 
 D_IN = 16
 ARCHITECTURES = ["topk", "relu", "relu_free", "gated", "batchtopk", "matryoshka", "jumprelu"]
@@ -673,8 +674,7 @@ def test_training_in_another_thread_leaves_signals_alone(x):
 IN_A_NOTEBOOK = """
 import time
 import torch
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import TrainConfig, train_sae
+from sae_tutorial import SAEConfig, SparseAutoencoder, TrainConfig, train_sae
 
 torch.set_num_threads(1)
 x = torch.randn(500, 16, generator=torch.Generator().manual_seed(4))

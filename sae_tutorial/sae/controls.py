@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sae_tutorial.activations import ActivationStore, iterate_batches
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
+from sae_tutorial.activations.store import ActivationStore, iterate_batches
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
 
 Reconstruct = Callable[[Float[Tensor, "batch d_in"]], Float[Tensor, "batch d_in"]]
 

@@ -27,11 +27,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from sae_tutorial import storage
-from sae_tutorial.activations import ActivationStore, iterate_batches
-from sae_tutorial.batches import shuffled_batches
-from sae_tutorial.metrics import check_width, evaluate_reconstruction
-from sae_tutorial.sae import SAEConfig, SAELoss, SparseAutoencoder
-from sae_tutorial.sparse import ActivePairs, pairs_from_batchtopk
+from sae_tutorial.activations.batches import shuffled_batches
+from sae_tutorial.activations.store import ActivationStore, iterate_batches
+from sae_tutorial.sae.coder import SAEConfig, SAELoss, SparseAutoencoder
+from sae_tutorial.sae.metrics import check_width, evaluate_reconstruction
+from sae_tutorial.sae.sparse import ActivePairs, pairs_from_batchtopk
 
 LOG_POINTS, VALIDATION_POINTS, CHECKPOINTS = 100, 10, 10
 STATISTICS_ROWS, VALIDATION_ROWS = 32_768, 8_192

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sae_tutorial.activations import ActivationStore
+from sae_tutorial.activations.store import ActivationStore
 
 CHUNK, POOL = 128, 131_072  # rows
 

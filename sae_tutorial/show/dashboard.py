@@ -23,8 +23,8 @@ from IPython.display import HTML
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial import storage
-from sae_tutorial.activations import ActivationStore
-from sae_tutorial.features import (
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.features.latents import (
     HISTOGRAM_EDGES,
     Context,
     FeatureSurvey,
@@ -36,8 +36,8 @@ from sae_tutorial.features import (
     logit_effects,
     survey_features,
 )
-from sae_tutorial.metrics import check_width
-from sae_tutorial.sae import SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.metrics import check_width
 
 DEFAULT_LATENTS = PAGE_LATENTS = 100
 TOP_CONTEXTS, SAMPLED_CONTEXTS, CONTEXT_WIDTH = 8, 3, 10  # sampled: of each third

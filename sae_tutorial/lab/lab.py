@@ -382,7 +382,7 @@ _OPENERS = {"gpt2": _open_gpt2, "offline": _open_offline}
 
 def artifacts_directory() -> Path:
     """`artifacts/` at the top of a checkout, else in the working directory; SAE_ARTIFACTS overrides both."""
-    checkout = Path(__file__).resolve().parent.parent
+    checkout = Path(__file__).resolve().parents[2]
     default = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
     return Path(os.environ.get("SAE_ARTIFACTS", default / "artifacts"))
 

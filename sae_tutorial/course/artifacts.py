@@ -6,10 +6,11 @@ A notebook opened on its own makes what is missing, with a progress bar; one ope
 import sys
 from collections.abc import Sequence
 
-from sae_tutorial.activations import ActivationStore, collect_activations
-from sae_tutorial.lab import Lab
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import TrainConfig, train_sae
+from sae_tutorial.activations.collect import collect_activations
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.lab.lab import Lab
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.training import TrainConfig, train_sae
 
 TEST_FRACTION = 0.15
 

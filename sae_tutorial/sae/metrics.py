@@ -14,9 +14,9 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from sae_tutorial.activations import ActivationStore, iterate_batches
-from sae_tutorial.sae import SparseAutoencoder
-from sae_tutorial.sparse import ActivePairs, decode_pairs
+from sae_tutorial.activations.store import ActivationStore, iterate_batches
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.sparse import ActivePairs, decode_pairs
 
 BATCH = 2048
 

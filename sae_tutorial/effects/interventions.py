@@ -18,10 +18,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.activations import ActivationStore, iterate_batches
-from sae_tutorial.downstream import Replace
-from sae_tutorial.residual import Head, mean_ablation
-from sae_tutorial.sae import SparseAutoencoder
+from sae_tutorial.activations.store import ActivationStore, iterate_batches
+from sae_tutorial.effects.loss import Replace
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.transformer.stream import Head, mean_ablation
 
 Edit = Callable[[Float[Tensor, "*rows d_sae"]], Float[Tensor, "*rows d_sae"]]
 # From what passed the hooks, by name, and the logits (None where the pass stopped before), one number per text.

@@ -11,7 +11,8 @@ import psutil
 import torch
 from packaging.requirements import Requirement
 
-from sae_tutorial import lab, storage
+from sae_tutorial import storage
+from sae_tutorial.lab import lab
 
 GIGABYTE = 2**30
 NEEDED_MEMORY, NEEDED_DISK = 4, 2

@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial import foreign, storage
+from sae_tutorial import storage
+from sae_tutorial.sae import foreign
 
 CONFIG_FILE, WEIGHTS_FILE, OWN_KEY = "cfg.json", "sae_weights.safetensors", "sae_tutorial"
 # Once trained, BatchTopK and its nested kin cut at a threshold, as JumpReLU does.

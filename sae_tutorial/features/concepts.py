@@ -18,10 +18,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from sae_tutorial.activations import ActivationStore
-from sae_tutorial.intervals import Interval, document_draws
-from sae_tutorial.metrics import encode_in_batches
-from sae_tutorial.sae import SparseAutoencoder
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.features.intervals import Interval, document_draws
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.metrics import encode_in_batches
 
 COUNTRIES = (
     "Afghanistan|Albania|Algeria|Angola|Argentina|Armenia|Australia|Austria|Azerbaijan|Bangladesh|Belarus|"

@@ -30,8 +30,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sae_tutorial import checkpoint
-from sae_tutorial.sparse import ActivePairs, SparseAutoencode, pairs_from_relu, pairs_from_topk
+from sae_tutorial.sae import saved as checkpoint
+from sae_tutorial.sae.sparse import ActivePairs, SparseAutoencode, pairs_from_relu, pairs_from_topk
 
 Architecture = Literal["relu", "relu_free", "gated", "topk", "batchtopk", "matryoshka", "jumprelu"]
 # Length of a tied encoder's rows and steps beside the decoder's. Latents overlap, so that with whole rows the first

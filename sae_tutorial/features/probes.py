@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.activations import batches_by_length, pad_right, tokenize
+from sae_tutorial.transformer.tokens import batches_by_length, pad_right, tokenize
 
 RIDGE = 1000.0  # with as many dimensions as rows, a weaker penalty fits noise
 

@@ -15,9 +15,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.activations import ActivationStore, text_activations, token_strings
-from sae_tutorial.metrics import BATCH, check_width, encode_in_batches
-from sae_tutorial.sae import SparseAutoencoder
+from sae_tutorial.activations.collect import text_activations
+from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.metrics import BATCH, check_width, encode_in_batches
+from sae_tutorial.transformer.tokens import token_strings
 
 MIN_ACTIVE = 50
 TABLE_TOKENS = 8  # of a latent's most important tokens, how many a survey keeps

@@ -21,8 +21,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.activations import batches_by_length, pad_right, tokenize
-from sae_tutorial.intervals import Interval, document_draws
+from sae_tutorial.features.intervals import Interval, document_draws
+from sae_tutorial.transformer.tokens import batches_by_length, pad_right, tokenize
 
 Replace = Callable[[Float[Tensor, "rows d_in"]], Float[Tensor, "rows d_in"]]
 

@@ -12,25 +12,18 @@ the same random numbers, so that a toy comes out the same whether it trains in c
 `KnownDictionary` goes the other way: it makes rows out of given directions, for an autoencoder to find them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self, get_args
 
-import numpy as np
 import torch
 from einops import einsum, rearrange, repeat
 from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
-from sklearn.decomposition import PCA, FastICA
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from tqdm.auto import tqdm
-
-from sae_tutorial.sae import SAEConfig, SparseAutoencoder
-from sae_tutorial.training import TrainConfig, train_sae
 
 Kind = Literal["linear", "relu", "neurons", "absolute"]
 Together = Literal["independent", "correlated", "anticorrelated"]
@@ -312,137 +305,3 @@ def count_neurons(W: Float[Tensor, "instances n m"], share: float = 0.9) -> Neur
 
 
 # ----------------------------------------------------------------------------------- a dictionary that is known
-
-
-@dataclass(frozen=True)
-class KnownDictionary:
-    """Rows that are sums of a few known directions: what an SAE is asked to undo, with the answer at hand.
-
-    Attributes:
-        d_in: width of the rows.
-        n_features: number of true directions, unit vectors drawn at random.
-        active: how many features are on in a row, on average; each is then uniform in [0, 1].
-        noise: norm of the Gaussian noise of a row, relative to that of the signal (root mean square).
-        correlation: how often feature 1 copies feature 0 in being on or off, 3 copies 2, and so on; else they
-            are independent. The strengths stay independent.
-        seed: of the directions.
-
-    Raises:
-        ValueError: a value is out of range; the message names it.
-    """
-
-    d_in: int = 32
-    n_features: int = 64
-    active: float = 3.0
-    noise: float = 0.0
-    correlation: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.active <= self.n_features:
-            raise ValueError(f"active must lie in (0, n_features = {self.n_features}], got {self.active}.")
-        if not 0 <= self.correlation <= 1:
-            raise ValueError(f"correlation must lie in [0, 1], got {self.correlation}.")
-        if not self.noise >= 0:
-            raise ValueError(f"noise must not be negative, got {self.noise}.")
-
-    @property
-    def directions(self) -> Float[Tensor, "n_features d_in"]:
-        """The true directions, one per row."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return normalize(torch.randn(self.n_features, self.d_in, generator=generator), dim=1)
-
-    def sample(
-        self, n_rows: int, seed: int = 0
-    ) -> tuple[Float[Tensor, "n_rows d_in"], Float[Tensor, "n_rows n"]]:
-        """Rows, and how strongly each feature is on in them."""
-        generator = torch.Generator().manual_seed(1_000 * self.seed + seed + 1)
-        shape = (n_rows, self.n_features)
-        chance, size = (torch.rand(shape, generator=generator) for _ in range(2))
-        n_pairs = self.n_features // 2
-        copies = torch.rand(n_rows, n_pairs, generator=generator) < self.correlation
-        chance[:, 1 : 2 * n_pairs : 2] = torch.where(
-            copies, chance[:, : 2 * n_pairs : 2], chance[:, 1 : 2 * n_pairs : 2]
-        )
-        strength = size * (chance < self.active / self.n_features)
-        signal = strength @ self.directions
-        noise = torch.randn(signal.shape, generator=generator)
-        return signal + noise * (self.noise * signal.norm() / noise.norm()), strength
-
-
-def matched_cosine(
-    truth: Float[Tensor, "n d_in"], dictionary: Float[Tensor, "rows d_in"]
-) -> Float[Tensor, " n"]:
-    """For every true direction the |cos| of the nearest row of a dictionary."""
-    return (normalize(truth, dim=1) @ normalize(dictionary, dim=1).T).abs().amax(1)
-
-
-class Recovery(NamedTuple):
-    """How much of a known dictionary was found: the mean matched cosine, and the share of features above 0.9."""
-
-    mean: float
-    share: float
-
-
-def recovery(truth: Float[Tensor, "n d_in"], dictionary: Float[Tensor, "rows d_in"]) -> Recovery:
-    """Score a dictionary against the true one."""
-    cosines = matched_cosine(truth, dictionary)
-    return Recovery(float(cosines.mean()), float((cosines > 0.9).float().mean()))
-
-
-def learned_dictionary(
-    known: KnownDictionary, *, d_sae: int, total_tokens: int = 100_000, seed: int = 0
-) -> SparseAutoencoder:
-    """A TopK autoencoder trained on fresh rows; k is the number of features that are on, which it is told."""
-    x, _ = known.sample(min(total_tokens, 50_000))
-    k = min(max(1, round(known.active)), d_sae)
-    sae = SparseAutoencoder(SAEConfig(known.d_in, d_sae / known.d_in, k=k), seed=10_000 + seed)
-    config = TrainConfig(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
-    with one_thread():
-        train_sae(sae, x, config, progress=False)
-    return sae
-
-
-def rival_dictionaries(
-    known: KnownDictionary, *, d_sae: int, seed: int = 0
-) -> Mapping[str, Float[Tensor, "rows d_in"]]:
-    """What an SAE's dictionary is held against: PCA, ICA and the neurons have at most d_in rows, "random" d_sae."""
-    x = known.sample(10_000)[0].numpy()
-    rank = min(
-        known.d_in, known.n_features
-    )  # ICA divides by the spread along each direction, so there must be one
-    with one_thread():
-        ica = FastICA(rank, whiten="unit-variance", max_iter=500, tol=1e-3, random_state=seed).fit(x)
-        pca = PCA().fit(x)
-    generator = torch.Generator().manual_seed(20_000 + seed)
-    return {
-        "ICA": torch.from_numpy(np.ascontiguousarray(ica.mixing_.T)).float(),
-        "PCA": torch.from_numpy(pca.components_).float(),
-        "neurons": torch.eye(known.d_in),
-        "random": torch.randn(d_sae, known.d_in, generator=generator),
-    }
-
-
-def recovery_curves(
-    settings: Sequence[KnownDictionary], widths: Sequence[int], *, n_seeds: int = 3
-) -> dict[str, Float[np.ndarray, "settings seeds 2"]]:
-    """Recovery (mean, share) by a trained SAE and its rivals, for every setting and several seeds of everything.
-
-    Args:
-        settings: dictionaries to find.
-        widths: the SAE's d_sae for each.
-        n_seeds: directions, rows and starts are drawn anew for each.
-    """
-    bar = tqdm(settings, desc="dictionaries", leave=False)
-    scores = [
-        [_scores(replace(known, seed=seed), d_sae) for seed in range(n_seeds)]
-        for known, d_sae in zip(bar, widths, strict=True)
-    ]
-    return {name: np.array([[seed[name] for seed in row] for row in scores]) for name in scores[0][0]}
-
-
-@cache  # curves cross: several have the same setting among their points
-def _scores(known: KnownDictionary, d_sae: int) -> dict[str, Recovery]:
-    sae = learned_dictionary(known, d_sae=d_sae, seed=known.seed)
-    found = {"SAE": sae.W_dec.detach(), **rival_dictionaries(known, d_sae=d_sae, seed=known.seed)}
-    return {name: recovery(known.directions, rows) for name, rows in found.items()}

@@ -27,7 +27,7 @@ from torch.nn.functional import cross_entropy
 from transformer_lens import ActivationCache, patching
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.activations import tokenize
+from sae_tutorial.transformer.tokens import tokenize
 
 Head = tuple[int, int]  # layer, head
 

@@ -1,0 +1,1 @@
+"""Part III: what the language model does when latents change."""

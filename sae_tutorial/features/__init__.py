@@ -1,0 +1,1 @@
+"""Part III: what latents respond to, and whether that is real."""

@@ -1,0 +1,1 @@
+"""Part II: one coder for autoencoders, transcoders and crosscoders; its training, its files, its rivals."""

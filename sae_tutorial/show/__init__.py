@@ -1,0 +1,1 @@
+"""Figures, pages and source code, as a reader sees them. Nothing is computed here."""

@@ -1,0 +1,1 @@
+"""Part I: superposition in toy models, and worlds whose features are known."""
