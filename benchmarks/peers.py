@@ -25,11 +25,14 @@ from benchmarks import seed
 from benchmarks.peer_worker import evaluate
 from benchmarks.report import Row, note
 from benchmarks.training_speed import D_IN, D_SAE, L1_COEFFICIENT, in_turns, language_model_like, speed_row
+from sae_tutorial.activations.store import mean_norm
 from sae_tutorial.course.artifacts import lab_activations
 from sae_tutorial.lab.lab import open_lab
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig, TrainConfig, seed_recipe
 from sae_tutorial.sae.metrics import evaluate_reconstruction
-from sae_tutorial.sae.training import LOG_POINTS, TrainConfig, input_statistics, seed_recipe, train_sae
+from sae_tutorial.sae.runs import LOG_POINTS
+from sae_tutorial.sae.training import train_sae
 
 ENVIRONMENT = Path(__file__).resolve().parent.parent / "build" / "peers"
 # torch first and alone, as in the Makefile; the last without its dependencies, which pull builds for GPUs.
@@ -190,7 +193,7 @@ def _quality(tokens: int) -> list[Row]:
     note("peers: the lab's activations")
     lab = open_lab("offline", budget="quick")
     train, test = lab_activations(lab)
-    scale = lab.d_in**0.5 / input_statistics(train)[1]
+    scale = lab.d_in**0.5 / mean_norm(train)
     train, test = train[:] * scale, test[:] * scale
     best = {}
     with tempfile.TemporaryDirectory() as directory:

@@ -14,10 +14,11 @@ from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.course.artifacts import TEST_FRACTION
 from sae_tutorial.lab.lab import open_lab
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig, TrainConfig, seed_recipe
 from sae_tutorial.sae.controls import pca, random_dictionary
 from sae_tutorial.sae.metrics import evaluate_function, evaluate_reconstruction
-from sae_tutorial.sae.training import TrainConfig, seed_recipe, train_sae
+from sae_tutorial.sae.training import train_sae
 
 DOCUMENTS, TOKENS, L1_COEFFICIENT = 2_700, 400_000, 3e-3
 

@@ -17,8 +17,9 @@ import torch
 from benchmarks.report import Row, note, spread
 from benchmarks.training_speed import D_IN
 from sae_tutorial.activations.store import ActivationStore
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
-from sae_tutorial.sae.training import TrainConfig, train_sae
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig, TrainConfig
+from sae_tutorial.sae.training import train_sae
 
 N_ROWS, BATCH, TURNS = 270_000, 1024, 2  # rows for two pools and a bit of `sae_tutorial.activations.batches`
 

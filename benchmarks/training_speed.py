@@ -15,8 +15,10 @@ from torch import Tensor
 
 from benchmarks import seed
 from benchmarks.report import Row, note, spread
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
-from sae_tutorial.sae.training import History, TrainConfig, seed_recipe, train_sae
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig, TrainConfig, seed_recipe
+from sae_tutorial.sae.runs import History
+from sae_tutorial.sae.training import train_sae
 
 D_IN, D_SAE, L1_COEFFICIENT = 768, 6144, 3e-3
 N_ROWS, SEED_STEPS = 50_000, 500

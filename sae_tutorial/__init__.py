@@ -20,9 +20,9 @@ _HOMES = {
     "open_lab": "lab.lab",
     "collect_activations": "activations.collect",
     "ActivationStore": "activations.store",
-    "SAEConfig": "sae.coder",
+    "SAEConfig": "sae.config",
     "SparseAutoencoder": "sae.coder",
-    "TrainConfig": "sae.training",
+    "TrainConfig": "sae.config",
     "train_sae": "sae.training",
     "evaluate_reconstruction": "sae.metrics",
 }

@@ -202,7 +202,7 @@ def test_unknown_hook_gets_near_matches(gpt2, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("hook_name", ["blocks.1.attn.hook_z", "blocks.1.attn.hook_pattern"])
+@pytest.mark.parametrize("hook_name", ["blocks.1.attn.hook_attn_scores", "blocks.1.attn.hook_pattern"])
 def test_hooks_without_one_vector_per_position_are_refused(gpt2, tmp_path, hook_name):
     with pytest.raises(ValueError, match=rf"{hook_name}.* is needed"):
         collect(gpt2, TEXTS, tmp_path / "s", hook_name)
@@ -276,8 +276,8 @@ def test_nan_weights_are_named(make_gpt2, tmp_path):
 @pytest.mark.parametrize(
     ("place", "failure"),
     [
-        ("run_to_hook", RuntimeError("out of memory")),
-        ("run_to_hook", KeyboardInterrupt()),
+        ("run_to_hooks", RuntimeError("out of memory")),
+        ("run_to_hooks", KeyboardInterrupt()),
         ("RowWriter.write", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))),
     ],
 )

@@ -27,7 +27,8 @@ def numbered(n: int = N) -> torch.Tensor:
 
 def order(n: int, size: int, steps: range, seed: int = 0, **options) -> list[list[int]]:
     return [
-        batch[:, 0].int().tolist() for batch in shuffled_batches(numbered(n), size, steps, seed, **options)
+        batch[:, 0].int().tolist()
+        for (batch,) in shuffled_batches([numbered(n)], size, steps, seed, **options)
     ]
 
 
@@ -49,7 +50,7 @@ def test_a_run_that_goes_on_sees_what_it_would_have_seen(small_pools, first):
 def test_a_run_with_nothing_left_to_do_gets_nothing(small_pools, tmp_path):
     for rows in (numbered(), store(tmp_path)):
         for done in (100, 103):  # at the end of an epoch and within one
-            assert list(shuffled_batches(rows, 10, range(done, done), 0)) == []
+            assert list(shuffled_batches([rows], 10, range(done, done), 0)) == []
 
 
 def test_seeds_and_epochs_differ(small_pools):
@@ -102,7 +103,7 @@ def store(tmp_path, n: int = N) -> ActivationStore:
 def test_a_store_is_read_in_stretches_before_its_rows_are_picked(small_pools, tmp_path):
     Recorder.asked.clear()
     from_store = [
-        batch[:, 0].int().tolist() for batch in shuffled_batches(store(tmp_path), 10, range(230), 0)
+        batch[:, 0].int().tolist() for (batch,) in shuffled_batches([store(tmp_path)], 10, range(230), 0)
     ]
     assert from_store == order(N, 10, range(230))
     read: set[int] = set()

@@ -20,7 +20,8 @@ from sae_tutorial.features.concepts import (
     score_detector,
     sparse_probe,
 )
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 
 
 def words(tokenizer, texts, store, pattern) -> set[str]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.sae.controls import mean_predictor, pca, random_dictionary
 from sae_tutorial.sae.metrics import evaluate_function, evaluate_reconstruction
 

@@ -15,7 +15,8 @@ from bs4 import BeautifulSoup
 import build_course
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.features.latents import FeatureSurvey, logit_effects, survey_features
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.show import dashboard
 
 # What corpora and vocabularies hold: markup, the ends of elements, entities, quotes, separators that end a line of

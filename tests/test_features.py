@@ -28,7 +28,8 @@ from sae_tutorial.features.latents import (
     top_contexts,
 )
 from sae_tutorial.sae import metrics
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 
 D_SAE = 64
 

@@ -14,7 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import execute_notebooks
 import glossary
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb"))
 ENTRIES = glossary.read_entries(nbformat.read(glossary.GLOSSARY, as_version=4))
@@ -49,7 +50,7 @@ def test_an_entry_is_whole_and_its_code_exists(entry):
 
 
 def test_a_name_that_does_not_exist_is_found():
-    for name in ("sae.SparseAutoencoder.decipher", "sea.SAEConfig", "sae.SAEConfig.d_out"):
+    for name in ("sae.SparseAutoencoder.decipher", "sea.SAEConfig", "sae.SAEConfig.d_hidden"):
         with pytest.raises((AttributeError, ImportError)):
             resolve(name)
 

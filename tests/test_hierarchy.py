@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sae_tutorial.features.fates import VERDICTS, count_fates, f1, fates, train_on
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.toys.hierarchy import HierarchicalWorld
 
 WORLD = HierarchicalWorld()

@@ -7,7 +7,8 @@ from torch.nn.functional import one_hot
 
 from sae_tutorial.effects import interventions
 from sae_tutorial.effects.interventions import added, edited, intervene, set_latents
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.transformer import stream as residual
 
 HOOK = "blocks.1.hook_mlp_out"

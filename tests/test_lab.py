@@ -31,7 +31,7 @@ from sae_tutorial.lab.lab import (
     open_lab,
     untrained_twin,
 )
-from sae_tutorial.sae.coder import SAEConfig
+from sae_tutorial.sae.config import SAEConfig
 
 
 @pytest.fixture

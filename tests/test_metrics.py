@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from sae_tutorial.sae import metrics
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.sae.metrics import ReconstructionSums, evaluate_function, evaluate_reconstruction
 
 
@@ -106,6 +107,7 @@ def test_evaluate_reconstruction_equals_the_definitions(x, monkeypatch, architec
         "relative_bias": float((x_hat * x_hat).sum() / (x_hat * x).sum()),
         "l0": float((f > 0).sum(1).float().mean()),
         "dead_fraction": float((f == 0).all(0).float().mean()),
+        "extreme_rows": 0,
     }
     assert 0 < expected["dead_fraction"] < 1
     assert 0 < expected["l0"] < 32

@@ -16,7 +16,8 @@ from test_checkpoint import SAELENS
 
 from benchmarks import peers
 from sae_tutorial.sae import foreign
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 
 pytestmark = [
     pytest.mark.peers,

@@ -10,7 +10,7 @@ import process_worker
 import pytest
 
 from sae_tutorial import storage
-from sae_tutorial.sae import training
+from sae_tutorial.sae import runs
 
 ROOT = Path(__file__).parents[1]
 # Elsewhere each process counts active latents over its share of the batch.
@@ -65,12 +65,12 @@ def test_resuming_in_two_processes_ends_with_the_same_bits(two):
 
 
 def test_one_process_takes_up_what_two_began(directory, two):
-    assert storage.read_json(directory / "topk" / training.STATE_FILE)["step"] == 30
+    assert storage.read_json(directory / "topk" / runs.STATE_FILE)["step"] == 30
     resumed = process_worker.train("topk", checkpoint_dir=directory / "topk")
     assert resumed["history"]["loss"] == pytest.approx(two["topk"]["history"]["loss"], rel=1e-4)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
-    monkeypatch.setattr(training.this_process(), "num_processes", 3)
+    monkeypatch.setattr(runs.this_process(), "num_processes", 3)
     with pytest.raises(ValueError, match="batch_size 64 cannot be shared by 3 processes"):
         process_worker.train("topk")

@@ -9,41 +9,47 @@ A chunk is read in one go, and a pool is over a hundred batches, so that a batch
 Where all rows fit in one pool, this is a plain shuffle.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.activations.store import Activations
 
 CHUNK, POOL = 128, 131_072  # rows
 
 
 def shuffled_batches(
-    activations: ActivationStore | Float[Tensor, "n d_in"],
+    sources: Sequence[Activations],
     batch_size: int,
     steps: range,
     seed: int,
     share: slice = slice(None),
-) -> Iterator[Float[Tensor, "batch d_in"]]:
-    """The batches of these training steps as float32, each row once in an epoch.
+    kept: Int[np.ndarray, " rows"] | None = None,
+) -> Iterator[list[Float[Tensor, "batch width"]]]:
+    """The batches of these training steps as float32, one tensor a source; each row once in an epoch.
 
     Args:
-        activations: what to read.
+        sources: what to read; row i of each belongs together.
         batch_size: rows in a batch.
         steps: which batches of the whole run; a run that goes on begins later.
         seed: the order depends on it and on the epoch alone.
         share: which rows of each batch are wanted; the others are another process's.
+        kept: the rows to draw from, ascending; None for all.
     """
-    pools = _pools(len(activations), seed, steps.start * batch_size, steps.stop * batch_size)
+    n = len(sources[0]) if kept is None else len(kept)
+    pools = _pools(n, seed, steps.start * batch_size, steps.stop * batch_size)
+    if kept is not None:
+        pools = (kept[rows] for rows in pools)
     waiting = np.empty(0, dtype=np.int64)
-    for rows in _read_ahead(activations, pools):
+    for rows in _read_ahead(sources, pools):
         waiting = np.concatenate([waiting, rows])
         while len(waiting) >= batch_size:
-            batch, waiting = np.sort(waiting[:batch_size]), waiting[batch_size:]
-            yield activations[batch[share]].float()
+            batch, waiting = np.sort(waiting[:batch_size])[share], waiting[batch_size:]
+            # Detached: rows that a language model was not told to forget would take gradients into it.
+            yield [source[batch].detach().float() for source in sources]
 
 
 def _pools(n: int, seed: int, start: int, stop: int) -> Iterator[Int[np.ndarray, " rows"]]:
@@ -63,20 +69,22 @@ def _pools(n: int, seed: int, start: int, stop: int) -> Iterator[Int[np.ndarray,
 
 
 def _read_ahead(
-    activations: ActivationStore | Float[Tensor, "n d_in"], pools: Iterator[Int[np.ndarray, " rows"]]
+    sources: Sequence[Activations], pools: Iterator[Int[np.ndarray, " rows"]]
 ) -> Iterator[Int[np.ndarray, " rows"]]:
     """The same pools, each read once, in order, by a thread while the one before is in use.
 
     Its rows then lie in the system's cache of the file, where single rows are as quick to reach as in memory.
     """
-    if isinstance(activations, Tensor):
+    on_disk = [source for source in sources if not isinstance(source, Tensor)]
+    if not on_disk:
         yield from pools
         return
 
     def read(rows: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"]:
         ordered = np.sort(rows)
         for first in range(0, len(rows), CHUNK):
-            activations[ordered[first : first + CHUNK]]
+            for source in on_disk:
+                source[ordered[first : first + CHUNK]]
         return rows
 
     with ThreadPoolExecutor(1) as thread:

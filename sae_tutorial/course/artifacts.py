@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.lab.lab import Lab
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
-from sae_tutorial.sae.training import TrainConfig, train_sae
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig, TrainConfig
+from sae_tutorial.sae.training import train_sae
 
 TEST_FRACTION = 0.15
 

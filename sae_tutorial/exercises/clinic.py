@@ -14,9 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.sae.metrics import evaluate_reconstruction
-from sae_tutorial.sae.training import History
+from sae_tutorial.sae.runs import History
 
 D_IN, N_DIRECTIONS, SHARE_ON = 24, 48, 0.05
 N_TRAIN, N_TEST, N_STEPS, BATCH, LOG_EVERY = 10_000, 2_000, 400, 256, 8

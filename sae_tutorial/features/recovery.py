@@ -11,8 +11,9 @@ from sklearn.decomposition import PCA, FastICA
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
-from sae_tutorial.sae.training import TrainConfig, train_sae
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig, TrainConfig
+from sae_tutorial.sae.training import train_sae
 from sae_tutorial.toys.known_dictionary import KnownDictionary, Recovery, recovery
 from sae_tutorial.toys.superposition import one_thread
 

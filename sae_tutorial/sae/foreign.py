@@ -1,6 +1,8 @@
-"""Autoencoders saved by other libraries, put into the terms of SAELens v6, which `checkpoint.py` reads.
+"""Coders saved by other libraries, put into the terms of SAELens v6, which `saved.py` reads.
 
     SAELens before 6       all settings side by side in cfg.json, some under older names
+    sparsify               sae.safetensors; TopK, decoder rows kept, transcoders with "transcode"
+    Gemma Scope            params.npz, arrays alone; JumpReLU whose b_dec is not taken off x
     sparse_autoencoder     OpenAI's (Gao et al. 2024): a pickle; TopK around rows that are normalised one by one
     dictionary_learning    a pickle, with config.json beside it; PyTorch's [out, in] matrices
 
@@ -11,11 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from sae_tutorial import storage
 
-# For an environment where a pickle's code could do no harm; makes the two files that `checkpoint.py` looks for.
+# For an environment where a pickle's code could do no harm; makes the two files that `saved.py` looks for.
 UNPICKLE = (
     'python -c "import json, sys, torch; from safetensors.torch import save_file; '
     "d = torch.load(sys.argv[1], 'cpu', weights_only=True); "
@@ -40,19 +44,87 @@ RENAMED = {
 }  # fmt: skip
 
 
-def check_no_pickle(path: Path, weights_file: str) -> None:
-    """Raise ValueError, with the cure, where `path` is one file, or has one in place of `weights_file`."""
-    if path.is_dir() and not (path / weights_file).exists():
-        path = next(iter(sorted(path.glob("*.pt"))), path)
-    if path.is_file():
+def read_any(
+    directory: Path, config_file: str, weights_file: str
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Settings and tensors in the terms of SAELens v6, whoever wrote the directory.
+
+    Raises:
+        FileNotFoundError, storage.DamagedFileError, ValueError: see `saved.read_sae`.
+    """
+    if (directory / "params.npz").is_file():
+        return _from_gemma_scope(directory / "params.npz")
+    is_sparsify = (directory / "sae.safetensors").is_file()
+    files = _weight_files(directory, "sae.safetensors" if is_sparsify else weights_file)
+    trained = directory / "config.json"
+    training = storage.read_json(trained).get("trainer") if trained.is_file() else None
+    config = {} if training else storage.read_json(_existing(directory / config_file, weights_file))
+    weights = {name: tensor for file in files for name, tensor in storage.read_tensors(file).items()}
+    if training:
+        return _from_dictionary_learning(training, weights)
+    if is_sparsify:
+        return _from_sparsify(config, weights)
+    if "pre_bias" in weights:
+        return _from_openai(config, weights)
+    return (config if "metadata" in config else _from_older_saelens(config)), weights
+
+
+def _weight_files(directory: Path, name: str) -> list[Path]:
+    """The file with the weights, or those that an index names; an error, with the cure, about a pickle."""
+    index = directory / f"{name}.index.json"
+    if index.is_file():
+        return [directory / file for file in sorted(set(storage.read_json(index)["weight_map"].values()))]
+    if directory.is_dir() and not (directory / name).exists():
+        shards = sorted(directory.glob(f"{name.removesuffix('.safetensors')}-*-of-*.safetensors"))
+        if shards:
+            return shards
+        directory = next(iter(sorted(directory.glob("*.pt"))), directory)
+    if directory.is_file():
         raise ValueError(
-            f"{path} is one file, not the directory of a saved autoencoder. If it is a pickle, loading it could run "
-            f"any code: in its directory, in an environment of its own, turn it into tensors with\n"
-            f"{UNPICKLE} {path.name}"
+            f"{directory} is one file, not the directory of a saved autoencoder. If it is a pickle, loading it could "
+            f"run any code: in its directory, in an environment of its own, turn it into tensors with\n"
+            f"{UNPICKLE} {directory.name}"
         )
+    return [directory / name]
 
 
-def from_older_saelens(config: Mapping[str, Any]) -> dict[str, Any]:
+def _existing(path: Path, weights_file: str) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist: a saved autoencoder is a directory with {path.name} and {weights_file}."
+        )
+    return path
+
+
+def _from_gemma_scope(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Gemma Scope's arrays (Lieberum et al. 2024); they name no model, so the metadata is empty."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise storage.DamagedFileError(
+            f"{path} is not a whole file of arrays ({error}); copy it again."
+        ) from error
+    config = {"architecture": "jumprelu", "apply_b_dec_to_input": False, "metadata": {}}
+    return config, {name.replace("w_", "W_"): tensor for name, tensor in weights.items()}
+
+
+def _from_sparsify(
+    config: Mapping[str, Any], weights: Mapping[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A `SparseCoder` of sparsify; only its TopK activation is known here."""
+    kind = "topk" if config.get("activation", "topk") == "topk" else config["activation"]
+    skip = "skip_" if config.get("skip_connection") else ""
+    saelens = {
+        "architecture": f"{kind}_{skip}transcoder" if config.get("transcode") else kind,
+        "k": config.get("k", 32),
+        "dtype": str(weights["W_dec"].dtype).removeprefix("torch."),
+        "metadata": {},
+    }
+    return saelens, _rename(weights, skip=())
+
+
+def _from_older_saelens(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a SAELens before 6; its tensors have the same names."""
     older = {
         "hook_point": "hook_name",
@@ -70,7 +142,7 @@ def from_older_saelens(config: Mapping[str, Any]) -> dict[str, Any]:
     return config | {"metadata": {"prepend_bos": True} | {key: config[key] for key in kept if key in config}}
 
 
-def from_openai(
+def _from_openai(
     config: Mapping[str, Any], weights: Mapping[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Settings and tensors of `sparse_autoencoder`; cfg.json may also name k alone."""
@@ -84,13 +156,7 @@ def from_openai(
     return saelens, _rename(weights, skip=("stats_", "latents_"))  # statistics of its training
 
 
-def dictionary_learning_settings(directory: Path) -> dict[str, Any] | None:
-    """What `dictionary_learning` wrote about the training, or None if the directory is not one of its own."""
-    path = directory / "config.json"
-    return storage.read_json(path).get("trainer") if path.is_file() else None
-
-
-def from_dictionary_learning(
+def _from_dictionary_learning(
     training: Mapping[str, Any], weights: Mapping[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Settings and tensors of `dictionary_learning`; f is that of version 0.1, which later ones multiply by norms."""

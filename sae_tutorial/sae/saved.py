@@ -1,19 +1,21 @@
-"""Saved autoencoders: the SAELens v6 directory format, written and read.
+"""Saved coders: the SAELens v6 directory format, written and read.
 
     directory/cfg.json                   what the weights are and where they came from
-    directory/sae_weights.safetensors    W_enc [d_in, d_sae], W_dec [d_sae, d_in], b_dec [d_in], and [d_sae] each:
+    directory/sae_weights.safetensors    W_enc [d_in, d_sae], W_dec [d_sae, d_out], b_dec [d_out], and [d_sae] each:
 
     standard, topk    b_enc
     jumprelu          b_enc, threshold
     gated             b_gate, r_mag, b_mag
 
-SAELens knows fewer architectures than we train: what its keys cannot say, our own key in cfg.json does. Files of
-other libraries are first put into the terms of SAELens v6 (`foreign.py`). This module maps between files and plain
-dictionaries; `SparseAutoencoder.save` and `.load` use it.
+A transcoder is called "transcoder", "jumprelu_transcoder" and so on, with "skip_" and W_skip [d_out, d_in] where it has
+one. SAELens knows fewer architectures than we train (no gated or TopK transcoder, no crosscoder, for which it has no
+name): what its keys cannot say, our own key in cfg.json does. Files of other libraries are first put into the terms of
+SAELens v6 (`foreign.py`).
 """
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from torch import Tensor
 
 from sae_tutorial import storage
 from sae_tutorial.sae import foreign
+from sae_tutorial.sae.config import SAEConfig
 
 CONFIG_FILE, WEIGHTS_FILE, OWN_KEY = "cfg.json", "sae_weights.safetensors", "sae_tutorial"
 # Once trained, BatchTopK and its nested kin cut at a threshold, as JumpReLU does.
@@ -37,127 +40,139 @@ SAELENS_VERSION = "6.0.0"
 
 
 def write_sae(
-    directory: str | Path,
-    config: Mapping[str, Any],
-    weights: Mapping[str, Tensor],
-    metadata: Mapping[str, Any],
+    directory: str | Path, config: SAEConfig, weights: Mapping[str, Tensor], metadata: Mapping[str, Any]
 ) -> None:
-    """Write an autoencoder as one directory, atomically; an older one in its place is replaced.
+    """Write a coder as one directory, atomically; an older one in its place is replaced.
 
     Args:
         directory: where to write.
-        config: the fields of an `SAEConfig`.
+        config: what the coder is.
         weights: the state of a `SparseAutoencoder`.
         metadata: where the activations came from (`model_name`, `hook_name`, ...).
 
     Raises:
-        FileExistsError: the directory holds other files than a saved autoencoder.
+        FileExistsError: the directory holds other files than a saved coder.
     """
-    name = SAELENS_NAMES[config["architecture"]]
+    kind = SAELENS_NAMES[config.architecture]
     origin = {
         "sae_lens_version": SAELENS_VERSION,
         "hook_head_index": None,
         "model_from_pretrained_kwargs": {},
     }
-    d_in, d_sae = weights["W_enc"].shape
-    saelens = {
-        "architecture": name,
-        "d_in": d_in,
-        "d_sae": d_sae,
+    settings = {
+        "architecture": _saelens_name(config),
+        "d_in": config.d_in,
+        "d_sae": config.d_sae,
         "dtype": str(weights["W_enc"].dtype).removeprefix("torch."),
         "device": "cpu",
-        "apply_b_dec_to_input": True,
+        "apply_b_dec_to_input": not config.is_transcoder,
         "normalize_activations": metadata.get("normalize_activations", "none"),
         "reshape_activations": "none",
         "metadata": origin | {key: metadata[key] for key in metadata if key != "normalize_activations"},
-        OWN_KEY: dict(config),
+        OWN_KEY: asdict(config),
     }
-    if name == "topk":
-        saelens |= {"k": config["k"], "rescale_acts_by_decoder_norm": False}
-    if name == "gated":
-        weights = {"b_gate" if key == "b_enc" else key: weights[key] for key in weights}
+    if config.is_transcoder:
+        settings["d_out"] = config.d_out
+    if kind == "topk":
+        settings |= {"k": config.k, "rescale_acts_by_decoder_norm": False}
+    names = {"b_enc": "b_gate"} if kind == "gated" else {}
+    tensors = {
+        names.get(key, key): tensor.T if key == "W_skip" else tensor for key, tensor in weights.items()
+    }
     with storage.new_directory(directory, (CONFIG_FILE, WEIGHTS_FILE)) as partial:
-        storage.write_json(partial / CONFIG_FILE, saelens)
-        storage.write_tensors(partial / WEIGHTS_FILE, weights)
+        storage.write_json(partial / CONFIG_FILE, settings)
+        storage.write_tensors(partial / WEIGHTS_FILE, tensors)
 
 
-def read_sae(directory: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
-    """Read a saved autoencoder: the fields of an `SAEConfig`, float32 weights, and metadata.
+def read_sae(directory: str | Path) -> tuple[SAEConfig, dict[str, Tensor], dict[str, Any]]:
+    """Read a saved coder: what it is, float32 weights, and metadata.
 
     `directory` is one of these; they are told apart by what it holds:
 
     * what `write_sae` or SAELens 6 wrote, or SAELens before 6 (one flat cfg.json);
+    * what sparsify wrote (sae.safetensors), or Gemma Scope's params.npz;
     * an autoencoder of OpenAI's `sparse_autoencoder` or of `dictionary_learning` (with its config.json), after
       its pickle was turned into tensors with the command that the error about a pickle shows.
 
-    The function that is computed stays the same: a decoder bias that is not subtracted from the input goes into
-    the encoder's biases, and decoder norms that scale f into the encoder. An autoencoder of rows normalised one by
-    one (OpenAI's, "layer_norm") comes with a warning: it takes (x − mean) / (standard deviation + 1e-5).
+    Weights may lie in several files with an index (sharded safetensors). The function that is computed stays the same:
+    a decoder bias that is not subtracted from the input goes into the encoder's biases, and decoder norms go into f
+    where that is exact. TopK's do not (the largest would be others), so such a coder gets a free decoder. An
+    autoencoder of rows normalised one by one (OpenAI's, "layer_norm") comes with a warning: it takes
+    (x − mean) / (standard deviation + 1e-5).
 
     Raises:
         FileNotFoundError: no such directory, or a file is missing.
         storage.DamagedFileError: a file is cut short, or shapes do not fit each other.
         ValueError: a pickle, or a file of another kind: an unknown architecture or an input normalisation.
     """
-    directory = Path(directory)
-    foreign.check_no_pickle(directory, WEIGHTS_FILE)
-    training = foreign.dictionary_learning_settings(directory)
-    config = {} if training else storage.read_json(_existing(directory / CONFIG_FILE))
-    weights = {name: t.float() for name, t in storage.read_tensors(directory / WEIGHTS_FILE).items()}
-    if training:
-        config, weights = foreign.from_dictionary_learning(training, weights)
-    elif "pre_bias" in weights:
-        config, weights = foreign.from_openai(config, weights)
-    elif "metadata" not in config:
-        config = foreign.from_older_saelens(config)
-    return _from_saelens(directory, config, weights)
+    directory = Path(directory).expanduser()
+    settings, weights = foreign.read_any(directory, CONFIG_FILE, WEIGHTS_FILE)
+    weights = {name: tensor.float() for name, tensor in weights.items()}
+    return _from_saelens(directory, settings, weights)
+
+
+def _saelens_name(config: SAEConfig) -> str:
+    kind = SAELENS_NAMES[config.architecture]
+    if not config.is_transcoder:
+        return kind
+    name = "skip_transcoder" if config.skip else "transcoder"
+    return name if kind == "standard" else f"{kind}_{name}"
 
 
 def _from_saelens(
-    directory: Path, config: dict[str, Any], weights: dict[str, Tensor]
-) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
+    directory: Path, settings: dict[str, Any], weights: dict[str, Tensor]
+) -> tuple[SAEConfig, dict[str, Tensor], dict[str, Any]]:
     """SAELens v6 in this package's terms."""
-    _check_settings(directory, config)
-    name = config["architecture"]
-    metadata = (config["metadata"] or {}) | _normalisation(directory, config.get("normalize_activations"))
+    name = str(settings.get("architecture"))
+    kind = name.removesuffix("transcoder").removesuffix("skip_").removesuffix("_") or "standard"
+    is_transcoder, has_skip = name.endswith("transcoder"), name.endswith("skip_transcoder")
+    own = settings.get(OWN_KEY, {})
+    if kind not in PER_LATENT or (own and SAELENS_NAMES.get(own.get("architecture")) != kind):
+        found = f"{name!r}, trained as {own['architecture']!r}" if own else repr(name)
+        raise ValueError(
+            f"{directory} holds architecture {found}; this package reads {', '.join(PER_LATENT)}, and transcoders of them."
+        )
+    if kind == "topk" and "k" not in settings:
+        raise ValueError(
+            f"{directory / CONFIG_FILE} names no k; add the number of latents kept per position."
+        )
+    metadata = (settings.get("metadata") or {}) | _normalisation(
+        directory, settings.get("normalize_activations")
+    )
     weights = {"b_enc" if key == "b_gate" else key: weights[key] for key in weights}
     # SAELens before 6 wrote it: ones, unless the latents were rescaled after training.
     if not (weights.pop("scaling_factor", torch.ones(1)) == 1).all():
         raise ValueError(f"{directory} has a scaling_factor other than 1; multiply W_dec's rows by it first.")
-    _check_shapes(directory, name, weights)
-    if not config.get("apply_b_dec_to_input", True):
+    _check_shapes(
+        directory, name, {"W_enc", "W_dec", "b_dec", *PER_LATENT[kind], *["W_skip"] * has_skip}, weights
+    )
+    if has_skip:
+        weights["W_skip"] = weights["W_skip"].T
+    if not is_transcoder and not settings.get("apply_b_dec_to_input", True):
         shift = weights["b_dec"] @ weights["W_enc"]
         weights["b_enc"] = weights["b_enc"] + shift
-        if name == "gated":
+        if kind == "gated":
             weights["b_mag"] = weights["b_mag"] + shift * weights["r_mag"].exp()
-    if config.get("rescale_acts_by_decoder_norm"):
-        weights = _fold_norms(weights)
     if "threshold" in weights:
         weights["threshold"] = weights["threshold"].clamp(min=0)  # ReLU cuts at 0 in any case
-    k = {"k": config["k"]} if "k" in config else {}
-    return config.get(OWN_KEY, _guess_config(name, weights)) | k, weights, metadata
-
-
-def _check_settings(directory: Path, config: Mapping[str, Any]) -> None:
-    name, ours = config.get("architecture"), config.get(OWN_KEY, {}).get("architecture")
-    if name not in PER_LATENT or (ours and SAELENS_NAMES.get(ours) != name):
-        found = f"{name!r}, trained as {ours!r}" if ours else repr(name)
-        raise ValueError(
-            f"{directory} holds architecture {found}; this package reads {', '.join(PER_LATENT)}."
-        )
-    if name == "topk" and "k" not in config:
-        raise ValueError(
-            f"{directory / CONFIG_FILE} names no k; add the number of latents kept per position."
-        )
-
-
-def _guess_config(name: str, weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The fields of an `SAEConfig` for a file of other origin: those with which it could be trained further."""
+    # How finely a number format tells 1 from its neighbours; rows that were saved in bf16 have norm 1 within 1%.
+    written_in = getattr(torch, str(settings.get("dtype", "float32")).removeprefix("torch."), torch.float32)
+    tolerance = max(1e-3, 2 * torch.finfo(written_in).eps) if written_in.is_floating_point else 1e-3
+    norms = weights["W_dec"].norm(dim=1)
+    is_unit = bool(((norms - 1).abs() <= tolerance).logical_or(norms == 0).all())
+    k = {"k": settings["k"]} if "k" in settings else {}
+    if own:
+        return SAEConfig(**own | k), weights, metadata
+    if settings.get("rescale_acts_by_decoder_norm") or (not is_unit and kind in ("jumprelu", "gated")):
+        weights, is_unit = _fold_norms(weights), True
     d_in, d_sae = weights["W_enc"].shape
-    if name == "standard":
-        unit = torch.allclose(weights["W_dec"].norm(dim=1), torch.ones(d_sae), atol=1e-3)
-        name = "relu" if unit else "relu_free"
-    return {"d_in": d_in, "expansion_factor": d_sae / d_in, "architecture": name, "k": min(32, d_sae)}
+    config = SAEConfig(
+        d_in, d_sae / d_in,
+        architecture=kind if kind != "standard" else "relu" if is_unit else "relu_free",
+        d_out=weights["W_dec"].shape[1] if is_transcoder else None,
+        skip=has_skip, free_decoder=kind == "topk" and not is_unit, **{"k": min(32, d_sae)} | k,
+    )  # fmt: skip
+    return config, weights, metadata
 
 
 def _normalisation(directory: Path, kind: str | None) -> dict[str, str]:
@@ -177,33 +192,33 @@ def _normalisation(directory: Path, kind: str | None) -> dict[str, str]:
 
 
 def _fold_norms(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same x̂ from decoder rows of norm 1 and f times the old norms; r_mag stays, it is a ratio's logarithm."""
+    """The same ŷ from decoder rows of norm 1 and f times the old norms; r_mag stays, it is a ratio's logarithm."""
     norms = weights["W_dec"].norm(dim=1)
-    rows = weights["W_dec"] / norms.clamp(min=torch.finfo(norms.dtype).tiny)[:, None]  # 0 stays 0
-    as_they_are = {"b_dec": weights["b_dec"], "r_mag": weights.get("r_mag"), "W_dec": rows}
-    return {
-        name: as_they_are[name] if name in as_they_are else tensor * norms for name, tensor in weights.items()
+    as_they_are = {name: weights[name] for name in ("b_dec", "r_mag", "W_skip") if name in weights}
+    folded = {
+        name: weights[name] * norms for name in ("W_enc", "b_enc", "b_mag", "threshold") if name in weights
     }
+    rows = (
+        weights["W_dec"] / norms.where(norms > 0, 1.0)[:, None]
+    )  # a row of zeros stays one; its latent falls silent
+    return as_they_are | folded | {"W_dec": rows}
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} does not exist: a saved autoencoder is a directory with {CONFIG_FILE} and {WEIGHTS_FILE}."
-        )
-    return path
-
-
-def _check_shapes(directory: Path, name: str, weights: Mapping[str, Tensor]) -> None:
-    expected = {"W_enc", "W_dec", "b_dec", *PER_LATENT[name]}
+def _check_shapes(directory: Path, name: str, expected: set[str], weights: Mapping[str, Tensor]) -> None:
     if set(weights) != expected:
         raise ValueError(f"{directory} ({name}) holds tensors {sorted(weights)}, not {sorted(expected)}.")
-    if weights["W_enc"].ndim != 2:
-        raise storage.DamagedFileError(
-            f"{directory}: W_enc has shape {tuple(weights['W_enc'].shape)}, not [d_in, d_sae]."
-        )
-    d_in, d_sae = weights["W_enc"].shape
-    shapes = {"W_enc": (d_in, d_sae), "W_dec": (d_sae, d_in), "b_dec": (d_in,)}
+    for matrix in ("W_enc", "W_dec"):
+        if weights[matrix].ndim != 2:
+            raise storage.DamagedFileError(
+                f"{directory}: {matrix} has shape {tuple(weights[matrix].shape)}, not two axes."
+            )
+    (d_in, d_sae), d_out = weights["W_enc"].shape, weights["W_dec"].shape[1]
+    shapes = {
+        "W_enc": (d_in, d_sae),
+        "W_dec": (d_sae, d_out if name.endswith("transcoder") else d_in),
+        "b_dec": (d_out,),
+        "W_skip": (d_out, d_in),
+    }
     for tensor_name, tensor in weights.items():
         shape = shapes.get(tensor_name, (d_sae,))
         if tuple(tensor.shape) != shape:
