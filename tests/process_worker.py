@@ -46,11 +46,11 @@ def main(directory: Path) -> None:
     results = {name: train(name, seed=this_process().process_index) for name in ARCHITECTURES}
     real, calls = SparseAutoencoder.loss, []
 
-    def loss(self: SparseAutoencoder, x: torch.Tensor, target: None = None) -> History:
+    def loss(self: SparseAutoencoder, x: torch.Tensor, *rest) -> History:
         calls.append(1)
         if len(calls) == 33:
             raise Stop
-        return real(self, x)
+        return real(self, x, *rest)
 
     for name in ("topk", "batchtopk"):
         SparseAutoencoder.loss = loss

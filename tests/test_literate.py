@@ -6,14 +6,14 @@ import textwrap
 import pytest
 
 from sae_tutorial.sae import coder as sae
-from sae_tutorial.sae import training
+from sae_tutorial.sae import dead_latents
 from sae_tutorial.show.source import show_source
 
 
 @pytest.mark.parametrize(
     "item",
     [
-        training.auxk_loss,
+        dead_latents.auxk_loss,
         sae.SparseAutoencoder.encode,
         sae.SparseAutoencoder.active_pairs,  # wrapped by inference_mode
         sae.SparseAutoencoder.load,  # a class method
@@ -37,7 +37,7 @@ def test_a_property_shows_its_function():
 
 
 def test_several_objects_follow_one_another():
-    shown = show_source(training.auxk_loss, sae.SparseAutoencoder.decode).data
+    shown = show_source(dead_latents.auxk_loss, sae.SparseAutoencoder.decode).data
     assert shown.count("```") == 2
     assert shown.index("def auxk_loss") < shown.index("\n\ndef decode")
 

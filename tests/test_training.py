@@ -18,9 +18,11 @@ from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.sae import runs
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig, TrainConfig, seed_recipe
+from sae_tutorial.sae.dead_latents import auxk_loss, restart_dead
+from sae_tutorial.sae.inputs import Inputs
 from sae_tutorial.sae.metrics import evaluate_reconstruction
-from sae_tutorial.sae.runs import History
-from sae_tutorial.sae.training import auxk_loss, train_sae, train_saes
+from sae_tutorial.sae.runs import History, Run
+from sae_tutorial.sae.training import train_sae, train_saes
 
 D_IN = 16
 ARCHITECTURES = ["topk", "relu", "relu_free", "gated", "batchtopk", "matryoshka", "jumprelu"]
@@ -61,7 +63,7 @@ def new_sae(architecture: str = "topk", **options) -> SparseAutoencoder:
 
 
 CONFIG = TrainConfig(
-    total_tokens=50 * 32, batch_size=32, dead_window=200
+    total_tokens=50 * 32, batch_size=32, dead_window=200, aux_coefficient=1 / 32
 )  # 50 steps, over five epochs of `x`
 
 
@@ -223,12 +225,12 @@ def test_every_row_is_seen_equally_often(monkeypatch, n, batch_size, total):
     batches = []
     real = SparseAutoencoder.loss
 
-    def spy(self, batch, target=None):
+    def spy(self, batch, *rest):
         scale = D_IN**0.5 / x.norm(dim=1).mean()
         rows = torch.cdist(batch / scale, x).argmin(dim=1).tolist()
         np.add.at(seen, rows, 1)
         batches.append(sorted(rows))
-        return real(self, batch)
+        return real(self, batch, *rest)
 
     monkeypatch.setattr(SparseAutoencoder, "loss", spy)
     config = TrainConfig(total, batch_size=batch_size)
@@ -312,13 +314,82 @@ def test_auxk_revives_latents_that_stay_dead_without_it():
         sae = new_sae()
         sae.W_enc.data[:, 32:] *= 0.05
         config = TrainConfig(
-            200 * 64, batch_size=64, learning_rate=5e-3, aux_coefficient=coefficient, dead_window=1280
+            200 * 64,
+            batch_size=64,
+            learning_rate=5e-3,
+            aux_coefficient=coefficient,
+            dead_window=1280,
+            restart_until=0,
         )
         history = train(sae, x, config)
         dead[coefficient] = history.dead_fraction[-1]
         assert history.dead_fraction[0] == 0  # nothing is dead before a window has passed
     assert dead[0.0] >= 0.4
     assert dead[1 / 32] < 0.2
+
+
+def test_restarts_revive_latents_that_stay_dead_without_them():
+    """The same latents; they begin again at rows that are badly reconstructed."""
+    x, _ = dictionary_data(2000, n_features=48, active=3, d_in=D_IN)
+    dead, explained = {}, {}
+    for until in (0.0, 0.9):
+        sae = new_sae()
+        sae.W_enc.data[:, 32:] *= 0.05
+        config = TrainConfig(200 * 64, batch_size=64, restart_until=until, dead_window=1280)
+        dead[until] = train(sae, x, config).dead_fraction[-1]
+        explained[until] = evaluate_reconstruction(sae, x, progress=False)["explained_variance"]
+    assert dead[0.0] >= 0.4
+    assert dead[0.9] < 0.2
+    assert explained[0.9] > explained[0.0] + 0.02
+
+
+@pytest.mark.parametrize("architecture", ["topk", "gated", "jumprelu", "relu_free"])
+def test_a_restarted_latent_answers_its_row_with_about_the_error(x, architecture):
+    sae, dead = new_sae(architecture), torch.arange(40, 64)
+    inputs = Inputs.of([sae], x, None, None, CONFIG)
+    run = Run(sae, inputs, dataclasses.replace(CONFIG, dead_window=1), None)
+    with inputs.in_units([sae]):
+        run.begin_or_resume()
+        batch = x * inputs.units.scale
+        loss = sae.loss(batch)
+        run.tokens_since_active[dead] = 1.0
+        alive = sae.W_dec[:40].clone()
+        restart_dead(run, batch, batch, loss, torch.ones(len(x)))
+        changed = (run.tokens_since_active[dead] == 0).nonzero().flatten() + 40
+        assert len(changed) > 3
+        assert torch.equal(sae.W_dec[:40], alive)
+        share = sae.config.encoder_share
+        e = torch.nn.functional.normalize(batch - loss.y_hat, dim=1)
+        cosine, row = (torch.nn.functional.normalize(sae.W_dec[changed], dim=1) @ e.T).max(1)
+        torch.testing.assert_close(cosine, torch.ones_like(cosine))
+        # Each took the direction of some row's error, and answers that row with no more than the error's length.
+        answers = sae.pre_activations(batch)[row, changed] / share
+        errors = (batch - loss.y_hat).norm(dim=1)[row]
+        assert (answers <= errors + 1e-3).all()
+        assert (answers > 0).float().mean() > 0.5
+    cosines = torch.nn.functional.cosine_similarity(sae.W_dec[changed, None], sae.W_dec[None, changed], dim=2)
+    assert cosines.fill_diagonal_(0).max() <= 0.5 + 1e-5
+
+
+def test_row_limit_counts_far_rows_less_and_leaves_the_others_alone(x):
+    sae = new_sae()
+    far = torch.cat([x, 100 * x[:3]])
+    weights = {}
+    for limit in (3.0, None):
+        config = dataclasses.replace(CONFIG, row_limit=limit)
+        run = Run(sae, Inputs.of([sae], far, None, None, config), config, None)
+        with run.inputs.in_units([sae]):
+            run.begin_or_resume()
+            weights[limit] = run.row_weights(far * run.inputs.units.scale)
+    assert (weights[None] == 1).all()
+    assert (weights[3.0][:-3] == 1).float().mean() > 0.95
+    distance = (far - far.mean(0)).norm(dim=1)
+    expected = (3 * distance.median() / distance[-3:]) ** 2
+    torch.testing.assert_close(weights[3.0][-3:], expected, rtol=1e-3, atol=0)
+    loss, ones = sae.loss(x, None, torch.ones(len(x))), sae.loss(x)
+    torch.testing.assert_close(loss.total, ones.total)
+    twice = sae.loss(x, None, torch.full((len(x),), 2.0))
+    torch.testing.assert_close(twice.reconstruction, 2 * ones.reconstruction)
 
 
 def test_auxk_pulls_dead_latents_of_every_architecture(x, architecture):
@@ -352,11 +423,11 @@ def stop_after(n_losses: int, monkeypatch) -> None:
     """Make the n-th next call of `loss` fail."""
     real, calls = SparseAutoencoder.loss, []
 
-    def loss(self, batch, target=None):
+    def loss(self, batch, *rest):
         calls.append(1)
         if len(calls) == n_losses:
             raise Stop
-        return real(self, batch)
+        return real(self, batch, *rest)
 
     monkeypatch.setattr(SparseAutoencoder, "loss", loss)
 
@@ -421,7 +492,7 @@ def test_resuming_takes_up_the_last_checkpoint(tmp_path, monkeypatch, x):
     calls = []
     real = SparseAutoencoder.loss
     monkeypatch.setattr(
-        SparseAutoencoder, "loss", lambda self, batch, target=None: calls.append(1) or real(self, batch)
+        SparseAutoencoder, "loss", lambda self, batch, *rest: calls.append(1) or real(self, batch, *rest)
     )
     train(new_sae(), x, checkpoint_dir=tmp_path / "run")
     assert len(calls) == 10  # 42 steps were done, 40 of them saved
@@ -460,7 +531,7 @@ def test_a_kill_between_the_renames_of_a_checkpoint_loses_no_steps(tmp_path, mon
     calls = []
     real = SparseAutoencoder.loss
     monkeypatch.setattr(
-        SparseAutoencoder, "loss", lambda self, batch, target=None: calls.append(1) or real(self, batch)
+        SparseAutoencoder, "loss", lambda self, batch, *rest: calls.append(1) or real(self, batch, *rest)
     )
     train(new_sae(), x, checkpoint_dir=tmp_path / "run")
     assert len(calls) == 10
@@ -550,13 +621,13 @@ def break_step(step: int, monkeypatch, how: str) -> None:
     """Make the loss of one step NaN, or the weights that follow from it."""
     real, real_after_step, calls = SparseAutoencoder.loss, SparseAutoencoder.after_step, []
 
-    def loss(self, batch, target=None):
+    def loss(self, batch, *rest):
         calls.append(1)
-        result = real(self, batch)
+        result = real(self, batch, *rest)
         return result._replace(total=result.total * float("nan")) if len(calls) == step else result
 
-    def after_step(self, pairs):
-        real_after_step(self, pairs)
+    def after_step(self, pairs, **rest):
+        real_after_step(self, pairs, **rest)
         if len(calls) == step:
             self.b_enc.data[3] = float("inf")
 
@@ -564,7 +635,7 @@ def break_step(step: int, monkeypatch, how: str) -> None:
         monkeypatch.setattr(SparseAutoencoder, "loss", loss)
     else:
         monkeypatch.setattr(
-            SparseAutoencoder, "loss", lambda self, batch, target=None: calls.append(1) or real(self, batch)
+            SparseAutoencoder, "loss", lambda self, batch, *rest: calls.append(1) or real(self, batch, *rest)
         )
         monkeypatch.setattr(SparseAutoencoder, "after_step", after_step)
 
@@ -607,12 +678,12 @@ def press_ctrl_c(step: int, monkeypatch, times: int = 1) -> None:
     """Send this process the signal of Ctrl-C in the middle of a step."""
     real, calls = SparseAutoencoder.loss, []
 
-    def loss(self, batch, target=None):
+    def loss(self, batch, *rest):
         calls.append(1)
         if len(calls) == step:
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
-        return real(self, batch)
+        return real(self, batch, *rest)
 
     monkeypatch.setattr(SparseAutoencoder, "loss", loss)
 
@@ -656,11 +727,11 @@ def test_an_interrupt_raised_inside_a_step_can_be_resumed(tmp_path, monkeypatch,
     expected = train(whole, x)
     real, calls = SparseAutoencoder.after_step, []
 
-    def after_step(self, pairs):
+    def after_step(self, pairs, **rest):
         calls.append(1)
         if len(calls) == stop_at:
             raise KeyboardInterrupt
-        real(self, pairs)
+        real(self, pairs, **rest)
 
     sae = new_sae(architecture)
     with monkeypatch.context() as patch:
@@ -824,8 +895,8 @@ def test_history_entries_are_means_over_the_steps_since_the_last(x, monkeypatch)
     losses = []
     real = SparseAutoencoder.loss
 
-    def spy(self, batch, target=None):
-        loss = real(self, batch)
+    def spy(self, batch, *rest):
+        loss = real(self, batch, *rest)
         losses.append(loss.reconstruction.item())
         return loss
 
@@ -838,9 +909,7 @@ def test_history_entries_are_means_over_the_steps_since_the_last(x, monkeypatch)
 def test_dead_fraction_counts_latents_silent_for_a_window(x):
     sae = new_sae()
     sae.b_enc.data[:16] = -1000  # never on
-    history = train(
-        sae, x, dataclasses.replace(CONFIG, dead_window=320, aux_coefficient=0, learning_rate=1e-9)
-    )
+    history = train(sae, x, dataclasses.replace(CONFIG, dead_window=320, restart_until=0, learning_rate=1e-9))
     assert history.dead_fraction[8] == 0  # 288 tokens: no window has passed
     with torch.no_grad():
         off = float((sae.encode(x) == 0).all(0).float().mean())
@@ -852,7 +921,7 @@ def test_a_latent_chosen_by_topk_with_nothing_to_say_counts_as_dead(x):
     """Where fewer than k pre-activations are positive, TopK's other choices are off."""
     sae = new_sae()
     sae.b_enc.data[3:] = -1000
-    config = dataclasses.replace(CONFIG, dead_window=320, aux_coefficient=0, learning_rate=1e-9)
+    config = dataclasses.replace(CONFIG, dead_window=320, restart_until=0, learning_rate=1e-9)
     assert train(sae, x, config).dead_fraction[-1] >= 61 / 64
 
 

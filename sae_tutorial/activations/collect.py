@@ -8,7 +8,7 @@ rows are kept by each text's length, never by token id (in GPT-2 padding, BOS an
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, overload
@@ -75,7 +75,7 @@ def collect_activations(
         )
     if dtype not in ("float16", "float32"):
         raise ValueError(f"dtype must be float16 or float32, got {dtype!r}.")
-    token_ids, starts, n_truncated = tokenize(model.tokenizer, texts, context_size)
+    token_ids, starts, n_truncated = tokenize(model.tokenizer, _listed(texts), context_size)
     lengths = np.diff(starts)
     kept_starts = starts - np.arange(len(starts))  # every document before this one lost its BOS row
     is_bos = np.zeros(len(token_ids), dtype=bool)
@@ -167,11 +167,27 @@ def text_activations(
     return token_ids[1:], rearrange(batch[0, 1:], "position ... -> position (...)").float().cpu()
 
 
+def _listed(texts: Any) -> Any:
+    """Texts from wherever they can be read one by one; a table is refused, whose columns would be read as texts."""
+    if isinstance(texts, Mapping) or getattr(texts, "ndim", 1) != 1 or getattr(texts, "column_names", None):
+        raise TypeError(f"texts is a {type(texts).__name__}; pass one of its columns, such as texts['text'].")
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        raise TypeError(f"texts must be a list of strings, got {texts!r}.")
+    return list(texts)
+
+
 def _check_model(model: TransformerBridge, hooks: Sequence[str]) -> None:
+    if not isinstance(model, TransformerBridge):
+        raise TypeError(
+            f"model is a {type(model).__name__}, not a TransformerBridge; wrap it: "
+            "TransformerBridge.boot_transformers(name, hf_model=model, tokenizer=tokenizer)."
+        )
+    if model.tokenizer is None:
+        raise ValueError("the model has no tokenizer; give boot_transformers one: tokenizer=...")
     known = model.hook_dict
     for hook_name in hooks:
         if hook_name not in known:
-            near = difflib.get_close_matches(hook_name, known, n=3, cutoff=0.5)
+            near = difflib.get_close_matches(str(hook_name), known, n=3, cutoff=0.5)
             raise ValueError(
                 f"the model has no hook {hook_name!r}; near matches: {', '.join(near) or 'none'}."
             )

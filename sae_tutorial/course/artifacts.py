@@ -10,7 +10,7 @@ from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.lab.lab import Lab
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.sae.config import SAEConfig, TrainConfig
+from sae_tutorial.sae.config import SAEConfig, TrainConfig, auxk_recipe
 from sae_tutorial.sae.training import train_sae
 
 TEST_FRACTION = 0.15
@@ -34,7 +34,7 @@ def lab_sae_config(lab: Lab) -> SAEConfig:
 
 def lab_train_config(lab: Lab) -> TrainConfig:
     """How the course's main autoencoder is trained."""
-    return TrainConfig(total_tokens=lab.budget.train_tokens)
+    return auxk_recipe(lab.budget.train_tokens)
 
 
 def lab_sae(lab: Lab) -> SparseAutoencoder:
@@ -63,7 +63,12 @@ def quick_sae(
     train, test = ActivationStore.open(directory).split_by_document(TEST_FRACTION)
     sae = SparseAutoencoder(SAEConfig(train.shape[1], expansion_factor=4)).to(lab.device)
     budget = min(tokens, lab.budget.sweep_tokens)
-    train_sae(sae, train, TrainConfig(budget, dead_window=max(1, budget // 2)), progress=False)
+    train_sae(
+        sae,
+        train,
+        auxk_recipe(budget, dead_window=max(1, budget // 2)),
+        progress=False,
+    )
     return sae, train, test
 
 

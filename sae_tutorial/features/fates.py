@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch.nn.functional import normalize
 
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.sae.config import Architecture, SAEConfig, TrainConfig
+from sae_tutorial.sae.config import Architecture, SAEConfig, auxk_recipe
 from sae_tutorial.sae.training import train_sae
 from sae_tutorial.toys.hierarchy import HierarchicalWorld
 from sae_tutorial.toys.superposition import one_thread
@@ -36,7 +36,7 @@ def train_on(
     k = ceil(float((strength > 0).sum(1).float().mean()))
     config = SAEConfig(world.d_in, d_sae / world.d_in, architecture, k=k, l1_coefficient=l1_coefficient)
     sae = SparseAutoencoder(config, seed=10_000 + seed)
-    training = TrainConfig(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
+    training = auxk_recipe(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
     with one_thread():
         train_sae(sae, x, training, progress=False)
     return sae

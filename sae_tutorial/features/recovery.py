@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.sae.config import SAEConfig, TrainConfig
+from sae_tutorial.sae.config import SAEConfig, auxk_recipe
 from sae_tutorial.sae.training import train_sae
 from sae_tutorial.toys.known_dictionary import KnownDictionary, Recovery, recovery
 from sae_tutorial.toys.superposition import one_thread
@@ -25,7 +25,7 @@ def learned_dictionary(
     x, _ = known.sample(min(total_tokens, 50_000))
     k = min(max(1, round(known.active)), d_sae)
     sae = SparseAutoencoder(SAEConfig(known.d_in, d_sae / known.d_in, k=k), seed=10_000 + seed)
-    config = TrainConfig(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
+    config = auxk_recipe(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
     with one_thread():
         train_sae(sae, x, config, progress=False)
     return sae

@@ -117,7 +117,10 @@ class SparseAutoencoder(nn.Module):
         return y_hat.view(*x.shape[:-1], -1), pairs.to_dense().view(*x.shape[:-1], -1)
 
     def loss(
-        self, x: Float[Tensor, "batch d_in"], target: Float[Tensor, "batch d_out"] | None = None
+        self,
+        x: Float[Tensor, "batch d_in"],
+        target: Float[Tensor, "batch d_out"] | None = None,
+        weights: Float[Tensor, " batch"] | None = None,
     ) -> Loss:
         """The training loss.
 
@@ -131,11 +134,16 @@ class SparseAutoencoder(nn.Module):
             matryoshka       (y − ŷ)², and the same for ŷ from the first 1/32, 3/32, 7/32, 15/32 of the latents
             jumprelu         (y − ŷ)² + (L0 / k − 1)²  (the target form of Rajamanoharan et al. 2024b, appendix)
 
-        AuxK, which revives dead latents, is added by `training.py`.
+        With `weights`, each row's squared errors are multiplied by its own.
         """
         y = self._target(x, target)
         y_hat, pairs, pre = self._code(x, training=True)
-        reconstruction = (y - y_hat).pow(2).mean()
+
+        def squared(error: Float[Tensor, "*prefixes batch d_out"]) -> Float[Tensor, "*prefixes"]:
+            rows = error.pow(2).mean(-1)
+            return (rows if weights is None else rows * weights).mean(-1)
+
+        reconstruction = squared(y - y_hat)
         sparsity = pairs.values.sum() / len(x)
         price = y_hat.new_zeros(())
         match self.config.architecture:
@@ -149,12 +157,12 @@ class SparseAutoencoder(nn.Module):
                 gate = replace(pairs, values=pre)
                 sparsity = gate.values.sum() / len(x)
                 by_gate = decode_pairs(gate, self.W_dec.detach()) + (self.b_dec + self._skipped(x)).detach()
-                price = self.config.l1_coefficient * sparsity + (y - by_gate).pow(2).mean()
+                price = self.config.l1_coefficient * sparsity + squared(y - by_gate)
             case "matryoshka":
                 nested = decode_pairs(split_by_prefix(pairs, self.config.prefixes), self.W_dec)
                 nested = rearrange(nested, "(batch prefix) d -> prefix batch d", batch=len(x)).cumsum(0)
                 rest = y - self.b_dec - self._skipped(x)
-                price = (rest - nested[:-1]).pow(2).mean((1, 2)).sum()
+                price = squared(rest - nested[:-1]).sum()
             case "jumprelu":
                 on = Step.apply(pre, self.threshold[pairs.latents], self._bandwidth)
                 price = sparsity = (on.sum() / len(x) / self.config.k - 1) ** 2
@@ -176,6 +184,8 @@ class SparseAutoencoder(nn.Module):
         self, x: Float[Tensor, "*rows d_in"], training: bool
     ) -> tuple[ActivePairs, Float[Tensor, " pairs"]]:
         """The activations as active pairs, and π of the same pairs, whose gradients `sparse.py` knows."""
+        if x.shape[-1] != self.config.d_in:  # a view would cut the rows elsewhere
+            raise ValueError(f"x has shape {tuple(x.shape)}; this coder reads rows of width {self.config.d_in}.")
         rows = x.reshape(-1, self.config.d_in).to(self.W_enc.dtype)
         pairs = encode_pairs(rows, self.centre, self.W_enc, self.b_enc, self._chooser(training))
         pre = pairs.values
@@ -256,13 +266,13 @@ class SparseAutoencoder(nn.Module):
         return sides.norm(dim=2)
 
     @torch.no_grad()
-    def after_step(self, pairs: ActivePairs) -> None:
+    def after_step(self, pairs: ActivePairs, *, decoder_moved: bool = True) -> None:
         """Restore what holds between training steps; `pairs` are the latents that the step kept.
 
         Decoder rows get norm 1 again (a row of zeros, a latent that was cut out, stays one), JumpReLU's thresholds
         stay at 0 or above, and BatchTopK's follows the smallest activation that was kept, as a running mean.
         """
-        if self.config.unit_decoder:
+        if self.config.unit_decoder and decoder_moved:  # else rounding would move it
             # Some rows at a time, which a CPU's cache holds until they are done.
             for rows in self.W_dec.split(512):
                 norms = rows.norm(dim=1, keepdim=True)

@@ -48,6 +48,7 @@ class SAEConfig:
 
     def __post_init__(self) -> None:
         _checked(self, whole=("d_in", "k", "sides"), real=("expansion_factor", "l1_coefficient"))
+        _check_switches(self, "tied_init", "skip", "free_decoder")
         latents = self.d_in * self.expansion_factor  # d_sae / d_in x d_in may miss a whole number by rounding
         if latents < 1 - 1e-9 or abs(latents - round(latents)) > 1e-9 * latents:
             raise ValueError(
@@ -113,7 +114,9 @@ class SAEConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. The defaults suit TopK on some 100 thousand to some million tokens.
+    """How to train. The defaults suit TopK on some 100 thousand to some million tokens, on any hook.
+
+    They were chosen on MLP outputs and residual streams of SmolLM2 at k = 8, 32 and 128 (`python -m benchmarks defaults`).
 
     Attributes:
         total_tokens: rows seen in all; more than the data has means several epochs.
@@ -121,8 +124,12 @@ class TrainConfig:
         learning_rate: Adam's, at its highest, times `SAEConfig.encoder_share` for W_enc.
         warmup_fraction: share of the steps over which the rate rises from zero.
         decay_fraction: share of the steps over which it falls to zero at the end.
-        aux_coefficient: weight of AuxK (Gao et al. 2024, section 2.4); 0 turns it off.
+        row_limit: rows that lie further from the mean than this many times the median row count less: their squared
+            error is multiplied by (limit · median / distance)². A residual stream has rows a hundred times longer than
+            the others, which a square would count ten thousandfold. None counts every row alike.
         dead_window: tokens without firing after which a latent counts as dead.
+        restart_until: dead latents start anew at every twentieth of the run, until this share of it; 0 turns it off.
+        aux_coefficient: weight of AuxK (Gao et al. 2024, section 2.4), another cure for dead latents; 0 turns it off.
         mean_init: start b_dec at the mean of the target instead of zero.
         seed: order of the rows.
         norm_limit: leave out rows longer than this many times the median row. A language model writes some rows a
@@ -138,31 +145,39 @@ class TrainConfig:
 
     total_tokens: int
     batch_size: int = 1024
-    learning_rate: float = 5e-3
+    learning_rate: float = 8e-3
     warmup_fraction: float = 0.02
-    decay_fraction: float = 0.2
-    aux_coefficient: float = 1 / 32
-    dead_window: int = 100_000
+    decay_fraction: float = 0.98
+    row_limit: float | None = 3.0
+    dead_window: int = 10_000
+    restart_until: float = 0.9
+    aux_coefficient: float = 0.0
     mean_init: bool = True
     seed: int = 0
     norm_limit: float | None = None
     frozen: Frozen = "nothing"
 
     def __post_init__(self) -> None:
-        fractions = ("warmup_fraction", "decay_fraction", "aux_coefficient")
+        fractions = ("warmup_fraction", "decay_fraction", "restart_until", "aux_coefficient")
         _checked(
             self, whole=("total_tokens", "batch_size", "dead_window"), real=("learning_rate", *fractions)
         )
         _checked(self, whole=("seed",), least=0)
+        _check_switches(self, "mean_init")
         if not 0 < self.learning_rate < 1:
             raise ValueError(
                 f"learning_rate must lie between 0 and 1, got {self.learning_rate}: decoder rows have norm 1, and a step "
                 "of Adam is about as long as the rate in every coordinate."
             )
-        if self.norm_limit is not None:
-            _checked(self, real=("norm_limit",))
-            if self.norm_limit <= 1:
-                raise ValueError(f"norm_limit must exceed 1, the median row itself, got {self.norm_limit}.")
+        for name in ("norm_limit", "row_limit"):
+            if getattr(self, name) is not None:
+                _checked(self, real=(name,))
+                if getattr(self, name) < 1:
+                    raise ValueError(
+                        f"{name} must be at least 1, the median row itself, got {getattr(self, name)}."
+                    )
+        if self.restart_until > 1:
+            raise ValueError(f"restart_until is a share of the run, at most 1, got {self.restart_until}.")
         _check_choice("frozen", self.frozen, Frozen)
         if self.warmup_fraction + self.decay_fraction > 1:
             raise ValueError(
@@ -173,6 +188,11 @@ class TrainConfig:
     def n_steps(self) -> int:
         """Optimiser steps in the run."""
         return -(-self.total_tokens // self.batch_size)
+
+    def restarts_after(self, step: int) -> bool:
+        """Whether dead latents start anew once this many steps are done: at every twentieth of the run."""
+        twentieths = 20 * step // self.n_steps
+        return twentieths > 20 * (step - 1) // self.n_steps and twentieths <= 20 * self.restart_until
 
     def learning_rate_at(self, step: int) -> float:
         """Linear warm-up, a plateau, linear decay to zero."""
@@ -190,11 +210,26 @@ def seed_recipe(
     ReLU with an L1 penalty, encoder and decoder drawn independently, biases at zero, batches of 256, Adam at a
     constant 1e-3, nothing done about dead latents.
     """
-    plain = {"warmup_fraction": 0, "decay_fraction": 0, "aux_coefficient": 0, "mean_init": False}
+    plain = {
+        "warmup_fraction": 0,
+        "decay_fraction": 0,
+        "restart_until": 0,
+        "row_limit": None,
+        "mean_init": False,
+    }
     return (
         SAEConfig(d_in, architecture="relu", l1_coefficient=l1_coefficient, tied_init=False),
         TrainConfig(total_tokens, batch_size=256, learning_rate=1e-3, seed=seed, **plain),
     )
+
+
+def auxk_recipe(total_tokens: int, **changes: Any) -> TrainConfig:
+    """The recipe before restarts: AuxK against dead latents, a plateau, and decay over the last fifth (Gao et al. 2024).
+
+    The course's notebooks were written with it. `changes` are other fields of `TrainConfig`.
+    """
+    recipe = {"learning_rate": 5e-3, "decay_fraction": 0.2, "dead_window": 100_000, "aux_coefficient": 1 / 32}
+    return TrainConfig(total_tokens, **recipe | {"restart_until": 0.0, "row_limit": None} | changes)
 
 
 def _checked(config: Any, whole: tuple[str, ...] = (), real: tuple[str, ...] = (), least: int = 1) -> None:
@@ -213,6 +248,15 @@ def _checked(config: Any, whole: tuple[str, ...] = (), real: tuple[str, ...] = (
         if name in whole and value != int(value):
             raise ValueError(f"{name} must be a whole number, got {value}.")
         object.__setattr__(config, name, int(value) if name in whole else float(value))
+
+
+def _check_switches(config: Any, *names: str) -> None:
+    """The same for what is on or off: NumPy's True becomes Python's."""
+    for name in names:
+        value = getattr(config, name)
+        if type(value).__name__ not in ("bool", "bool_"):
+            raise ValueError(f"{name} must be True or False, got {value!r}.")
+        object.__setattr__(config, name, bool(value))
 
 
 def _check_choice(name: str, value: object, choices: Any) -> None:

@@ -12,6 +12,7 @@ A pickle can run any code when it is loaded, so none is loaded here. UNPICKLE tu
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ def read_any(
     """
     if (directory / "params.npz").is_file():
         return _from_gemma_scope(directory / "params.npz")
-    is_sparsify = (directory / "sae.safetensors").is_file()
+    is_sparsify = any(directory.glob("sae[.-]*safetensors*"))  # sae.safetensors, its index or its parts
     files = _weight_files(directory, "sae.safetensors" if is_sparsify else weights_file)
     trained = directory / "config.json"
     training = storage.read_json(trained).get("trainer") if trained.is_file() else None
@@ -101,7 +102,7 @@ def _from_gemma_scope(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise storage.DamagedFileError(
             f"{path} is not a whole file of arrays ({error}); copy it again."
         ) from error

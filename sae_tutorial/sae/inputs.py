@@ -34,6 +34,7 @@ class Units:
         target_scale: √d_out over the mean norm of y − ȳ for a transcoder, which starts at ȳ; else `scale`.
         target_mean: [d_out], the mean of ỹ, where b_dec starts.
         target_variance: of ỹ, per element.
+        target_distance: median distance of ỹ from its mean.
     """
 
     shift: Float[Tensor, " d_in"]
@@ -41,6 +42,7 @@ class Units:
     target_scale: float
     target_mean: Float[Tensor, " d_out"]
     target_variance: float
+    target_distance: float
 
     @classmethod
     def of(
@@ -64,8 +66,11 @@ class Units:
             what = "all rows, or all targets, are alike" if is_transcoder else "all activations are zero"
             raise ValueError(f"{what}; there is nothing to learn.")
         scale, target_scale = x.shape[1] ** 0.5 / norms[0], y.shape[1] ** 0.5 / norms[1]
-        variance = float((y - y.mean(0)).pow(2).mean()) * target_scale**2
-        return cls(shift.float(), scale, target_scale, (y.mean(0) * target_scale).float(), variance)
+        centred = (y - y.mean(0)) * target_scale
+        return cls(
+            shift.float(), scale, target_scale, (y.mean(0) * target_scale).float(),
+            float(centred.pow(2).mean()), float(centred.norm(dim=1).median()),
+        )  # fmt: skip
 
     def enter(self, coder: SparseAutoencoder) -> None:
         """Turn a coder of raw rows into one of rows in these units.
@@ -120,7 +125,8 @@ class Inputs:
             activations = check_width(coder, activations)
             y = check_target(coder, activations, target)
             if held_x is not None:
-                held_out = check_width(coder, held_x), check_target(coder, held_x, held_y)
+                held_x = check_width(coder, held_x)
+                held_out = held_x, check_target(coder, held_x, held_y)
         check_finite("activations", activations)
         for name, rows in (("target", target), ("validation", held_x), ("validation's target", held_y)):
             if rows is not None:

@@ -34,7 +34,7 @@ class ReconstructionSums:
 
     def __init__(self) -> None:
         self.n = 0
-        self.sum_y: Tensor | float = 0.0
+        self.sum_y = torch.zeros((), dtype=torch.float64, device="cpu")
         self.squares = self.hat_squares = self.errors = self.cosines = self.cosine_squares = 0.0
         self.width = 1
 
@@ -54,7 +54,7 @@ class ReconstructionSums:
         """1 − FVU; NaN where nothing varies."""
         if not self.n:
             return float("nan")
-        variance = self.squares - float(torch.as_tensor(self.sum_y).pow(2).sum()) / self.n
+        variance = self.squares - float(self.sum_y.pow(2).sum()) / self.n
         varies = variance > 1e-12 * self.squares  # what is smaller is rounding
         return 1 - self.errors / variance if varies else float("nan")
 

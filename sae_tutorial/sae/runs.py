@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast, parse_flag_from_env, reduce
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sae_tutorial import storage
@@ -87,6 +87,7 @@ class Run:
         coder, units, config = self.coder, self.inputs.units, self.config
         if isinstance(origin := getattr(self.inputs.activations, "origin", None), dict):
             coder.metadata = origin
+        self.target_mean = units.target_mean.to(coder.b_dec.device)
         # Adam works on the rows of W_encᵀ, which are contiguous; the storage is W_enc's own.
         self.parameters = {
             name: weights.data.T if name == "W_enc" else weights.data
@@ -107,7 +108,7 @@ class Run:
             for tensor in coder.state_dict().values():
                 tensor.copy_(broadcast(tensor))  # every process begins with the first one's
             if config.mean_init and not coder.b_dec.any():
-                coder.b_dec.data.copy_(units.target_mean)
+                coder.b_dec.data.copy_(self.target_mean)
             if coder.config.architecture == "jumprelu" and not coder.threshold.any():
                 # θ starts where BatchTopK would cut: from 0 it would take Adam some thousand steps to get there.
                 ((x, _),) = self.inputs.batches(config, range(1), coder.b_dec.device)
@@ -121,9 +122,17 @@ class Run:
         self.cut = cut.nonzero().flatten() if cut.any() else None
         self._keep()
 
+    def row_weights(self, y: Float[Tensor, "batch d_out"]) -> Float[Tensor, " batch"]:
+        """What each row's squared error is multiplied by: 1, and less for rows far from the mean (`row_limit`)."""
+        units, limit = self.inputs.units, self.config.row_limit
+        if limit is None or not units.target_distance:
+            return y.new_ones(len(y))
+        distance = (y - self.target_mean).norm(dim=1)
+        return (limit * units.target_distance / distance).clamp(max=1).square()
+
     def dead_latents(self) -> Bool[Tensor, " d_sae"] | None:
-        """Latents that have not fired for the window; None where there are none, or AuxK is off."""
-        if not self.config.aux_coefficient or self.step * self.config.batch_size < self.config.dead_window:
+        """Latents that have not fired for the window; None where there are none."""
+        if self.step * self.config.batch_size < self.config.dead_window:
             return None  # without asking, which a GPU would have to be waited for
         dead = self.tokens_since_active >= self.config.dead_window
         return dead if dead.any() else None

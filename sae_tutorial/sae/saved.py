@@ -141,7 +141,7 @@ def _from_saelens(
     )
     weights = {"b_enc" if key == "b_gate" else key: weights[key] for key in weights}
     # SAELens before 6 wrote it: ones, unless the latents were rescaled after training.
-    if not (weights.pop("scaling_factor", torch.ones(1)) == 1).all():
+    if "scaling_factor" in weights and not (weights.pop("scaling_factor") == 1).all():
         raise ValueError(f"{directory} has a scaling_factor other than 1; multiply W_dec's rows by it first.")
     _check_shapes(
         directory, name, {"W_enc", "W_dec", "b_dec", *PER_LATENT[kind], *["W_skip"] * has_skip}, weights

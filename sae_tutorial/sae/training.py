@@ -3,7 +3,7 @@
 One step: draw a batch of rows at random, in units in which their mean norm is √d_in, take the loss and its gradients,
 take the part along each decoder row out of that row's gradient, step Adam, and set every row back to norm 1
 (not for "relu_free", whose rows are free).
-A latent that has not fired for `dead_window` tokens is dead; AuxK pulls it towards what the live ones miss.
+A latent that has not fired for `dead_window` tokens is dead, and starts anew where the coder does badly.
 
 What lets a run stop at any moment and go on with the same bits is in `runs.py`. Under `accelerate launch` every process
 takes its share of each batch, and the gradients are averaged over them.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm.auto import tqdm
@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from sae_tutorial.activations.store import Activations
 from sae_tutorial.sae.coder import Loss, SparseAutoencoder
 from sae_tutorial.sae.config import TrainConfig
+from sae_tutorial.sae.dead_latents import auxk_loss, restart_dead
 from sae_tutorial.sae.inputs import Inputs
 from sae_tutorial.sae.runs import (
     History,
@@ -102,6 +103,8 @@ def train_saes(
     return _train(saes, inputs, config, folders, None, progress)
 
 
+@torch.inference_mode(False)  # gradients are wanted here, whatever the caller said about them outside
+@torch.enable_grad()
 def _train(
     coders: Sequence[SparseAutoencoder],
     inputs: Inputs,
@@ -113,8 +116,7 @@ def _train(
     process = this_process()
     share = share_of_batch(config.batch_size)
     runs = [Run(coder, inputs, config, path) for coder, path in zip(coders, directories, strict=True)]
-    # Gradients are wanted here, whatever the caller said about them outside.
-    with held_interrupt() as interrupted, inputs.in_units(coders), torch.enable_grad():
+    with held_interrupt() as interrupted, inputs.in_units(coders):
         for run in runs:
             run.begin_or_resume()
         steps = range(min(run.step for run in runs), config.n_steps)
@@ -127,7 +129,7 @@ def _train(
             for run in runs:
                 if run.step > step:
                     continue  # it was stopped later than the others, and waits for them
-                run.count(train_step(run, x, y))
+                train_step(run, x, y)
                 if run.keep_house() and run is runs[0]:
                     bar.set_postfix(run.history.last())
                     if on_log and process.is_main_process:
@@ -139,26 +141,31 @@ def _train(
     return [run.history for run in runs]
 
 
-def train_step(run: Run, x: Float[Tensor, "batch d_in"], y: Float[Tensor, "batch d_out"] | None) -> Loss:
+def train_step(run: Run, x: Float[Tensor, "batch d_in"], target: Float[Tensor, "batch d_out"] | None) -> Loss:
     """One batch: loss, gradients, projection, Adam, renormalisation."""
     coder, config = run.coder, run.config
+    y = x if target is None else target
+    weights = run.row_weights(y)
     coder.zero_grad()
-    loss = coder.loss(x, y)
+    loss = coder.loss(x, target, weights)
     total = loss.total
-    if (dead := run.dead_latents()) is not None:
+    if config.aux_coefficient and (dead := run.dead_latents()) is not None:
         # `target_variance` puts AuxK's ratio on the scale of the squared error, as in Gao et al., where both are ratios.
         weight = config.aux_coefficient * run.inputs.units.target_variance
-        total = total + weight * auxk_loss(coder, x, x if y is None else y, loss.y_hat, dead)
+        total = total + weight * auxk_loss(coder, x, y, loss.y_hat, dead)
     total.backward()
-    for weights in coder.parameters():
-        weights.grad = mean_over_processes(weights.grad)
+    for parameter in coder.parameters():
+        parameter.grad = mean_over_processes(parameter.grad)
     if coder.config.unit_decoder:
         project_off_rows(coder.W_dec.grad, coder.W_dec.data)
     run.adam_step()
-    coder.after_step(loss.pairs)
+    coder.after_step(loss.pairs, decoder_moved=config.frozen != "decoder")
     if config.frozen == "soft decoder":
         stay_near(coder.W_dec.data, run.first_W_dec)
     run.restore_cut_latents()
+    run.count(loss)
+    if config.frozen == "nothing" and config.restarts_after(run.step):
+        restart_dead(run, x, y, loss, weights)
     return loss
 
 
@@ -180,27 +187,3 @@ def stay_near(rows: Float[Tensor, "d_sae d_out"], first: Float[Tensor, "d_sae d_
     across = normalize(rows - along * first, dim=1)
     on_cone = SOFT_COSINE * first + (1 - SOFT_COSINE**2) ** 0.5 * across
     rows.copy_(torch.where(along < SOFT_COSINE * lengths, lengths * on_cone, rows))
-
-
-def auxk_loss(
-    sae: SparseAutoencoder,
-    x: Float[Tensor, "batch d_in"],
-    y: Float[Tensor, "batch d_out"],
-    y_hat: Float[Tensor, "batch d_out"],
-    dead: Bool[Tensor, " d_sae"],
-) -> Float[Tensor, ""]:
-    """AuxK: how badly the dead latents alone explain what the live ones missed (Gao et al. 2024, section 2.4).
-
-        e = y − ŷ, held fixed;   ê = the d_in/2 largest dead latents, after ReLU, decoded without b_dec
-        loss = ‖e − ê‖² / ‖e − ē‖²
-
-    Its gradient reaches W_enc, b_enc and W_dec of dead latents and nothing else. y is x for an autoencoder.
-    """
-    e = (y - y_hat).detach()
-    latents = dead.nonzero().flatten()
-    pre = (x - sae.centre.detach()) @ sae.W_enc[:, latents] + sae.b_enc[latents]
-    largest = pre.relu().topk(min(sae.config.d_in // 2, len(latents)), dim=-1)
-    f = torch.zeros_like(pre).scatter(-1, largest.indices, largest.values)
-    e_hat = f @ sae.W_dec[latents]
-    spread = mean_over_processes((e - mean_over_processes(e.mean(0))).pow(2).sum())
-    return (e - e_hat).pow(2).sum() / spread.where(spread > 0, torch.inf)  # a batch of one has none
