@@ -21,10 +21,8 @@ from sae_tutorial.transformer.families import (
 )
 from sae_tutorial.transformer.stream import cache_stream, short_paths, text_tokens
 
-WORKING = [name for name in FAMILIES if name != "OPTForCausalLM/post-norm"]  # that one's bridge cannot run
 
-
-@pytest.fixture(scope="module", params=WORKING)
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
 def model(request, tokenizer):
     return make(request.param, tokenizer, len(tokenizer) + 20)
 
@@ -107,6 +105,13 @@ def test_the_parts_of_a_norm_are_its_weight_and_bias_where_it_has_them(gpt2, cen
     torch.testing.assert_close(parts.gain, Holder.original_component.weight.data)
     bias = Holder.original_component.bias.data if centred else torch.zeros(WIDTH)
     torch.testing.assert_close(parts.bias, bias, rtol=1e-3, atol=1e-3)
+
+
+def test_a_model_without_a_final_norm_is_refused_by_name(tokenizer):
+    with pytest.raises(ValueError, match="OpenAIGPTLMHeadModel has no final norm"):
+        direct_effects(make("OpenAIGPTLMHeadModel", tokenizer), torch.ones(WIDTH))
+    with pytest.raises(ValueError, match="OPTForCausalLM of this shape lacks a norm"):
+        direct_effects(make("OPTForCausalLM/post-norm", tokenizer), torch.ones(WIDTH))
 
 
 @pytest.mark.parametrize("other", [torch.nn.Identity(), torch.nn.Softsign(), torch.nn.Tanh(), None])

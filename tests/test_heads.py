@@ -158,9 +158,19 @@ def test_k_composition_agrees_with_transformer_lens_where_norms_are_folded(famil
         torch.testing.assert_close(ours, theirs[:, :, layer, head].detach(), rtol=1e-3, atol=1e-5)
 
 
-def test_k_composition_refuses_blocks_without_a_norm_before_attention(tokenizer):
-    with pytest.raises(ValueError, match="Olmo2ForCausalLM have no norm before attention"):
-        k_composition(make("Olmo2ForCausalLM", tokenizer), (2, 3))
+@pytest.mark.parametrize(
+    "family", ["Olmo2ForCausalLM", "OpenAIGPTLMHeadModel", "MambaForCausalLM", "BertForMaskedLM"]
+)
+def test_k_composition_refuses_blocks_without_a_norm_before_attention(family, tokenizer):
+    model = make(family, tokenizer)
+    with pytest.raises(ValueError, match=f"{family}: attention does not read through a norm before it"):
+        k_composition(model, (2, 3))
+
+
+def test_k_composition_refuses_norms_of_queries_that_differ_by_head(tokenizer):
+    for family in ("StableLmForCausalLM/norms-by-head", "CohereForCausalLM/norms-by-head"):
+        with pytest.raises(ValueError, match=family.split("/")[0]):
+            k_composition(make(family, tokenizer), (2, 3))
 
 
 def test_random_heads_match_layer_by_layer_and_leave_out_the_found():

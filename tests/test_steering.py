@@ -153,6 +153,8 @@ def test_matched_latents_are_as_strong_active_and_other_ones():
     strength = torch.tensor([0.0, 0.5, 3.0, 2.5, 0.0, 0.25, 9.0, 0.625])
     assert matched_latents([2, 5], strength) == [3, 1]
     assert matched_latents([3, 2], strength) == [7, 1]  # 7 is nearest to both, and taken once
+    with pytest.raises(ValueError, match="4 latents are named, and only 2 others are on"):
+        matched_latents([1, 2, 3, 5], strength)
     assert strength.tolist() == [0.0, 0.5, 3.0, 2.5, 0.0, 0.25, 9.0, 0.625]
 
 

@@ -139,7 +139,7 @@ def test_single_token_paths(model):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"OPTForCausalLM/post-norm"}))
+@pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_the_last_stream_gives_the_models_own_logits_in_every_family(family, tokenizer):
     """Soft caps and scales included."""
     model = make(family, tokenizer)
@@ -155,7 +155,7 @@ SIDE_BY_SIDE = {
     "FalconForCausalLM",
     "CohereForCausalLM",
 }
-NOT_KNOWN = {"OPTForCausalLM/post-norm", "BloomForCausalLM/residual-of-the-norm", "Olmo2ForCausalLM"}
+NOT_KNOWN = {"BloomForCausalLM/residual-of-the-norm", "Olmo2ForCausalLM"}
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES.keys() - SIDE_BY_SIDE - NOT_KNOWN))
@@ -168,7 +168,7 @@ def test_short_paths_end_with_the_model(family, tokenizer):
     assert not close(before, last, 1e-3)
 
 
-@pytest.mark.parametrize("family", sorted(SIDE_BY_SIDE | NOT_KNOWN - {"OPTForCausalLM/post-norm"}))
+@pytest.mark.parametrize("family", sorted(SIDE_BY_SIDE | NOT_KNOWN))
 def test_short_paths_refuse_blocks_of_another_shape(family, tokenizer):
     model = make(family, tokenizer)
     with pytest.raises(ValueError, match=f"(not those of )?{family.split('/')[0]}"):

@@ -34,8 +34,19 @@ FAMILIES = {
     "CohereForCausalLM": _GROUPED,
     "GraniteForCausalLM": {**_GROUPED, "logits_scaling": 4.0, "residual_multiplier": 0.5},
     "Olmo2ForCausalLM": _GROUPED,
-    "OPTForCausalLM/post-norm": {"ffn_dim": 64, "word_embed_proj_dim": WIDTH, "do_layer_norm_before": False},
+    "OlmoForCausalLM": _GROUPED,  # its norms have no weight
+    "NemotronForCausalLM": _GROUPED,  # a LayerNorm that multiplies by 1 + weight
+    "Glm4ForCausalLM": {**_GROUPED, "head_dim": 8},
     "BloomForCausalLM/residual-of-the-norm": {"apply_residual_connection_post_layernorm": True},
+}
+# Whose bridges do not run, or whose blocks are not those of a decoder with a norm before attention.
+OTHERS = {
+    "OPTForCausalLM/post-norm": {"ffn_dim": 64, "word_embed_proj_dim": WIDTH, "do_layer_norm_before": False},
+    "OpenAIGPTLMHeadModel": {},
+    "MambaForCausalLM": {},
+    "BertForMaskedLM": {"intermediate_size": 48},
+    "StableLmForCausalLM/norms-by-head": {**_GROUPED, "qk_layernorm": True},
+    "CohereForCausalLM/norms-by-head": {**_GROUPED, "use_qk_norm": True},
 }
 
 
@@ -51,7 +62,7 @@ def make(family: str, tokenizer: PreTrainedTokenizerFast, vocabulary: int | None
              "max_position_embeddings": POSITIONS}  # fmt: skip
     config = config_class(
         vocab_size=vocabulary or len(tokenizer), bos_token_id=0, eos_token_id=0, pad_token_id=0,
-        **names, **FAMILIES[family],
+        **names, **(FAMILIES | OTHERS)[family],
     )  # fmt: skip
     config._attn_implementation = "eager"
     model = model_class(config)

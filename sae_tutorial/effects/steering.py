@@ -101,9 +101,14 @@ def matched_latents(named: Sequence[int], strength: Float[Tensor, " d_sae"]) -> 
     Args:
         named: the latents to match, matched in this order.
         strength: how strong each latent is on the texts in question, 0 where it is off.
+
+    Raises:
+        ValueError: fewer other latents are on than are named.
     """
     free = (strength > 0).clone()
     free[list(named)] = False
+    if int(free.sum()) < len(named):
+        raise ValueError(f"{len(named)} latents are named, and only {int(free.sum())} others are on.")
     chosen = []
     for latent in named:
         nearest = int(torch.where(free, (strength - strength[latent]).abs(), torch.inf).argmin())

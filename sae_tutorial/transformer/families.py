@@ -61,7 +61,10 @@ def norm_parts(model: TransformerBridge, norm: Any, width: int | None = None) ->
     low_half = torch.arange(d, device=device) < d // 2
     probe = torch.where(low_half, 1.0, -(d // 2) / (d - d // 2))  # of mean 0, and nowhere 0
     probe = probe / probe.square().mean().sqrt()
-    up, down = wrapped(1000 * probe), wrapped(-1000 * probe)  # so large that the ε of the scale is lost
+    try:
+        up, down = wrapped(1000 * probe), wrapped(-1000 * probe)  # so large that the ε of the scale is lost
+    except (IndexError, NotImplementedError, RuntimeError, TypeError) as error:  # rows of another shape
+        raise ValueError(f"{family(model)}: its {type(wrapped).__name__} takes no single row.") from error
     generator = torch.Generator("cpu").manual_seed(0)
     x = 1000 * torch.randn(4, d, generator=generator, device="cpu").to(device) + 500
     for centred in (False, True):
@@ -135,18 +138,23 @@ def check_hooks(model: TransformerBridge, hook_names: Iterable[str]) -> None:
             raise ValueError(f"the model has no hook {name!r}; near matches: {', '.join(near) or 'none'}.")
 
 
-def norm_before_attention(model: TransformerBridge, layer: int) -> Any:
-    """The norm that a block's attention reads through.
+@torch.no_grad()
+def check_norm_first(model: TransformerBridge) -> None:
+    """Refuse blocks whose attention does not read the stream through a norm of its own, `ln1` (BERT, OLMo 2, Mamba).
 
     Raises:
-        ValueError: a block whose attention reads the stream itself (OLMo 2).
+        ValueError: another kind of block.
     """
-    block = model.blocks[layer]
-    if "ln1" not in block.submodules:
+    check_bridge(model, tokenizer=False)
+    names = ["blocks.0.hook_resid_pre", "blocks.0.ln1.hook_in", "blocks.0.attn.hook_z"]
+    cache = {}
+    if set(names) <= set(model.hook_dict):
+        tokens = torch.tensor([[0, 1]], device=model.cfg.device)
+        _, cache = model.run_with_cache(tokens, return_type=None, names_filter=names, stop_at_layer=1)
+    if not all(name in cache for name in names) or not torch.equal(cache[names[0]], cache[names[1]]):
         raise ValueError(
-            f"the blocks of {family(model)} have no norm before attention; that is not known here."
+            f"{family(model)}: attention does not read through a norm before it, which is not known here."
         )
-    return block.ln1
 
 
 @torch.no_grad()
@@ -164,6 +172,8 @@ def check_causal(model: TransformerBridge) -> None:
         raise ValueError(f"{family(model)} has no {first_block}; a decoder of causal blocks is needed.")
     tokens = torch.tensor([[0, 1, 2], [0, 1, 3]], device=model.cfg.device)
     _, cache = model.run_with_cache(tokens, return_type=None, names_filter=first_block, stop_at_layer=1)
+    if first_block not in cache:
+        raise ValueError(f"{family(model)}: its blocks are of another shape, which is not known here.")
     one, other = cache[first_block][:, :2].float()
     if (one - other).norm() > 1e-4 * one.norm():
         raise ValueError(
@@ -197,7 +207,13 @@ def direct_effects(
     Returns:
         The ids of the tokenizer's tokens, and the effect on each, in float32 on the CPU. A vocabulary padded beyond
         the tokenizer has more logits than tokens; those are left out.
+
+    Raises:
+        ValueError: a family whose final norm is not known.
     """
+    check_bridge(model)
+    if not hasattr(model, "ln_final"):
+        raise ValueError(f"{family(model)} has no final norm, which is not known here.")
     written = norm_parts(model, model.ln_final).written(direction.to(model.W_U.device))
     tiny = torch.full((1,), 1e-6, dtype=torch.float64)
     slope = float(output_logits(model, tiny) / tiny)  # of a soft cap it is 1 where logits are small

@@ -13,8 +13,8 @@ from sae_tutorial.transformer.families import (
     NormParts,
     check_bridge,
     check_length,
+    check_norm_first,
     family,
-    norm_before_attention,
     norm_parts,
     tolerance,
 )
@@ -45,10 +45,8 @@ def repeated_tokens(
         raise ValueError(
             f"length is {length}, and the vocabulary has no {2 * length} tokens to draw; shorten it."
         )
-    drawn = torch.stack(
-        [torch.randperm(len(ordinary), generator=generator, device="cpu")[: 2 * length] for _ in range(n)]
-    )
-    halves = ordinary[drawn]
+    orders = [torch.randperm(len(ordinary), generator=generator, device="cpu") for _ in range(n)]
+    halves = ordinary[torch.stack(orders)[:, : 2 * length]]
     if repeat:
         halves = torch.cat([halves[:, :length]] * 2, dim=1)
     bos = torch.full((n, 1), model.tokenizer.bos_token_id, device="cpu")
@@ -96,10 +94,8 @@ def random_heads(heads: Sequence[Head], n_heads: int, seed: int) -> list[Head]:
             raise ValueError(
                 f"layer {layer} has {len(others)} other heads, {wanted} are needed for a control."
             )
-        drawn += [
-            others[i]
-            for i in torch.randperm(len(others), generator=generator, device="cpu")[:wanted].tolist()
-        ]
+        order = torch.randperm(len(others), generator=generator, device="cpu")
+        drawn += [others[i] for i in order[:wanted].tolist()]
     return drawn
 
 
@@ -124,15 +120,13 @@ def head_outputs(
     Raises:
         ValueError: what the heads write and a bias do not add up to `attention`, as in families that scale it.
     """
-    written = einsum(
-        z.float(),
-        model.blocks[layer].attn.W_O.float(),
-        "... head d_head, head d_head d_model -> ... head d_model",
-    )
+    W_O = model.blocks[layer].attn.W_O.float()
+    written = einsum(z.float(), W_O, "... head d_head, head d_head d_model -> ... head d_model")
+    attention, scales = attention.float(), 1.0 if scale is None else scale
     if behind is not None:
         written = behind.written(written) / scale[..., None]
-    bias = (attention.float() - written.sum(-2)).flatten(0, -2)
-    if (bias - bias[:1]).norm() > tolerance(model) * attention.norm():
+    bias = ((attention - written.sum(-2)) * scales).flatten(0, -2)
+    if (bias - bias[:1]).norm() > tolerance(model) * (attention * scales).norm():
         raise ValueError(f"{family(model)}: its attention is not the sum of z W_O over heads and a bias.")
     return written
 
@@ -150,6 +144,7 @@ def k_composition(model: TransformerBridge, head: Head) -> Float[Tensor, "layers
     Raises:
         ValueError: a family whose norms sit elsewhere.
     """
+    check_norm_first(model)
     layer, index = head
     query, key = _reading(model, layer, "Q")[index], _reading(model, layer, "K")[key_head(model, index)]
     scores = torch.zeros(model.cfg.n_layers, model.cfg.n_heads, device=query.device)
@@ -162,9 +157,8 @@ def k_composition(model: TransformerBridge, head: Head) -> Float[Tensor, "layers
             W_O = norm_parts(model, block.ln1_post).written(W_O)
         # ‖V (O K) Qᵀ‖² = tr((O K)ᵀ (VᵀV) (O K) (QᵀQ)): matrices of d_head × d_head instead of d_model × d_model.
         values = (W_V.transpose(-1, -2) @ W_V).repeat_interleave(model.cfg.n_heads // len(W_V), dim=0)
-        scores[earlier] = _norm_between(values, W_O @ key, queries) / (
-            _norm_between(values, W_O, one) * receiver
-        )
+        sender = _norm_between(values, W_O, one)
+        scores[earlier] = _norm_between(values, W_O @ key, queries) / (sender * receiver)
     return scores
 
 
@@ -172,7 +166,7 @@ def _reading(model: TransformerBridge, layer: int, which: str) -> Float[Tensor, 
     """W_Q, W_K or W_V of a layer's heads, with the norms before and behind it folded in."""
     attention = model.blocks[layer].attn
     weight = getattr(attention, f"W_{which}").float()
-    norm = norm_parts(model, norm_before_attention(model, layer))
+    norm = norm_parts(model, model.blocks[layer].ln1)
     weight = norm.read(weight.transpose(-1, -2)).transpose(-1, -2)
     behind = f"{which.lower()}_norm"
     if behind in attention.submodules and getattr(attention, behind).original_component is not None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
-from sae_tutorial.transformer.families import check_length, family, float_norm, norm_before_attention
+from sae_tutorial.transformer.families import check_length, check_norm_first, family, float_norm
 from sae_tutorial.transformer.heads import Head, head_outputs, key_head
 from sae_tutorial.transformer.stream import cache_stream, next_token_loss
 
@@ -91,17 +91,15 @@ def patch_stream(
     Returns:
         The metric of each patched run. 0 and 1 of a recovery scale are the metric of `corrupted` and of `clean`.
     """
-    cache = cache_stream(model, clean)
-    patched = []
+    cache, patched = cache_stream(model, clean), []
     for layer in layers:
         name = f"blocks.{layer}.hook_resid_pre"
         for position in positions:
             donor = at_least_float32(cache[name][:, [position]])
             with intervene(model, {name: lambda _, donor=donor: donor}, [position]):
                 patched.append(metric(at_least_float32(model(corrupted))))
-    return rearrange(
-        torch.stack(patched), "(layer position) batch -> layer position batch", layer=len(layers)
-    )
+    runs = torch.stack(patched)
+    return rearrange(runs, "(layer position) batch -> layer position batch", layer=len(layers))
 
 
 @torch.inference_mode()
@@ -129,6 +127,7 @@ def cut_paths(
     if into not in ("k", "q"):
         raise ValueError(f"into must be 'k' or 'q', got {into!r}.")
     check_length(model, tokens.shape[1])
+    check_norm_first(model)
     if "ln1_post" in model.blocks[0].submodules:
         raise ValueError(
             f"{family(model)} has a norm behind attention, through which paths are not cut here."
@@ -137,15 +136,14 @@ def cut_paths(
 
     def beyond_mean(layer: int) -> Float[Tensor, "batch position d_model"]:
         """What the senders of a layer wrote beyond their mean, in this very pass."""
-        names = [f"blocks.{layer}.{name}" for name in ("attn.hook_z", "hook_attn_out")]
+        z, attention = (seen[f"blocks.{layer}.{name}"][:, 1:] for name in ("attn.hook_z", "hook_attn_out"))
         indices = [head for other, head in senders if other == layer]
-        mean = einsum(means[layer], model.blocks[layer].attn.W_O.to(means), "h d, h d m -> h m")
-        return (head_outputs(model, layer, *(seen[name][:, 1:] for name in names)) - mean)[:, :, indices].sum(
-            2
-        )
+        means_written = einsum(means[layer], model.blocks[layer].attn.W_O.to(means), "h d, h d m -> h m")
+        beyond = head_outputs(model, layer, z, attention) - means_written
+        return beyond[:, :, indices].sum(2)
 
     def cut(projected: Tensor, layer: int) -> Tensor:
-        norm = float_norm(model, norm_before_attention(model, layer))
+        norm = float_norm(model, model.blocks[layer].ln1)
         stream = seen[f"blocks.{layer}.hook_resid_pre"][:, 1:]
         earlier = {other for other, _ in senders if other < layer}
         change = norm(stream - sum(beyond_mean(other) for other in earlier)) - norm(stream)
@@ -163,6 +161,5 @@ def cut_paths(
     edits = {f"blocks.{layer}.attn.hook_{into}": partial(cut, layer=layer) for layer in cut_layers}
     with watch(model, kept, seen), intervene(model, edits):
         loss = next_token_loss(model(tokens), tokens)
-    return torch.stack(
-        [seen[f"blocks.{layer}.attn.hook_pattern"][:, head] for layer, head in receivers]
-    ), loss
+    patterns = [seen[f"blocks.{layer}.attn.hook_pattern"][:, head] for layer, head in receivers]
+    return torch.stack(patterns), loss
