@@ -64,7 +64,9 @@ def norm_parts(model: TransformerBridge, norm: Any, width: int | None = None) ->
     try:
         up, down = wrapped(1000 * probe), wrapped(-1000 * probe)  # so large that the ε of the scale is lost
     except (IndexError, NotImplementedError, RuntimeError, TypeError) as error:  # rows of another shape
-        raise ValueError(f"{family(model)}: its {type(wrapped).__name__} takes no single row.") from error
+        raise ValueError(
+            f"{model.cfg.architecture}: its {type(wrapped).__name__} takes no single row."
+        ) from error
     generator = torch.Generator("cpu").manual_seed(0)
     x = 1000 * torch.randn(4, d, generator=generator, device="cpu").to(device) + 500
     for centred in (False, True):
@@ -74,7 +76,7 @@ def norm_parts(model: TransformerBridge, norm: Any, width: int | None = None) ->
         if up.shape == probe.shape and torch.allclose(guess, wrapped(x), rtol=1e-3, atol=1e-4):
             return parts
     raise ValueError(
-        f"{family(model)}: its {type(wrapped).__name__} is neither a LayerNorm nor an RMSNorm, "
+        f"{model.cfg.architecture}: its {type(wrapped).__name__} is neither a LayerNorm nor an RMSNorm, "
         "so what it does to a single direction is not known here."
     )
 
@@ -86,13 +88,10 @@ def float_norm(model: TransformerBridge, norm: Any) -> torch.nn.Module:
         ValueError: the family has no such norm.
     """
     if norm.original_component is None:
-        raise ValueError(f"{family(model)} of this shape lacks a norm ({norm.name}); that is not known here.")
+        raise ValueError(
+            f"{model.cfg.architecture} of this shape lacks a norm ({norm.name}); that is not known here."
+        )
     return copy.deepcopy(norm.original_component).float()
-
-
-def family(model: TransformerBridge) -> str:
-    """The name of the architecture, for messages: "LlamaForCausalLM"."""
-    return str(model.cfg.architecture)
 
 
 def check_bridge(model: Any, *, tokenizer: bool = True) -> None:
@@ -120,7 +119,7 @@ def check_length(model: TransformerBridge, n_positions: int) -> None:
     check_bridge(model, tokenizer=False)
     if n_positions > model.cfg.n_ctx:
         raise ValueError(
-            f"{n_positions} positions are asked for, {family(model)} has {model.cfg.n_ctx}; cut the texts."
+            f"{n_positions} positions are asked for, {model.cfg.architecture} has {model.cfg.n_ctx}; cut the texts."
         )
 
 
@@ -153,7 +152,7 @@ def check_norm_first(model: TransformerBridge) -> None:
         _, cache = model.run_with_cache(tokens, return_type=None, names_filter=names, stop_at_layer=1)
     if not all(name in cache for name in names) or not torch.equal(cache[names[0]], cache[names[1]]):
         raise ValueError(
-            f"{family(model)}: attention does not read through a norm before it, which is not known here."
+            f"{model.cfg.architecture}: attention does not read through a norm before it, which is not known here."
         )
 
 
@@ -169,15 +168,19 @@ def check_causal(model: TransformerBridge) -> None:
     check_bridge(model, tokenizer=False)
     first_block = "blocks.0.hook_out"
     if first_block not in model.hook_dict:
-        raise ValueError(f"{family(model)} has no {first_block}; a decoder of causal blocks is needed.")
+        raise ValueError(
+            f"{model.cfg.architecture} has no {first_block}; a decoder of causal blocks is needed."
+        )
     tokens = torch.tensor([[0, 1, 2], [0, 1, 3]], device=model.cfg.device)
     _, cache = model.run_with_cache(tokens, return_type=None, names_filter=first_block, stop_at_layer=1)
     if first_block not in cache:
-        raise ValueError(f"{family(model)}: its blocks are of another shape, which is not known here.")
+        raise ValueError(
+            f"{model.cfg.architecture}: its blocks are of another shape, which is not known here."
+        )
     one, other = cache[first_block][:, :2].float()
     if (one - other).norm() > 1e-4 * one.norm():
         raise ValueError(
-            f"{family(model)} attends in both directions, so padding would change a text's activations; "
+            f"{model.cfg.architecture} attends in both directions, so padding would change a text's activations; "
             "use a model with causal attention."
         )
 
@@ -213,7 +216,7 @@ def direct_effects(
     """
     check_bridge(model)
     if not hasattr(model, "ln_final"):
-        raise ValueError(f"{family(model)} has no final norm, which is not known here.")
+        raise ValueError(f"{model.cfg.architecture} has no final norm, which is not known here.")
     written = norm_parts(model, model.ln_final).written(direction.to(model.W_U.device))
     tiny = torch.full((1,), 1e-6, dtype=torch.float64)
     slope = float(output_logits(model, tiny) / tiny)  # of a soft cap it is 1 where logits are small

@@ -14,7 +14,6 @@ from sae_tutorial.transformer.families import (
     check_bridge,
     check_length,
     check_norm_first,
-    family,
     norm_parts,
     tolerance,
 )
@@ -127,7 +126,9 @@ def head_outputs(
         written = behind.written(written) / scale[..., None]
     bias = ((attention - written.sum(-2)) * scales).flatten(0, -2)
     if (bias - bias[:1]).norm() > tolerance(model) * (attention * scales).norm():
-        raise ValueError(f"{family(model)}: its attention is not the sum of z W_O over heads and a bias.")
+        raise ValueError(
+            f"{model.cfg.architecture}: its attention is not the sum of z W_O over heads and a bias."
+        )
     return written
 
 

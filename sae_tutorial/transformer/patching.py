@@ -14,7 +14,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
-from sae_tutorial.transformer.families import check_length, check_norm_first, family, float_norm
+from sae_tutorial.transformer.families import check_length, check_norm_first, float_norm
 from sae_tutorial.transformer.heads import Head, head_outputs, key_head
 from sae_tutorial.transformer.stream import cache_stream, next_token_loss
 
@@ -130,7 +130,7 @@ def cut_paths(
     check_norm_first(model)
     if "ln1_post" in model.blocks[0].submodules:
         raise ValueError(
-            f"{family(model)} has a norm behind attention, through which paths are not cut here."
+            f"{model.cfg.architecture} has a norm behind attention, through which paths are not cut here."
         )
     seen: dict[str, Tensor] = {}
 

@@ -21,7 +21,7 @@ from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
-from sae_tutorial.transformer.families import check_bridge, check_length, family, output_logits, tolerance
+from sae_tutorial.transformer.families import check_bridge, check_length, output_logits, tolerance
 from sae_tutorial.transformer.tokens import tokenize
 
 
@@ -73,7 +73,7 @@ def check_sum(model: TransformerBridge, cache: ActivationCache) -> None:
     left_out = cache[last].float() - sum(cache[name].float() for name in (first, *parts)) if known else None
     if left_out is None or left_out.norm() > tolerance(model) * cache[last].norm():
         raise ValueError(
-            f"{family(model)}: its stream is not the sum of what attention and MLPs write, so it cannot be taken "
+            f"{model.cfg.architecture}: its stream is not the sum of what attention and MLPs write, so it cannot be taken "
             "apart here."
         )
 
@@ -138,7 +138,7 @@ def short_paths(
         model.blocks[0].submodules
     ):
         raise ValueError(
-            f"short_paths needs blocks whose MLP reads, by a norm, what attention wrote; not those of {family(model)}."
+            f"short_paths needs blocks whose MLP reads, by a norm, what attention wrote; not those of {model.cfg.architecture}."
         )
     check_sum(model, cache)
     embedding = at_least_float32(cache["blocks.0.hook_resid_pre"])
