@@ -30,10 +30,13 @@ DEAD, D_SAE, N_ROWS = 5, 32, 600
 
 
 class HostileTokenizer:
-    """Decodes token i to HOSTILE[i]."""
+    """Token i is HOSTILE[i]."""
 
     def decode(self, token_ids: Sequence[int], **_: object) -> str:
         return "".join(HOSTILE[i] for i in token_ids)
+
+    def convert_ids_to_tokens(self, token_id: int) -> str:
+        return HOSTILE[token_id]
 
 
 @pytest.fixture(scope="module")
