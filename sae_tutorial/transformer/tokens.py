@@ -62,6 +62,16 @@ def pad_right(documents: Sequence[Int[np.ndarray, " _"]]) -> Int[Tensor, "batch 
     return torch.from_numpy(padded)
 
 
+def vocabulary(tokenizer: Any, d_vocab: int, *, special: bool = True) -> Int[Tensor, " tokens"]:
+    """The ids that are tokens, ascending, on the CPU; without the special ones if `special` is False.
+
+    A model's vocabulary is often padded beyond its tokenizer's, to a round number: those logits belong to no token.
+    """
+    left_out = set() if special else set(tokenizer.all_special_ids)
+    token_ids = set(tokenizer.get_vocab().values()) - left_out
+    return torch.tensor(sorted(i for i in token_ids if i < d_vocab), device="cpu")
+
+
 def token_strings(tokenizer: Any, token_ids: Sequence[int] | Int[np.ndarray, " tokens"]) -> list[str]:
     """One string per token, for display.
 

@@ -1,0 +1,153 @@
+"""What differs from one family of language models to another, found by trying it on the model, not by its name.
+
+Gemma's norms multiply by 1 + weight, others have no weight, and some models squash or scale their logits. The rest of
+this room asks here, and a model whose shape it does not know is refused by name instead of giving wrong numbers:
+
+    Norm(x) = gain ⊙ (x − mean(x) where it centres) / scale(x) + bias
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.transformer.tokens import vocabulary
+
+
+@dataclass(frozen=True)
+class NormParts:
+    """A LayerNorm or RMSNorm without its division by the scale, which leaves a linear map and a constant.
+
+    Attributes:
+        gain: what each dimension is multiplied by.
+        bias: what is added at the end.
+        centred: whether the mean over dimensions is subtracted first.
+    """
+
+    gain: Float[Tensor, " d_model"]
+    bias: Float[Tensor, " d_model"]
+    centred: bool
+
+    def written(self, x: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
+        """What x turns into: gain ⊙ centred(x)."""
+        return self.gain * self._centre(x.float())
+
+    def read(self, u: Float[Tensor, "*directions d_model"]) -> Float[Tensor, "*directions d_model"]:
+        """The direction in the stream that u, after the norm, reads: x · read(u) = written(x) · u."""
+        return self._centre(self.gain * u.float())
+
+    def _centre(self, x: Tensor) -> Tensor:
+        return x - x.mean(-1, keepdim=True) if self.centred else x
+
+
+@torch.no_grad()
+def norm_parts(model: TransformerBridge, norm: Any) -> NormParts:
+    """What `norm`, one of the model's (such as `model.ln_final`), multiplies by and adds, in float32.
+
+    It is measured on a float32 copy: a weight may be stored as its distance from 1, folded into the next matrix, or not
+    be there at all.
+
+    Raises:
+        ValueError: `norm` is neither a LayerNorm nor an RMSNorm.
+    """
+    if norm.original_component is None:
+        raise ValueError(f"{family(model)} of this shape has no final norm, which is not known here.")
+    wrapped = copy.deepcopy(norm.original_component).float()
+    d, device = model.cfg.d_model, model.W_U.device
+    half = torch.arange(d, device=device) < d // 2
+    probe = torch.where(half, 1.0, -(d // 2) / (d - d // 2))  # of mean 0, and nowhere 0
+    probe = probe / probe.square().mean().sqrt()
+    high, low = wrapped(1000 * probe), wrapped(-1000 * probe)  # so large that the ε of the scale is lost
+    generator = torch.Generator("cpu").manual_seed(0)
+    x = 1000 * torch.randn(4, d, generator=generator, device="cpu").to(device) + 500
+    for centred in (False, True):
+        parts = NormParts((high - low) / (2 * probe), (high + low) / 2, centred)
+        scale = parts._centre(x).square().mean(-1, keepdim=True).sqrt()
+        if torch.allclose(parts.written(x) / scale + parts.bias, wrapped(x), rtol=1e-3, atol=1e-4):
+            return parts
+    raise ValueError(
+        f"{family(model)}: its {type(wrapped).__name__} is neither a LayerNorm nor an RMSNorm, "
+        "so what it does to a single direction is not known here."
+    )
+
+
+def family(model: TransformerBridge) -> str:
+    """The name of the architecture, for messages: "LlamaForCausalLM"."""
+    return str(model.cfg.architecture)
+
+
+def check_bridge(model: Any, tokens: Int[Tensor, "batch position"] | None = None) -> None:
+    """Refuse what is not a bridge with a tokenizer, and tokens that the model has no positions for.
+
+    Raises:
+        TypeError: another kind of model, such as one of transformers.
+        ValueError: a bridge without a tokenizer, or too many positions.
+    """
+    if not isinstance(model, TransformerBridge):
+        raise TypeError(
+            f"model is a {type(model).__name__}, not a TransformerBridge; wrap it: "
+            "TransformerBridge.boot_transformers(name, hf_model=model, tokenizer=tokenizer)."
+        )
+    if model.tokenizer is None:
+        raise ValueError("the model has no tokenizer; set model.tokenizer first.")
+    if tokens is not None and tokens.shape[1] > model.cfg.n_ctx:
+        raise ValueError(
+            f"tokens has {tokens.shape[1]} positions, {family(model)} has {model.cfg.n_ctx}; cut the texts."
+        )
+
+
+@torch.no_grad()
+def check_causal(model: TransformerBridge) -> None:
+    """Refuse a model whose first block lets a token see what comes after it.
+
+    Padding on the right would change the rows of a text, so that they depended on the texts beside it in a batch.
+
+    Raises:
+        ValueError: a model that attends in both directions, or has no blocks to try that on.
+    """
+    check_bridge(model)
+    first_block = "blocks.0.hook_out"
+    if first_block not in model.hook_dict:
+        raise ValueError(f"{family(model)} has no {first_block}; a decoder of causal blocks is needed.")
+    tokens = torch.tensor([[0, 1, 2], [0, 1, 3]], device=model.cfg.device)
+    _, cache = model.run_with_cache(tokens, return_type=None, names_filter=first_block, stop_at_layer=1)
+    one, other = cache[first_block][:, :2].float()
+    if (one - other).norm() > 1e-4 * one.norm():
+        raise ValueError(
+            f"{family(model)} attends in both directions, so padding would change a text's activations; "
+            "use a model with causal attention."
+        )
+
+
+def output_logits(
+    model: TransformerBridge, unembedded: Float[Tensor, "*places d_vocab"]
+) -> Float[Tensor, "*places d_vocab"]:
+    """What the family does after the unembedding: a soft cap (Gemma), a scale (Cohere, Granite), mostly nothing."""
+    return model.adapter.apply_output_logits_transform(unembedded)
+
+
+@torch.no_grad()
+def direct_effects(
+    model: TransformerBridge, direction: Float[Tensor, " d_model"]
+) -> tuple[Int[Tensor, " tokens"], Float[Tensor, " tokens"]]:
+    """How far one unit of `direction`, written to the last stream, raises each token's logit by the direct path.
+
+    That is the direction through the final norm's gain and the unembedding (Elhage et al. 2021, "direct path"), minus
+    the mean over all tokens, which changes no probability. The norm's scale is left out, and a soft cap too; a scale of
+    the logits is kept.
+
+    Returns:
+        The ids of the tokenizer's tokens, and the effect on each, in float32 on the CPU. A vocabulary padded beyond
+        the tokenizer has more logits than tokens; those are left out.
+    """
+    written = norm_parts(model, model.ln_final).written(direction.to(model.W_U.device))
+    tiny = torch.full((1,), 1e-6, dtype=torch.float64)
+    slope = float(output_logits(model, tiny) / tiny)  # of a soft cap it is 1 where logits are small
+    effects = (written.to(model.W_U) @ model.W_U).float().cpu() * slope
+    token_ids = vocabulary(model.tokenizer, len(effects))
+    effects = effects[token_ids]
+    return token_ids, effects - effects.mean()

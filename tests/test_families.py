@@ -1,0 +1,152 @@
+"""What is asked of any family of models holds on a tiny random one of each, or is refused by its name."""
+
+import pytest
+import torch
+import transformers
+from conftest import bridge
+from tiny_families import FAMILIES, WIDTH, make
+
+from sae_tutorial.transformer.families import (
+    check_bridge,
+    check_causal,
+    direct_effects,
+    norm_parts,
+    output_logits,
+)
+
+WORKING = [name for name in FAMILIES if name != "OPTForCausalLM/post-norm"]  # that one's bridge cannot run
+
+
+@pytest.fixture(scope="module", params=WORKING)
+def model(request, tokenizer):
+    return make(request.param, tokenizer, len(tokenizer) + 20)
+
+
+@pytest.fixture(
+    scope="module", params=["GPT2LMHeadModel", "GemmaForCausalLM", "Gemma2ForCausalLM", "CohereForCausalLM"]
+)
+def compatible_model(request, tokenizer):
+    """In compatibility mode: norms folded, weights centred."""
+    model = make(request.param, tokenizer, len(tokenizer) + 20)
+    model.enable_compatibility_mode(disable_warnings=True)
+    return model
+
+
+def last_stream(model, tokens):
+    name = f"blocks.{model.cfg.n_layers - 1}.hook_resid_post"
+    return model.run_with_cache(tokens, names_filter=name)[1][name]
+
+
+@torch.no_grad()
+def reads_the_last_stream(model):
+    """The norm's parts and what comes after the unembedding are the model's own, for a real stream."""
+    tokens = torch.tensor([[0, 5, 9, 77, 30, 41, 12, 99]])
+    stream, parts = last_stream(model, tokens), norm_parts(model, model.ln_final)
+    scale = parts._centre(stream).square().mean(-1, keepdim=True).add(model.cfg.eps).sqrt()
+    normed = parts.written(stream) / scale + parts.bias
+    torch.testing.assert_close(normed, model.ln_final(stream), rtol=1e-4, atol=1e-5)
+    own = model(tokens)
+    torch.testing.assert_close(output_logits(model, model.unembed(normed)), own, rtol=1e-4, atol=1e-4)
+    u = torch.randn(WIDTH, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(stream @ parts.read(u), parts.written(stream) @ u, rtol=1e-4, atol=1e-3)
+
+
+@torch.no_grad()
+def raises_the_right_tokens(model):
+    """Against the logits of a stream that is long, where the direction is added and the scale multiplied out."""
+    generator = torch.Generator().manual_seed(2)
+    x, direction = 10 * torch.randn(WIDTH, generator=generator), 3 * torch.randn(WIDTH, generator=generator)
+    centred = not model.cfg.uses_rms_norm
+
+    def logits_times_scale(stream):
+        scale = (stream - stream.mean() * centred).square().mean().sqrt()
+        bias = model.unembed(model.ln_final(torch.zeros(1, 1, WIDTH)))
+        unembedded = (model.unembed(model.ln_final(1000 * stream[None, None])) - bias)[0, 0]
+        return unembedded * scale * output_logits(model, torch.tensor([1e-4])) / 1e-4
+
+    expected = (logits_times_scale(x + direction) - logits_times_scale(x))[: len(model.tokenizer)]
+    expected -= expected.mean()
+    token_ids, effects = direct_effects(model, direction)
+    assert token_ids.tolist() == list(range(len(model.tokenizer)))  # the vocabulary has 20 more
+    assert effects.topk(8).indices.tolist() == expected.topk(8).indices.tolist()
+    torch.testing.assert_close(effects, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_the_norms_parts_read_the_last_stream(model):
+    reads_the_last_stream(model)
+
+
+def test_the_norms_parts_read_the_last_stream_in_compatibility_mode(compatible_model):
+    reads_the_last_stream(compatible_model)
+
+
+def test_the_tokens_that_a_direction_raises_are_right(model):
+    raises_the_right_tokens(model)
+
+
+def test_the_tokens_that_a_direction_raises_are_right_in_compatibility_mode(compatible_model):
+    raises_the_right_tokens(compatible_model)
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_the_parts_of_a_norm_are_its_weight_and_bias_where_it_has_them(gpt2, centred):
+    class Holder:
+        original_component = torch.nn.LayerNorm(WIDTH) if centred else torch.nn.RMSNorm(WIDTH)
+
+    for value in Holder.original_component.parameters():
+        value.data = torch.randn(WIDTH)
+    parts = norm_parts(gpt2, Holder)
+    assert parts.centred == centred
+    torch.testing.assert_close(parts.gain, Holder.original_component.weight.data)
+    bias = Holder.original_component.bias.data if centred else torch.zeros(WIDTH)
+    torch.testing.assert_close(parts.bias, bias, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("other", [torch.nn.Identity(), torch.nn.Softsign(), torch.nn.Tanh(), None])
+def test_a_norm_of_another_kind_is_refused_by_name(gpt2, other):
+    class Holder:
+        original_component = other
+
+    name = "no final norm" if other is None else f"its {type(other).__name__} is neither"
+    with pytest.raises(ValueError, match=f"GPT2LMHeadModel.*{name}"):
+        norm_parts(gpt2, Holder)
+
+
+SMALL = {"num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("BertForMaskedLM", SMALL),
+        ("RobertaForMaskedLM", SMALL),
+        (
+            "T5ForConditionalGeneration",
+            {"d_model": 32, "num_layers": 2, "num_heads": 4, "d_ff": 64, "d_kv": 8},
+        ),
+    ],
+)
+def test_models_that_look_ahead_are_refused_by_name(name, settings, tokenizer):
+    model_class = getattr(transformers, name)
+    config = model_class.config_class(
+        vocab_size=len(tokenizer), bos_token_id=0, pad_token_id=0, decoder_start_token_id=0, **settings
+    )
+    with pytest.raises(ValueError, match=f"{name} (attends in both directions|has no blocks.0)"):
+        check_causal(bridge(model_class(config), tokenizer))
+
+
+def test_models_that_do_not_look_ahead_pass(model):
+    check_causal(model)
+
+
+def test_what_is_no_bridge_or_has_no_tokenizer_or_too_few_positions_is_refused(gpt2, monkeypatch):
+    check_bridge(gpt2, torch.zeros(1, 64))
+    with pytest.raises(ValueError, match="tokens has 65 positions, GPT2LMHeadModel has 64"):
+        check_bridge(gpt2, torch.zeros(1, 65))
+    with pytest.raises(TypeError, match="model is a GPT2LMHeadModel, not a TransformerBridge"):
+        check_bridge(gpt2.original_model)
+    with pytest.raises(TypeError, match="model is a str"):
+        check_bridge("gpt2")
+    monkeypatch.setattr(type(gpt2), "tokenizer", None)
+    with pytest.raises(ValueError, match="no tokenizer"):
+        check_bridge(gpt2)
