@@ -26,7 +26,7 @@ from sae_tutorial.exercises import (
     training,
     using,
 )
-from sae_tutorial.transformer import stream as residual_stream
+from sae_tutorial.transformer import heads as attention_heads
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 MATCHED = building._matched
@@ -368,11 +368,11 @@ def neighbours(found, n_heads, seed):
 
 
 def without_a_seed(found, n_heads, seed):
-    return residual_stream.random_heads(found, n_heads, int(np.random.default_rng().integers(10**6)))
+    return attention_heads.random_heads(found, n_heads, int(np.random.default_rng().integers(10**6)))
 
 
 def one_per_layer(found, n_heads, seed):
-    return residual_stream.random_heads(found, n_heads, seed)[:3]
+    return attention_heads.random_heads(found, n_heads, seed)[:3]
 
 
 def kept_by_a_mask(pre, k):

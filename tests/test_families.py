@@ -3,16 +3,23 @@
 import pytest
 import torch
 import transformers
-from conftest import bridge
+from conftest import HOOK, TEXTS, bridge
 from tiny_families import FAMILIES, WIDTH, make
 
+from sae_tutorial.effects import attribution, steering
+from sae_tutorial.effects.loss import replacement_effects
+from sae_tutorial.transformer import patching
+from sae_tutorial.transformer.attribution import attribute_logits
 from sae_tutorial.transformer.families import (
     check_bridge,
     check_causal,
+    check_hooks,
+    check_length,
     direct_effects,
     norm_parts,
     output_logits,
 )
+from sae_tutorial.transformer.stream import cache_stream, short_paths, text_tokens
 
 WORKING = [name for name in FAMILIES if name != "OPTForCausalLM/post-norm"]  # that one's bridge cannot run
 
@@ -105,9 +112,9 @@ def test_the_parts_of_a_norm_are_its_weight_and_bias_where_it_has_them(gpt2, cen
 @pytest.mark.parametrize("other", [torch.nn.Identity(), torch.nn.Softsign(), torch.nn.Tanh(), None])
 def test_a_norm_of_another_kind_is_refused_by_name(gpt2, other):
     class Holder:
-        original_component = other
+        name, original_component = "ln_final", other
 
-    name = "no final norm" if other is None else f"its {type(other).__name__} is neither"
+    name = "lacks a norm .ln_final" if other is None else f"its {type(other).__name__} is neither"
     with pytest.raises(ValueError, match=f"GPT2LMHeadModel.*{name}"):
         norm_parts(gpt2, Holder)
 
@@ -139,14 +146,51 @@ def test_models_that_do_not_look_ahead_pass(model):
     check_causal(model)
 
 
-def test_what_is_no_bridge_or_has_no_tokenizer_or_too_few_positions_is_refused(gpt2, monkeypatch):
-    check_bridge(gpt2, torch.zeros(1, 64))
-    with pytest.raises(ValueError, match="tokens has 65 positions, GPT2LMHeadModel has 64"):
-        check_bridge(gpt2, torch.zeros(1, 65))
+def test_what_is_no_bridge_or_has_no_tokenizer_is_refused(gpt2, monkeypatch):
     with pytest.raises(TypeError, match="model is a GPT2LMHeadModel, not a TransformerBridge"):
         check_bridge(gpt2.original_model)
     with pytest.raises(TypeError, match="model is a str"):
         check_bridge("gpt2")
     monkeypatch.setattr(type(gpt2), "tokenizer", None)
+    check_bridge(gpt2, tokenizer=False)
     with pytest.raises(ValueError, match="no tokenizer"):
         check_bridge(gpt2)
+
+
+TOO_LONG = torch.ones(1, 65, dtype=torch.long)
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        lambda model: check_length(model, 65),
+        lambda model: cache_stream(model, TOO_LONG),
+        lambda model: text_tokens(model, TEXTS, 1, 65),
+        lambda model: list(short_paths(model, TOO_LONG)),
+        lambda model: attribute_logits(model, TOO_LONG[0], 5, 6),
+        lambda model: patching.mean_z(model, TOO_LONG),
+        lambda model: patching.lesion_losses(model, TOO_LONG),
+        lambda model: patching.ablated_loss(model, TOO_LONG, [], torch.zeros(3, 4, 8)),
+        lambda model: patching.cut_paths(model, TOO_LONG, [], [(1, 0)], torch.zeros(3, 4, 8)),
+        lambda model: steering.sample_text(model, TOO_LONG[:, :60], 5, seed=0),
+        lambda model: attribution.measure(model, TOO_LONG, lambda seen, logits: logits[:, -1, 0]),
+        lambda model: attribution.values_and_gradients(
+            model, TOO_LONG, [], lambda seen, logits: logits[:, -1, 0]
+        ),
+        lambda model: replacement_effects(model, TEXTS[3:4], HOOK, {}, context_size=65),
+    ],
+)
+def test_more_positions_than_the_model_has_are_refused(gpt2, asks):
+    with pytest.raises(ValueError, match="65 positions are asked for, GPT2LMHeadModel has 64; cut the texts"):
+        asks(gpt2)
+    if asks.__code__.co_names[0] != "text_tokens":  # that one reads the tokenizer first
+        with pytest.raises(TypeError, match="not a TransformerBridge"):
+            asks(gpt2.original_model)
+
+
+def test_unknown_hooks_are_refused_with_those_that_come_near(gpt2):
+    check_hooks(gpt2, [HOOK, "blocks.0.attn.hook_z"])
+    with pytest.raises(
+        ValueError, match="no hook 'blocks.1.hook_mlp_outt'; near matches: blocks.1.hook_mlp_out"
+    ):
+        check_hooks(gpt2, [HOOK, "blocks.1.hook_mlp_outt"])

@@ -30,7 +30,6 @@ STILL_TOO_LONG = {
     "features.latents",
     "sae.training",
     "show.plots",
-    "transformer.stream",
 }
 
 

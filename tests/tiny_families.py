@@ -58,3 +58,8 @@ def make(family: str, tokenizer: PreTrainedTokenizerFast, vocabulary: int | None
     for parameter in model.parameters():
         parameter.data = 0.2 * torch.randn_like(parameter) + (parameter.data if parameter.ndim == 1 else 0)
     return bridge(model, tokenizer)
+
+
+def close(one: torch.Tensor, other: torch.Tensor, rtol: float = 1e-4) -> bool:
+    """Whether two tensors differ by less than a share of the second one's norm."""
+    return float(((one - other).norm() / other.norm()).detach()) < rtol

@@ -9,22 +9,20 @@ next-token predictions are compared:
     loss recovered  = (CE(zero) − CE(replaced)) / (CE(zero) − CE(clean))      1: nothing lost, 0: as bad as zeros
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from einops import einsum
 from jaxtyping import Float, Int
-from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.features.intervals import Interval, document_draws
+from sae_tutorial.transformer.edits import Replace, at_least_float32, intervene
+from sae_tutorial.transformer.families import check_bridge, check_causal, check_length
 from sae_tutorial.transformer.tokens import batches_by_length, pad_right, tokenize
-
-Replace = Callable[[Float[Tensor, "rows d_in"]], Float[Tensor, "rows d_in"]]
 
 
 @dataclass(frozen=True)
@@ -95,14 +93,18 @@ def replacement_effects(
         model: the language model.
         texts: documents that nothing was trained on; at least two tokens each, for something to be predicted.
         hook_name: where the activation is replaced.
-        replacements: what to put in its place, by name: a function of the rows [rows, d_in], such as
-            `lambda x: sae(x)[0]`.
+        replacements: what to put in its place, by name: a function of the rows [batch, position, d_in],
+            such as `lambda x: sae(x)[0]`.
         context_size: tokens of a text that are used, BOS included.
         tokens_per_batch: positions in one forward pass; each needs as many numbers as the vocabulary has tokens.
 
     Raises:
-        ValueError: a text of a single token.
+        TypeError: the model is not a bridge.
+        ValueError: a text of a single token, more context than the model has, a model that attends in both directions.
     """
+    check_bridge(model)
+    check_length(model, context_size)
+    check_causal(model)
     token_ids, starts, _ = tokenize(model.tokenizer, texts, context_size, warn=False)
     lengths = np.diff(starts)
     if lengths.min() < 3:
@@ -113,11 +115,11 @@ def replacement_effects(
     loss, kl = np.zeros((len(names), len(texts))), np.zeros((len(names), len(texts)))
     for documents in tqdm(batches_by_length(lengths, tokens_per_batch), desc="replacing", leave=False):
         tokens = pad_right([token_ids[starts[d] : starts[d + 1]] for d in documents]).to(model.cfg.device)
-        counted = torch.arange(tokens.shape[1]) < torch.from_numpy(lengths[documents])[:, None]
+        counted = torch.arange(tokens.shape[1], device="cpu") < torch.from_numpy(lengths[documents])[:, None]
         predicted = counted[:, 2:].to(tokens.device)  # by the positions from 1 on
         for i, name in enumerate(names):
-            hooks = [(hook_name, _replacing(replacements[name]))] if name in replacements else []
-            logits = model.run_with_hooks(tokens, fwd_hooks=hooks)[:, 1:-1]
+            with intervene(model, {hook_name: replacements[name]} if name in replacements else {}):
+                logits = at_least_float32(model(tokens)[:, 1:-1])  # sums in bf16 would be wrong
             normaliser = logits.logsumexp(-1)
             surprise = normaliser - logits.gather(-1, tokens[:, 2:, None])[..., 0]
             if i == 0:
@@ -128,7 +130,7 @@ def replacement_effects(
                 own_agreement = agreement
             divergence = own_agreement - agreement
             for sums, values in ((loss, surprise), (kl, divergence)):
-                sums[i, documents] = (values * predicted).sum(1).double().cpu().numpy()
+                sums[i, documents] = (values * predicted).cpu().double().sum(1).numpy()
     by_name = {name: i for i, name in enumerate(names) if name in replacements}
     return Effects(
         loss[0],
@@ -136,12 +138,3 @@ def replacement_effects(
         {name: kl[i] for name, i in by_name.items()},
         lengths - 2,
     )
-
-
-def _replacing(replace: Replace) -> Callable[..., Tensor]:
-    def hooked(activation: Tensor, hook: Any) -> Tensor:  # TransformerLens requires the name `hook`
-        rows = activation[:, 1:].flatten(0, 1).float()
-        replaced = replace(rows).to(activation).view_as(activation[:, 1:])
-        return torch.cat([activation[:, :1], replaced], dim=1)
-
-    return hooked

@@ -42,7 +42,7 @@ def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], lis
     exercise = Exercise(
         "9.3",
         "write the body of `matched_latents`.",
-        "`from sae_tutorial.interventions import matched_latents`, then `show_source(matched_latents)`",
+        "`from sae_tutorial.effects.steering import matched_latents`, then `show_source(matched_latents)`",
         "you can answer the objection that any latents as strong as yours would have done.",
     )
     inputs = [

@@ -7,6 +7,8 @@ this room asks here, and a model whose shape it does not know is refused by name
 """
 
 import copy
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +39,7 @@ class NormParts:
         return self.gain * self._centre(x.float())
 
     def read(self, u: Float[Tensor, "*directions d_model"]) -> Float[Tensor, "*directions d_model"]:
-        """The direction in the stream that u, after the norm, reads: x · read(u) = written(x) · u."""
+        """The direction v that u, which reads after the norm, has before it: x · v is written(x) · u."""
         return self._centre(self.gain * u.float())
 
     def _centre(self, x: Tensor) -> Tensor:
@@ -45,29 +47,28 @@ class NormParts:
 
 
 @torch.no_grad()
-def norm_parts(model: TransformerBridge, norm: Any) -> NormParts:
+def norm_parts(model: TransformerBridge, norm: Any, width: int | None = None) -> NormParts:
     """What `norm`, one of the model's (such as `model.ln_final`), multiplies by and adds, in float32.
 
-    It is measured on a float32 copy: a weight may be stored as its distance from 1, folded into the next matrix, or not
-    be there at all.
+    It is measured: a weight may be stored as its distance from 1, folded into the next matrix, or not be there at all.
+    `width` is that of the stream, unless it is given.
 
     Raises:
         ValueError: `norm` is neither a LayerNorm nor an RMSNorm.
     """
-    if norm.original_component is None:
-        raise ValueError(f"{family(model)} of this shape has no final norm, which is not known here.")
-    wrapped = copy.deepcopy(norm.original_component).float()
-    d, device = model.cfg.d_model, model.W_U.device
-    half = torch.arange(d, device=device) < d // 2
-    probe = torch.where(half, 1.0, -(d // 2) / (d - d // 2))  # of mean 0, and nowhere 0
+    wrapped = float_norm(model, norm)
+    d, device = width or model.cfg.d_model, model.W_U.device
+    low_half = torch.arange(d, device=device) < d // 2
+    probe = torch.where(low_half, 1.0, -(d // 2) / (d - d // 2))  # of mean 0, and nowhere 0
     probe = probe / probe.square().mean().sqrt()
-    high, low = wrapped(1000 * probe), wrapped(-1000 * probe)  # so large that the ε of the scale is lost
+    up, down = wrapped(1000 * probe), wrapped(-1000 * probe)  # so large that the ε of the scale is lost
     generator = torch.Generator("cpu").manual_seed(0)
     x = 1000 * torch.randn(4, d, generator=generator, device="cpu").to(device) + 500
     for centred in (False, True):
-        parts = NormParts((high - low) / (2 * probe), (high + low) / 2, centred)
+        parts = NormParts((up - down) / (2 * probe), (up + down) / 2, centred)
         scale = parts._centre(x).square().mean(-1, keepdim=True).sqrt()
-        if torch.allclose(parts.written(x) / scale + parts.bias, wrapped(x), rtol=1e-3, atol=1e-4):
+        guess = parts.written(x) / scale + parts.bias
+        if up.shape == probe.shape and torch.allclose(guess, wrapped(x), rtol=1e-3, atol=1e-4):
             return parts
     raise ValueError(
         f"{family(model)}: its {type(wrapped).__name__} is neither a LayerNorm nor an RMSNorm, "
@@ -75,29 +76,77 @@ def norm_parts(model: TransformerBridge, norm: Any) -> NormParts:
     )
 
 
+def float_norm(model: TransformerBridge, norm: Any) -> torch.nn.Module:
+    """A float32 copy of one of the model's norms, without its hooks, which would fire inside a pass.
+
+    Raises:
+        ValueError: the family has no such norm.
+    """
+    if norm.original_component is None:
+        raise ValueError(f"{family(model)} of this shape lacks a norm ({norm.name}); that is not known here.")
+    return copy.deepcopy(norm.original_component).float()
+
+
 def family(model: TransformerBridge) -> str:
     """The name of the architecture, for messages: "LlamaForCausalLM"."""
     return str(model.cfg.architecture)
 
 
-def check_bridge(model: Any, tokens: Int[Tensor, "batch position"] | None = None) -> None:
-    """Refuse what is not a bridge with a tokenizer, and tokens that the model has no positions for.
+def check_bridge(model: Any, *, tokenizer: bool = True) -> None:
+    """Refuse what is not a bridge, and one without a tokenizer for a function that reads or writes texts.
 
     Raises:
         TypeError: another kind of model, such as one of transformers.
-        ValueError: a bridge without a tokenizer, or too many positions.
+        ValueError: a bridge without a tokenizer.
     """
     if not isinstance(model, TransformerBridge):
         raise TypeError(
             f"model is a {type(model).__name__}, not a TransformerBridge; wrap it: "
             "TransformerBridge.boot_transformers(name, hf_model=model, tokenizer=tokenizer)."
         )
-    if model.tokenizer is None:
+    if tokenizer and model.tokenizer is None:
         raise ValueError("the model has no tokenizer; set model.tokenizer first.")
-    if tokens is not None and tokens.shape[1] > model.cfg.n_ctx:
+
+
+def check_length(model: TransformerBridge, n_positions: int) -> None:
+    """Refuse more positions than the model has, BOS included.
+
+    Raises:
+        ValueError: `n_positions` is above the model's context.
+    """
+    check_bridge(model, tokenizer=False)
+    if n_positions > model.cfg.n_ctx:
         raise ValueError(
-            f"tokens has {tokens.shape[1]} positions, {family(model)} has {model.cfg.n_ctx}; cut the texts."
+            f"{n_positions} positions are asked for, {family(model)} has {model.cfg.n_ctx}; cut the texts."
         )
+
+
+def check_hooks(model: TransformerBridge, hook_names: Iterable[str]) -> None:
+    """Refuse hooks that the model does not have.
+
+    Raises:
+        ValueError: an unknown hook, with the names that come near.
+    """
+    check_bridge(model, tokenizer=False)
+    known = model.hook_dict
+    for name in hook_names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            raise ValueError(f"the model has no hook {name!r}; near matches: {', '.join(near) or 'none'}.")
+
+
+def norm_before_attention(model: TransformerBridge, layer: int) -> Any:
+    """The norm that a block's attention reads through.
+
+    Raises:
+        ValueError: a block whose attention reads the stream itself (OLMo 2).
+    """
+    block = model.blocks[layer]
+    if "ln1" not in block.submodules:
+        raise ValueError(
+            f"the blocks of {family(model)} have no norm before attention; that is not known here."
+        )
+    return block.ln1
 
 
 @torch.no_grad()
@@ -109,7 +158,7 @@ def check_causal(model: TransformerBridge) -> None:
     Raises:
         ValueError: a model that attends in both directions, or has no blocks to try that on.
     """
-    check_bridge(model)
+    check_bridge(model, tokenizer=False)
     first_block = "blocks.0.hook_out"
     if first_block not in model.hook_dict:
         raise ValueError(f"{family(model)} has no {first_block}; a decoder of causal blocks is needed.")

@@ -75,7 +75,8 @@ def vocabulary(tokenizer: Any, d_vocab: int, *, special: bool = True) -> Int[Ten
 def token_strings(tokenizer: Any, token_ids: Sequence[int] | Int[np.ndarray, " tokens"]) -> list[str]:
     """One string per token, for display.
 
-    A character that spans several tokens is shown at the last of them, and "⋯" at those before it.
+    A character that spans several tokens is shown at the last of them, and "⋯" at those before it. A space that a token
+    begins with is shown: SentencePiece, which writes it "▁", would leave it away from the first token it decodes.
     """
     strings: list[str] = []
     waiting: list[int] = []  # tokens since the last one that ended with a whole character
@@ -83,6 +84,9 @@ def token_strings(tokenizer: Any, token_ids: Sequence[int] | Int[np.ndarray, " t
     for token_id in token_ids:
         waiting.append(int(token_id))
         text = tokenizer.decode(waiting, clean_up_tokenization_spaces=False)
+        piece = tokenizer.convert_ids_to_tokens(waiting[0]) or ""
+        spaces = len(piece) - len(piece.lstrip("▁"))
+        text = " " * (spaces - len(text) + len(text.lstrip(" "))) + text
         whole = text.rstrip("\N{REPLACEMENT CHARACTER}")
         if whole == text or silent == 3:  # no character has more than four tokens: these bytes are none
             strings.append(text[len(shown) :])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from conftest import HOOK, TEXTS
+from conftest import HOOK, TEXTS, bridge
+from transformers import BertConfig, BertForMaskedLM
 
 from sae_tutorial.effects.loss import Effects, replacement_effects
 
@@ -75,14 +76,48 @@ def test_the_bos_is_left_alone(model, tokenizer):
     rows = []
 
     def count(x):
-        rows.append(len(x))
+        rows.append(x.shape)
         return x
 
     replacement_effects(model, LONG[:1], HOOK, {"count": count}, context_size=24)
     ids = tokenizer(LONG[0], add_special_tokens=False)["input_ids"]
-    assert rows == [min(len(ids), 23)]
+    assert rows == [(1, min(len(ids), 23), 32)]
 
 
 def test_a_text_without_a_prediction_is_refused(model):
     with pytest.raises(ValueError, match=r"texts\[1\] is a single token"):
         replacement_effects(model, ["Goal! Goal!", "a"], HOOK, {})
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_losses_of_a_model_in_half_precision_are_summed_in_more(make_gpt2, dtype):
+    """Against the same logits in float64: a sum in bf16 has three digits."""
+    model = make_gpt2().to(dtype)
+    effects = replacement_effects(
+        model, LONG, HOOK, {"half": lambda x: x / 2, "itself": lambda x: x}, context_size=24
+    )
+    for i, text in enumerate(LONG):
+        ids = model.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        tokens = torch.tensor([[0, *ids][:24]])
+
+        def halve(x, hook):
+            return torch.cat([x[:, :1], (x[:, 1:].float() / 2).to(dtype)], dim=1)
+
+        with torch.inference_mode():
+            logits = model(tokens), model.run_with_hooks(tokens, fwd_hooks=[(HOOK, halve)])
+        clean, changed = (x[0, 1:-1].double().log_softmax(-1) for x in logits)
+        loss = -float(clean.gather(1, tokens[0, 2:, None]).sum())
+        # In a batch with padding the model's own arithmetic rounds differently, which sums up over the text.
+        assert effects.clean[i] == pytest.approx(loss, rel=2e-3)
+        assert effects.kl["half"][i] == pytest.approx(
+            float((clean.exp() * (clean - changed)).sum()), rel=0.1, abs=0.01
+        )
+    np.testing.assert_array_equal(effects.replaced["itself"], effects.clean)
+    assert (effects.kl["half"] > 0).all() and not effects.kl["itself"].any()
+
+
+def test_models_that_look_ahead_are_refused(tokenizer):
+    config = BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4)
+    model = bridge(BertForMaskedLM(config), tokenizer)
+    with pytest.raises(ValueError, match="BertForMaskedLM attends in both directions"):
+        replacement_effects(model, LONG, "blocks.1.hook_out", REPLACEMENTS)

@@ -1,0 +1,186 @@
+"""What writes a latent and what it moves: guessed by a gradient, and checked by ablation.
+
+Attribution multiplies a gradient by a difference in activation, which is the first-order guess at what an ablation
+would do (attribution patching: Nanda 2023; Syed et al. 2023). The `..._effects` functions ablate and see.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+
+import torch
+from einops import einsum
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.effects.steering import edited, set_latents
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
+from sae_tutorial.transformer.families import check_length
+from sae_tutorial.transformer.heads import Head
+from sae_tutorial.transformer.patching import mean_ablation
+
+# From what passed the hooks, by name, and the logits (None where the pass stopped before), one number per text.
+Metric = Callable[[Mapping[str, Tensor], Float[Tensor, "batch position d_vocab"]], Float[Tensor, " batch"]]
+
+
+def values_and_gradients(
+    model: TransformerBridge, tokens: Int[Tensor, "batch position"], names: Sequence[str], metric: Metric
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """What passed each hook of `names`, and the gradient of the texts' summed `metric` with respect to it.
+
+    Texts do not see each other, so the gradient at a text is that of its own metric; it is 0 at a hook that the
+    metric does not depend on. `names` must include the hooks that the metric reads. No gradients are left in the
+    model's weights.
+    """
+    check_length(model, tokens.shape[1])
+    seen: dict[str, Tensor] = {}
+
+    def keep(activation: Tensor, name: str) -> Tensor:
+        if not activation.requires_grad:
+            activation = activation.detach().requires_grad_()
+        seen[name] = activation
+        return activation
+
+    edits = {name: partial(keep, name=name) for name in names}
+    # Whatever the caller switched off: most notebooks of the field begin with torch.set_grad_enabled(False).
+    with torch.inference_mode(False), torch.enable_grad(), intervene(model, edits, EVERYWHERE):
+        logits = at_least_float32(model(tokens.clone()))  # a tensor of inference mode has no gradients
+        total = metric(seen, logits).sum()
+        gradients = torch.autograd.grad(total, [seen[name] for name in names], allow_unused=True)
+    return {
+        name: (seen[name].detach(), torch.zeros_like(seen[name]) if gradient is None else gradient)
+        for name, gradient in zip(names, gradients, strict=True)
+    }
+
+
+def latent_metric(sae: SparseAutoencoder, hook_name: str, latent: int, position: int) -> Metric:
+    """The pre-activation of a latent at one position. Unlike its activation it has a gradient while the latent is off."""
+    return lambda seen, logits: sae.pre_activations(seen[hook_name][:, position])[:, latent]
+
+
+def head_attribution(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    means: Float[Tensor, "layers heads d_head"],
+    reads: Sequence[str] = (),
+) -> Float[Tensor, "batch layers heads"]:
+    """What each head adds to the metric, by a gradient: (z − mean) · gradient, over all positions but the BOS.
+
+    z enters the stream through W_O, so this is the head's output beyond its mean, times the gradient there
+    (attribution patching: Nanda 2023; Syed et al. 2023). `reads` names the hooks that the metric reads. A head that
+    comes after them gets 0.
+    """
+    layers = range(model.cfg.n_layers)
+    names = [f"blocks.{layer}.attn.hook_z" for layer in layers]
+    found = values_and_gradients(model, tokens, [*names, *reads], metric)
+    shares = []
+    for layer, name in enumerate(names):
+        z, gradient = (part[:, 1:] for part in found[name])
+        shares.append(einsum(z - means[layer], gradient, "b p h d, b p h d -> b h"))
+    return torch.stack(shares, dim=1)
+
+
+def token_attribution(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    mean: Float[Tensor, " d_model"],
+    reads: Sequence[str] = (),
+) -> Float[Tensor, "batch position"]:
+    """What each token adds to the metric, by a gradient: (embedding − mean) · gradient. The BOS counts like the others."""
+    name = "blocks.0.hook_resid_pre"
+    embedding, gradient = values_and_gradients(model, tokens, [name, *reads], metric)[name]
+    return ((embedding - mean) * gradient).sum(-1)
+
+
+def latent_attribution(
+    model: TransformerBridge,
+    sae: SparseAutoencoder,
+    hook_name: str,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    reads: Sequence[str] = (),
+) -> tuple[Float[Tensor, "batch position d_sae"], Float[Tensor, "batch position"]]:
+    """What each latent adds to the metric at each position, by a gradient: f_i (W_dec_i · gradient).
+
+    Returns:
+        That for every latent, 0 where it is off; and (x − x̂) · gradient, the share of what the autoencoder leaves
+        out (the error nodes of Marks et al. 2024, "Sparse feature circuits"). The BOS gets 0.
+    """
+    x, gradient = values_and_gradients(model, tokens, [hook_name, *reads], metric)[hook_name]
+    with torch.no_grad():
+        x_hat, f = sae(x)
+        shares = f * (gradient @ sae.W_dec.T)
+        left_out = ((x - x_hat) * gradient).sum(-1)
+    shares[:, 0], left_out[:, 0] = 0, 0
+    return shares, left_out
+
+
+@torch.inference_mode()
+def measure(
+    model: TransformerBridge, tokens: Int[Tensor, "batch position"], metric: Metric, reads: Sequence[str] = ()
+) -> Float[Tensor, " batch"]:
+    """The metric of each text, under whatever context is open around it."""
+    check_length(model, tokens.shape[1])
+    seen: dict[str, Tensor] = {}
+    with watch(model, reads, seen):
+        return metric(seen, at_least_float32(model(tokens)))
+
+
+@torch.inference_mode()
+def falls(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    contexts: Iterable[AbstractContextManager],
+    reads: Sequence[str] = (),
+) -> Float[Tensor, "batch contexts"]:
+    """How far the metric of each text falls in each of `contexts`, one after the other."""
+    whole, fallen = measure(model, tokens, metric, reads), []
+    for context in contexts:
+        with context:
+            fallen.append(whole - measure(model, tokens, metric, reads))
+    return torch.stack(fallen, dim=1)
+
+
+def head_effects(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    means: Float[Tensor, "layers heads d_head"],
+    heads: Sequence[Head],
+    reads: Sequence[str] = (),
+) -> Float[Tensor, "batch heads"]:
+    """How far the metric falls when each of `heads` alone puts out its mean: what `head_attribution` guesses."""
+    contexts = (mean_ablation(model, [head], means) for head in heads)
+    return falls(model, tokens, metric, contexts, reads)
+
+
+def token_effects(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    mean: Float[Tensor, " d_model"],
+    reads: Sequence[str] = (),
+) -> Float[Tensor, "batch position"]:
+    """How far the metric falls when each token alone enters as the embedding `mean`: what `token_attribution` guesses."""
+    here = {"blocks.0.hook_resid_pre": lambda x: mean.expand_as(x)}
+    contexts = (intervene(model, here, [position]) for position in range(tokens.shape[1]))
+    return falls(model, tokens, metric, contexts, reads)
+
+
+def latent_effects(
+    model: TransformerBridge,
+    sae: SparseAutoencoder,
+    hook_name: str,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    groups: Sequence[Sequence[int]],
+    reads: Sequence[str] = (),
+) -> Float[Tensor, "batch groups"]:
+    """How far the metric falls when each group of latents is ablated, at all positions but the BOS."""
+    contexts = (intervene(model, {hook_name: edited(sae, set_latents(latents))}) for latents in groups)
+    return falls(model, tokens, metric, contexts, reads)

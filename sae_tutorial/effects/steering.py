@@ -1,0 +1,151 @@
+"""What to put into a forward pass: latents changed, directions added or taken out, and the text that then comes.
+
+A latent is changed as a difference, so that what the autoencoder does not reconstruct stays as it was:
+
+    x  ->  x + (edit(f) − f) W_dec
+
+Steering adds one vector instead, x -> x + v. `transformer.edits.intervene` puts these functions into a pass.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.activations.store import ActivationStore, iterate_batches
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.transformer.edits import Replace, at_least_float32
+from sae_tutorial.transformer.families import check_bridge, check_length
+from sae_tutorial.transformer.tokens import vocabulary
+
+Edit = Callable[[Float[Tensor, "*rows d_sae"]], Float[Tensor, "*rows d_sae"]]
+
+
+def edited(sae: SparseAutoencoder, edit: Edit) -> Replace:
+    """The function x -> x + (edit(f) − f) W_dec. An edit that changes nothing gives x back, bit for bit."""
+
+    def replace(x: Float[Tensor, "*rows d_in"]) -> Float[Tensor, "*rows d_in"]:
+        f = sae.encode(x)
+        return x + (edit(f) - f) @ sae.W_dec
+
+    return replace
+
+
+def set_latents(latents: Sequence[int], value: float = 0.0) -> Edit:
+    """An edit that puts `latents` to `value` at every position: 0 ablates them, any other value clamps them."""
+
+    def edit(f: Float[Tensor, "*rows d_sae"]) -> Float[Tensor, "*rows d_sae"]:
+        f = f.clone()
+        f[..., list(latents)] = value
+        return f
+
+    return edit
+
+
+def added(vector: Float[Tensor, "*texts d_in"]) -> Replace:
+    """The function x -> x + vector: steering (Turner et al. 2023, "Activation addition"). [batch, 1, d_in] steers each text its own way."""
+    return lambda x: x + vector
+
+
+def without_direction(vector: Float[Tensor, " d_in"], mean: Float[Tensor, " d_in"]) -> Replace:
+    """The function that sets a direction's share of x to that of `mean` (Arditi et al. 2024, "Refusal ... a single direction")."""
+    unit = vector / vector.norm()
+    return lambda x: x - ((x - mean) @ unit)[..., None] * unit
+
+
+def median_norm(activations: ActivationStore | Float[Tensor, "n d_in"]) -> float:
+    """The median norm of the rows: the unit in which the strength of steering is given."""
+    return float(torch.cat([x.norm(dim=1) for x in iterate_batches(activations, 8192)]).median())
+
+
+def mean_difference(
+    activations: ActivationStore | Float[Tensor, "n d_in"], labels: Bool[Tensor, " n"]
+) -> Float[Tensor, " d_in"]:
+    """The mean row with the label minus the mean row without: steering without an autoencoder.
+
+    Raises:
+        TypeError: labels that are not True and False.
+        ValueError: not one label per row; no row has the label, or every row has it.
+    """
+    labels = torch.as_tensor(labels, device="cpu")
+    if labels.dtype != torch.bool:
+        raise TypeError(f"labels must be True or False, got {labels.dtype}; compare them first: labels == 1.")
+    if labels.shape != activations.shape[:1]:
+        raise ValueError(
+            f"labels has shape {tuple(labels.shape)}; one per row is needed, {len(activations)}."
+        )
+    if labels.all() or not labels.any():
+        raise ValueError(f"{int(labels.sum())} of {len(labels)} rows have the label; both kinds are needed.")
+    sums, first = torch.zeros(2, activations.shape[1], dtype=torch.float64, device="cpu"), 0
+    for x in iterate_batches(activations, 8192):
+        own, x = labels[first : first + len(x)], x.cpu().double()  # not every GPU has float64
+        sums += torch.stack([x[~own].sum(0), x[own].sum(0)])
+        first += len(x)
+    without, with_label = sums / torch.stack([(~labels).sum(), labels.sum()])[:, None]
+    return (with_label - without).float()
+
+
+def random_directions(n: int, d_in: int, seed: int = 0) -> Float[Tensor, "n d_in"]:
+    """Directions of norm 1, equally likely all round: the control that any push of that size has to beat."""
+    directions = torch.randn(n, d_in, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
+    return directions / directions.norm(dim=1, keepdim=True)
+
+
+def matched_latents(named: Sequence[int], strength: Float[Tensor, " d_sae"]) -> list[int]:
+    """For each named latent the one nearest to it in strength, among those that are on; none named, none twice.
+
+    The control for an ablation of `named`: random active latents are mostly weaker, and would lose for that alone.
+
+    Args:
+        named: the latents to match, matched in this order.
+        strength: how strong each latent is on the texts in question, 0 where it is off.
+    """
+    free = (strength > 0).clone()
+    free[list(named)] = False
+    chosen = []
+    for latent in named:
+        nearest = int(torch.where(free, (strength - strength[latent]).abs(), torch.inf).argmin())
+        free[nearest] = False
+        chosen.append(nearest)
+    return chosen
+
+
+@torch.no_grad()  # tensors of inference mode could not be read by a pass with gradients
+def sample_text(
+    model: TransformerBridge,
+    prompts: Int[Tensor, "batch position"],
+    n_tokens: int,
+    seed: int,
+    temperature: float = 1.0,
+) -> Int[Tensor, "batch longer"]:
+    """The prompts, each gone on with by `n_tokens` sampled tokens; neither special tokens nor ids that are none are drawn.
+
+    Give it an `intervene` context to sample from a changed model. The keys and values of earlier positions are kept.
+    The same seed draws the same random numbers whatever the model says, so two contexts differ by their effect alone.
+
+    Raises:
+        ValueError: more positions than the model has.
+    """
+    check_bridge(model)
+    check_length(model, prompts.shape[1] + n_tokens)
+    generator = torch.Generator(prompts.device).manual_seed(seed)
+    forbidden = torch.ones(model.cfg.d_vocab, dtype=torch.bool, device=prompts.device)
+    forbidden[vocabulary(model.tokenizer, model.cfg.d_vocab, special=False).to(prompts.device)] = False
+    tokens, new, cache = prompts, prompts, None
+    for _ in range(n_tokens):
+        logits, cache = model(new, return_type="logits_and_cache", use_cache=True, past_key_values=cache)
+        scores = logits[:, -1].float() / temperature
+        scores[:, forbidden] = -torch.inf
+        noise = torch.rand(scores.shape, generator=generator, device=scores.device)
+        new = (scores - (-noise.clamp(min=1e-20).log()).log()).argmax(1, keepdim=True)  # Gumbel's trick
+        tokens = torch.cat([tokens, new], dim=1)
+    return tokens
+
+
+def set_log_probability(
+    logits: Float[Tensor, "*places d_vocab"], token_ids: Int[Tensor, " tokens"]
+) -> Float[Tensor, "*places"]:
+    """The log-probability, in nats, that the next token is one of `token_ids`."""
+    return at_least_float32(logits).log_softmax(-1)[..., token_ids].logsumexp(-1)

@@ -1,0 +1,120 @@
+"""Direct logit attribution: a logit difference as a sum over everything that wrote to the residual stream."""
+
+from dataclasses import dataclass
+
+import torch
+from einops import einsum
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens import ActivationCache
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.transformer.families import check_length, family, norm_parts, output_logits
+from sae_tutorial.transformer.stream import cache_stream
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A logit difference as a sum over everything that wrote to the stream, with the final norm's scale held fixed.
+
+    Attributes:
+        embeddings: what the token (and, where there is one, position) embedding contributes.
+        heads: [layers, heads].
+        attention_biases: [layers], the output biases of the attention layers, which belong to no head.
+        mlps: [layers].
+        constant: the biases of the final norm and of the unembedding, the same for every text.
+        difference: the model's own logit difference.
+    """
+
+    embeddings: float
+    heads: Float[Tensor, "layers heads"]
+    attention_biases: Float[Tensor, " layers"]
+    mlps: Float[Tensor, " layers"]
+    constant: float
+    difference: float
+
+    @property
+    def total(self) -> float:
+        """The sum of all parts, which should be `difference`."""
+        return float(self._parts().sum())
+
+    @property
+    def absolute_total(self) -> float:
+        """The sum of the parts' absolute values: the measure of how near `total` can come to `difference`."""
+        return float(self._parts().abs().sum())
+
+    def _parts(self) -> Float[Tensor, " parts"]:
+        by_layer = [part.flatten().cpu().double() for part in (self.heads, self.attention_biases, self.mlps)]
+        return torch.cat([*by_layer, torch.tensor([self.embeddings, self.constant], dtype=torch.float64)])
+
+
+@torch.inference_mode()
+def attribute_logits(
+    model: TransformerBridge, tokens: Int[Tensor, " position"], token: int, other: int
+) -> Attribution:
+    """Direct logit attribution: what each part adds to logit(token) − logit(other) after the last of `tokens`.
+
+    The final norm divides by a number that depends on the whole stream. With that number as it came out, the rest
+    is linear: a part p adds p·u / scale, where u is the difference of the two unembedding columns times the norm's
+    gain (and centred, where the norm centres). Exact for LayerNorm and RMSNorm, weights folded or not. Where a family
+    puts a norm behind its attention (Gemma 2), that one's scale is held as well. Where it caps its logits, each part is
+    multiplied by what the cap left of the difference.
+
+    Raises:
+        ValueError: a family whose parts do not add up, since its blocks have another shape.
+    """
+    check_length(model, len(tokens))
+    cache = cache_stream(model, tokens[None])
+    layers = range(model.cfg.n_layers)
+    norm, unembedding = norm_parts(model, model.ln_final), (model.W_U[:, token] - model.W_U[:, other]).float()
+    unembedded = model.unembed(model.ln_final(cache[f"blocks.{layers[-1]}.hook_resid_post"][:, -1:]))[0, 0]
+    unembedded = unembedded.cpu().double()
+    logits = output_logits(model, unembedded)
+    difference, uncapped = (float(x[token] - x[other]) for x in (logits, unembedded))
+    kept = difference / uncapped if uncapped else 1.0
+    direction = norm.read(unembedding) / cache["ln_final.hook_scale"][0, -1] * kept
+    written = torch.stack([_head_outputs(model, cache, layer) for layer in layers])[:, 1]
+    heads = einsum(written, direction, "layer head d_model, d_model -> layer head")
+
+    def along(name: str) -> Float[Tensor, " layers"]:
+        return torch.stack([cache[f"blocks.{layer}.{name}"][0, -1].float() for layer in layers]) @ direction
+
+    constant = norm.bias @ unembedding + (model.b_U[token] - model.b_U[other]).float()
+    found = Attribution(
+        embeddings=float(cache["blocks.0.hook_resid_pre"][0, -1].float() @ direction),
+        heads=heads,
+        attention_biases=along("hook_attn_out") - heads.sum(1),
+        mlps=along("hook_mlp_out"),
+        constant=float(constant) * kept,
+        difference=difference,
+    )
+    if abs(found.total - difference) > _tolerance(model) * found.absolute_total:
+        raise ValueError(
+            f"{family(model)}: the parts add up to {found.total:.3f}, the logit difference is {difference:.3f}; its "
+            "stream is not the sum of what attention and MLPs write, and cannot be attributed here."
+        )
+    return found
+
+
+def _head_outputs(
+    model: TransformerBridge, cache: ActivationCache, layer: int
+) -> Float[Tensor, "2 heads d_model"]:
+    """What each head of a layer wrote at the first and at the last position."""
+    first_last = [0, -1]
+    z = cache[f"blocks.{layer}.attn.hook_z"][0, first_last].float()
+    written = einsum(z, model.W_O[layer].float(), "p head d_head, head d_head d_model -> p head d_model")
+    if "ln1_post" in model.blocks[layer].submodules:
+        scale = cache[f"blocks.{layer}.ln1_post.hook_scale"][0, first_last]
+        written = norm_parts(model, model.blocks[layer].ln1_post).written(written) / scale[:, None]
+    attention = cache[f"blocks.{layer}.hook_attn_out"][0, first_last].float()
+    bias = attention - written.sum(
+        1
+    )  # what is left belongs to no head, and is then the same at every position
+    if (bias[0] - bias[1]).norm() > _tolerance(model) * attention.norm():
+        raise ValueError(f"{family(model)}: its attention is not the sum of z W_O over heads and a bias.")
+    return written
+
+
+def _tolerance(model: TransformerBridge) -> float:
+    """Half of the digits of the model's arithmetic: 0.0003 of the whole in float32, 0.09 in bfloat16."""
+    return torch.finfo(model.W_U.dtype).eps ** 0.5

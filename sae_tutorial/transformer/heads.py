@@ -1,0 +1,153 @@
+"""Attention heads: where they look, which of them look for a pattern, and whose output enters whose keys."""
+
+from collections.abc import Sequence
+
+import torch
+from einops import einsum
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens import ActivationCache
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.transformer.families import check_bridge, check_length, norm_before_attention, norm_parts
+from sae_tutorial.transformer.tokens import vocabulary
+
+Head = tuple[int, int]  # layer, head
+
+
+def repeated_tokens(
+    model: TransformerBridge, n: int, length: int, seed: int, *, repeat: bool = True
+) -> Int[Tensor, "n position"]:
+    """BOS, `length` random tokens, and the same again; without `repeat`, other ones instead of the same.
+
+    No token occurs twice in a half, so each has exactly one earlier place. Special tokens are not drawn, nor ids of a
+    padded vocabulary that are no token.
+
+    Returns:
+        [n, 1 + 2·length], on the model's device.
+
+    Raises:
+        ValueError: more positions than the model has, or more tokens than its vocabulary.
+    """
+    check_bridge(model)
+    check_length(model, 1 + 2 * length)
+    generator = torch.Generator("cpu").manual_seed(seed)
+    ordinary = vocabulary(model.tokenizer, model.cfg.d_vocab, special=False)
+    if len(ordinary) < 2 * length:
+        raise ValueError(
+            f"length is {length}, and the vocabulary has no {2 * length} tokens to draw; shorten it."
+        )
+    drawn = torch.stack(
+        [torch.randperm(len(ordinary), generator=generator, device="cpu")[: 2 * length] for _ in range(n)]
+    )
+    halves = ordinary[drawn]
+    if repeat:
+        halves = torch.cat([halves[:, :length]] * 2, dim=1)
+    bos = torch.full((n, 1), model.tokenizer.bos_token_id, device="cpu")
+    return torch.cat([bos, halves], dim=1).to(model.cfg.device)
+
+
+def attention_patterns(
+    cache: ActivationCache, n_layers: int
+) -> Float[Tensor, "layers batch heads query key"]:
+    """The attention patterns of all layers in one tensor."""
+    return torch.stack([cache[f"blocks.{layer}.attn.hook_pattern"] for layer in range(n_layers)])
+
+
+def attention_to_offset(
+    patterns: Float[Tensor, "*kinds query key"], offset: int, first_query: int
+) -> Float[Tensor, "*kinds"]:
+    """Mean attention from each query, `first_query` and later, to the key `offset` places before it.
+
+    Offset 1 scores previous-token heads. On `repeated_tokens` of length n, with the queries of the second half
+    (`first_query` n + 1), offset n − 1 scores induction heads: they look at the token that *followed* the same
+    token last time (Olsson et al. 2022, "In-context learning and induction heads").
+    """
+    diagonal = patterns.diagonal(-offset, dim1=-2, dim2=-1)
+    return diagonal[..., first_query - offset :].mean(-1)
+
+
+def strongest_heads(scores: Float[Tensor, "layers heads"], n: int) -> list[Head]:
+    """The n heads with the highest scores, highest first."""
+    order = scores.flatten().argsort(descending=True, stable=True)[:n].tolist()
+    return [divmod(place, scores.shape[1]) for place in order]
+
+
+def random_heads(heads: Sequence[Head], n_heads: int, seed: int) -> list[Head]:
+    """The control for `heads`: as many others, drawn from the same layers.
+
+    Raises:
+        ValueError: a layer of `n_heads` has fewer others than `heads` takes from it.
+    """
+    generator = torch.Generator("cpu").manual_seed(seed)
+    drawn = []
+    for layer in sorted({layer for layer, _ in heads}):
+        others = [(layer, head) for head in range(n_heads) if (layer, head) not in heads]
+        wanted = sum(other == layer for other, _ in heads)
+        if wanted > len(others):
+            raise ValueError(
+                f"layer {layer} has {len(others)} other heads, {wanted} are needed for a control."
+            )
+        drawn += [
+            others[i]
+            for i in torch.randperm(len(others), generator=generator, device="cpu")[:wanted].tolist()
+        ]
+    return drawn
+
+
+@torch.no_grad()
+def k_composition(model: TransformerBridge, head: Head) -> Float[Tensor, "layers heads"]:
+    """How much each earlier head's output enters the keys of `head`, by the weights alone.
+
+    ‖W_OV W_QKᵀ‖ / (‖W_OV‖ ‖W_QK‖) in Frobenius norms, with W_OV = W_V W_O of the earlier head and W_QK =
+    W_Q W_Kᵀ of `head` (Elhage et al. 2021, "Attention-only two-layer transformers"). Every norm on the way is folded
+    in, as gain and centring: the one that W_Q, W_K and the earlier head's W_V read through, one behind attention
+    (Gemma 2), those of queries and keys (Qwen 3). What their scales do, which depends on the text, and rotary
+    positions are left out. Zero for heads of the same and of later layers.
+
+    Raises:
+        ValueError: a family whose norms sit elsewhere.
+    """
+    layer, index = head
+    query = _reading(model, model.W_Q, layer, "q")[index]
+    key = _reading(model, model.W_K, layer, "k")[key_head(model, index)]
+    W_V, W_O = model.W_V.repeat_interleave(model.cfg.n_heads // model.W_V.shape[1], dim=1), model.W_O.float()
+    scores = torch.zeros(model.cfg.n_layers, model.cfg.n_heads, device=query.device)
+    queries = query.T @ query
+    receiver = _norm_between(key.T @ key, torch.eye(len(key.T), device=key.device), queries)
+    for earlier in range(layer):
+        writes = W_O[earlier]
+        if "ln1_post" in model.blocks[earlier].submodules:
+            writes = norm_parts(model, model.blocks[earlier].ln1_post).written(writes)
+        # ‖V (O K) Qᵀ‖² = tr((O K)ᵀ (VᵀV) (O K) (QᵀQ)): matrices of d_head × d_head instead of d_model × d_model.
+        value = _reading(model, W_V, earlier, "v")
+        values = value.transpose(-1, -2) @ value
+        sender = _norm_between(values, writes, torch.eye(model.cfg.d_model, device=key.device))
+        scores[earlier] = _norm_between(values, writes @ key, queries) / (sender * receiver)
+    return scores
+
+
+def _reading(
+    model: TransformerBridge, weights: Float[Tensor, "layers heads d_model d_head"], layer: int, which: str
+) -> Float[Tensor, "heads d_model d_head"]:
+    """A layer's W_Q, W_K or W_V, with the norms before and behind it folded in."""
+    weight = weights[layer].float()
+    norm = norm_parts(model, norm_before_attention(model, layer))
+    weight = norm.read(weight.transpose(-1, -2)).transpose(-1, -2)
+    attention = model.blocks[layer].attn
+    behind = f"{which}_norm"
+    if behind in attention.submodules and getattr(attention, behind).original_component is not None:
+        weight = norm_parts(model, getattr(attention, behind), width=weight.shape[-1]).written(weight)
+    return weight
+
+
+def _norm_between(
+    left: Float[Tensor, "*kinds a a"], middle: Float[Tensor, "*kinds a b"], right: Float[Tensor, "b b"]
+) -> Float[Tensor, "*kinds"]:
+    """‖L M Rᵀ‖ from the Gram matrices LᵀL and RᵀR."""
+    return einsum(middle, left @ middle @ right, "... a b, ... a b -> ...").clamp(min=0).sqrt()
+
+
+def key_head(model: TransformerBridge, head: int) -> int:
+    """The key head that a query head uses; several share one where keys are grouped."""
+    return head // (model.cfg.n_heads // model.W_K.shape[1])

@@ -1,0 +1,165 @@
+"""What breaks when a part of the model is changed: heads ablated, blocks skipped, streams patched, paths cut.
+
+Reading a part shows what it holds. Only changing it, and looking at what the model then says, can show that it matters.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+
+import torch
+from einops import einsum, rearrange, reduce
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
+from sae_tutorial.transformer.families import check_length, family, float_norm, norm_before_attention
+from sae_tutorial.transformer.heads import Head, key_head
+from sae_tutorial.transformer.stream import cache_stream, next_token_loss
+
+
+@torch.inference_mode()
+def mean_z(
+    model: TransformerBridge, tokens: Int[Tensor, "batch position"]
+) -> Float[Tensor, "layers heads d_head"]:
+    """Each head's mean output (before W_O) over all positions of the reference set `tokens` but the BOS.
+
+    What an ablated head puts out instead. Zero would be another choice; but a head that always adds the same vector
+    acts as a bias that later layers rely on, and removing that bias breaks more than what the head computes.
+    """
+    check_length(model, tokens.shape[1])
+    names, seen = [f"blocks.{layer}.attn.hook_z" for layer in range(model.cfg.n_layers)], {}
+    with watch(model, names, seen):
+        model(tokens, return_type=None, stop_at_layer=len(names))
+    z = torch.stack([seen[name] for name in names])
+    return reduce(z[:, :, 1:], "layer batch position head d_head -> layer head d_head", "mean")
+
+
+@torch.inference_mode()
+def ablated_loss(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    heads: Sequence[Head],
+    means: Float[Tensor, "layers heads d_head"],
+) -> Float[Tensor, "batch predicted"]:
+    """`next_token_loss` with every one of `heads` putting out its mean at all positions but the BOS."""
+    check_length(model, tokens.shape[1])
+    with mean_ablation(model, heads, means):
+        return next_token_loss(model(tokens), tokens)
+
+
+def mean_ablation(
+    model: TransformerBridge, heads: Sequence[Head], means: Float[Tensor, "layers heads d_head"]
+) -> AbstractContextManager:
+    """A context in which `heads` put out their means. Sets the model back on leaving."""
+
+    def ablate(z: Tensor, layer: int) -> Tensor:
+        z, indices = z.clone(), [head for other, head in heads if other == layer]
+        z[:, :, indices] = means[layer, indices].to(z)
+        return z
+
+    layers = {layer for layer, _ in heads}
+    return intervene(model, {f"blocks.{layer}.attn.hook_z": partial(ablate, layer=layer) for layer in layers})
+
+
+@torch.inference_mode()
+def lesion_losses(
+    model: TransformerBridge, tokens: Int[Tensor, "batch position"]
+) -> Float[Tensor, "layers batch"]:
+    """Each text's mean loss with one block skipped, for each block: half of all paths go with it (Veit et al. 2016)."""
+    check_length(model, tokens.shape[1])
+    losses = []
+    for layer in range(model.cfg.n_layers):
+        off = {f"blocks.{layer}.hook_{part}_out": torch.zeros_like for part in ("attn", "mlp")}
+        with intervene(model, off, EVERYWHERE):
+            losses.append(next_token_loss(model(tokens), tokens).mean(1))
+    return torch.stack(losses)
+
+
+@torch.inference_mode()
+def patch_stream(
+    model: TransformerBridge,
+    clean: Int[Tensor, "batch position"],
+    corrupted: Int[Tensor, "batch position"],
+    metric: Callable[[Float[Tensor, "batch position d_vocab"]], Float[Tensor, " batch"]],
+    layers: Sequence[int],
+    positions: Sequence[int],
+) -> Float[Tensor, "layers positions batch"]:
+    """Activation patching: run `corrupted` with the stream before one block, at one position, taken from `clean`.
+
+    Returns:
+        The metric of each patched run. 0 and 1 of a recovery scale are the metric of `corrupted` and of `clean`.
+    """
+    cache = cache_stream(model, clean)
+    patched = []
+    for layer in layers:
+        name = f"blocks.{layer}.hook_resid_pre"
+        for position in positions:
+            donor = at_least_float32(cache[name][:, [position]])
+            with intervene(model, {name: lambda _, donor=donor: donor}, [position]):
+                patched.append(metric(at_least_float32(model(corrupted))))
+    return rearrange(
+        torch.stack(patched), "(layer position) batch -> layer position batch", layer=len(layers)
+    )
+
+
+@torch.inference_mode()
+def cut_paths(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    senders: Sequence[Head],
+    receivers: Sequence[Head],
+    means: Float[Tensor, "layers heads d_head"],
+    into: str = "k",
+) -> tuple[Float[Tensor, "receivers batch query key"], Float[Tensor, "batch predicted"]]:
+    """Path patching: in the keys (or queries) of `receivers` alone, `senders` put out their means.
+
+    Everything else still reads the senders as they are, and what reaches a receiver by way of a third part stays.
+    The stream that a receiver's keys are made from loses (z − mean) W_O of every sender in an earlier layer, and is
+    normalised anew (Wang et al. 2022, "Interpretability in the wild", section 3.1). Where query heads share their
+    keys in groups, a receiver's whole group reads the changed keys.
+
+    Returns:
+        The receivers' attention patterns, and the loss of each predicted token.
+
+    Raises:
+        ValueError: `into` is neither "k" nor "q"; a family with a norm behind attention, or none before it.
+    """
+    if into not in ("k", "q"):
+        raise ValueError(f"into must be 'k' or 'q', got {into!r}.")
+    check_length(model, tokens.shape[1])
+    if "ln1_post" in model.blocks[0].submodules:
+        raise ValueError(
+            f"{family(model)} has a norm behind attention, through which paths are not cut here."
+        )
+    W = model.W_Q if into == "q" else model.W_K
+    seen: dict[str, Tensor] = {}
+
+    def beyond_mean(layer: int) -> Float[Tensor, "batch position d_model"]:
+        """What the senders of a layer wrote beyond their mean, in this very pass."""
+        indices = [head for other, head in senders if other == layer]
+        beyond = seen[f"blocks.{layer}.attn.hook_z"][:, 1:, indices] - means[layer, indices]
+        return einsum(beyond, model.W_O[layer, indices].to(beyond), "b p h d, h d m -> b p m")
+
+    def cut(projected: Tensor, layer: int) -> Tensor:
+        norm = float_norm(model, norm_before_attention(model, layer))
+        stream = seen[f"blocks.{layer}.hook_resid_pre"][:, 1:]
+        earlier = {other for other, _ in senders if other < layer}
+        change = norm(stream - sum(beyond_mean(other) for other in earlier)) - norm(stream)
+        own = {head for other, head in receivers if other == layer}
+        projected = projected.clone()
+        for head in own if into == "q" else {key_head(model, head) for head in own}:
+            projected[:, :, head] += change @ W[layer, head].to(change)
+        return projected
+
+    cut_layers = {layer for layer, _ in receivers}
+    kept = [f"blocks.{layer}.attn.hook_z" for layer in {layer for layer, _ in senders}]
+    for layer in cut_layers:
+        kept += [f"blocks.{layer}.hook_resid_pre", f"blocks.{layer}.attn.hook_pattern"]
+    edits = {f"blocks.{layer}.attn.hook_{into}": partial(cut, layer=layer) for layer in cut_layers}
+    with watch(model, kept, seen), intervene(model, edits):
+        loss = next_token_loss(model(tokens), tokens)
+    return torch.stack(
+        [seen[f"blocks.{layer}.attn.hook_pattern"][:, head] for layer, head in receivers]
+    ), loss

@@ -1,0 +1,159 @@
+"""Attributions are exact where the model is linear, and effects are what an ablation does."""
+
+import pytest
+import torch
+
+from sae_tutorial.effects.attribution import (
+    head_attribution,
+    head_effects,
+    latent_attribution,
+    latent_effects,
+    latent_metric,
+    measure,
+    token_attribution,
+    token_effects,
+    values_and_gradients,
+)
+from sae_tutorial.effects.steering import added, edited, random_directions, set_latents
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.transformer.edits import intervene
+from sae_tutorial.transformer.heads import repeated_tokens
+from sae_tutorial.transformer.patching import mean_z
+
+HOOK = "blocks.1.hook_mlp_out"
+
+
+@pytest.fixture(scope="module", params=["gpt2", "llama"])
+def model(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def tokens(model):
+    return repeated_tokens(model, 3, 5, seed=0)
+
+
+@pytest.fixture(scope="module")
+def sae():
+    """Some latents on, some off, and a part of x that it does not reconstruct."""
+    sae = SparseAutoencoder(SAEConfig(32, 4, k=6, tied_init=False))
+    sae.b_dec.data = 0.1 * torch.randn(32, generator=torch.Generator().manual_seed(1))
+    return sae
+
+
+def rows():
+    return torch.randn(7, 32, generator=torch.Generator().manual_seed(2))
+
+
+def answer_lead(seen, logits):
+    return logits[:, -1, 50] - logits[:, -1, 60]
+
+
+def run(model, tokens, hook=HOOK):
+    with torch.no_grad():
+        return model.run_with_cache(tokens, names_filter=hook)[1][hook]
+
+
+def measured_with(model, tokens, vectors):
+    with intervene(model, {HOOK: added(vectors)}):
+        return measure(model, tokens, answer_lead)
+
+
+def test_gradients_are_those_of_finite_differences(model, tokens):
+    _, gradient = values_and_gradients(model, tokens, [HOOK], answer_lead)[HOOK]
+    direction = torch.randn(3, 1, 32, generator=torch.Generator().manual_seed(5))
+    up, down = (measured_with(model, tokens, step * direction) for step in (1e-2, -1e-2))
+    expected = (gradient[:, 1:] * direction).sum((1, 2))
+    torch.testing.assert_close((up - down) / 2e-2, expected, rtol=2e-2, atol=2e-3)
+
+
+def test_attribution_leaves_no_gradient_and_takes_tensors_of_inference_mode(model, tokens, sae):
+    with torch.inference_mode():
+        tokens = tokens.clone()
+    shares, left_out = latent_attribution(model, sae, HOOK, tokens, answer_lead)
+    assert shares.shape == (3, 11, 128) and left_out.shape == (3, 11)
+    assert all(value.grad is None for value in model.parameters())
+    assert not shares[:, 0].any() and not left_out[:, 0].any()
+
+
+def test_shares_of_latents_and_the_rest_add_up_to_activation_times_gradient(model, tokens, sae):
+    x, gradient = values_and_gradients(model, tokens, [HOOK], answer_lead)[HOOK]
+    shares, left_out = latent_attribution(model, sae, HOOK, tokens, answer_lead)
+    expected = ((x - sae.b_dec.detach()) * gradient).sum(-1)
+    torch.testing.assert_close((shares.sum(-1) + left_out)[:, 1:], expected[:, 1:], rtol=1e-3, atol=1e-4)
+
+
+def test_latent_attribution_of_a_linear_metric_is_the_effect_of_ablation(model, tokens, sae):
+    """What a later hook's own stream adds along a direction is linear in an earlier MLP's output."""
+    hook = f"blocks.{model.cfg.n_layers - 1}.hook_mlp_out"
+    stream, direction = (
+        f"blocks.{model.cfg.n_layers - 1}.hook_resid_post",
+        random_directions(1, 32)[0],
+    )
+
+    def metric(seen, logits):
+        return (seen[stream] @ direction).sum(1)
+
+    shares, _ = latent_attribution(model, sae, hook, tokens, metric, [stream])
+    latents = shares.abs().sum((0, 1)).topk(4).indices.tolist()
+    effects = latent_effects(model, sae, hook, tokens, metric, [[latent] for latent in latents], [stream])
+    assert effects.abs().max() > 0.1
+    torch.testing.assert_close(effects, shares.sum(1)[:, latents], rtol=1e-3, atol=1e-4)
+    together = latent_effects(model, sae, hook, tokens, metric, [latents], [stream])
+    torch.testing.assert_close(together[:, 0], effects.sum(1), rtol=1e-3, atol=1e-4)
+
+
+def test_head_attribution_is_exact_for_the_last_heads_before_a_linear_metric(model, tokens):
+    layer = 1
+    hook, direction = f"blocks.{layer}.hook_attn_out", random_directions(1, 32)[0]
+    means = mean_z(model, tokens)
+
+    def metric(seen, logits):
+        return (seen[hook][:, 1:] @ direction).sum(1)
+
+    guessed = head_attribution(model, tokens, metric, means, [hook])
+    assert guessed.shape == (3, model.cfg.n_layers, 4)
+    heads = [(layer, head) for head in range(4)]
+    measured = head_effects(model, tokens, metric, means, heads, [hook])
+    assert measured.abs().max() > 1e-2
+    torch.testing.assert_close(guessed[:, layer], measured, rtol=1e-3, atol=1e-4)
+    assert not guessed[:, layer + 1 :].any()  # what comes later has no part in it
+    assert guessed[:, 0].any()
+
+
+def test_attributions_of_tokens_add_up_along_a_linear_path(model, tokens):
+    name, direction = "blocks.0.hook_resid_pre", random_directions(1, 32)[0]
+    mean = torch.full((32,), 0.1)
+    shares = token_attribution(model, tokens, lambda seen, logits: seen[name][:, 3] @ direction, mean, [name])
+    embedding = run(model, tokens, name)[:, 3]
+    expected = torch.zeros_like(shares)
+    expected[:, 3] = (embedding - mean) @ direction
+    torch.testing.assert_close(shares, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_effects_of_tokens_are_those_of_another_embedding(model, tokens):
+    """With the metric read where the token enters they equal the attribution; a token that comes later has none."""
+    name, direction = "blocks.0.hook_resid_pre", random_directions(1, 32)[0]
+    mean = torch.full((32,), 0.1)
+    here = (tokens, lambda seen, logits: seen[name][:, 3] @ direction, mean, [name])
+    expected = token_attribution(model, *here)
+    torch.testing.assert_close(token_effects(model, *here), expected, rtol=1e-3, atol=1e-4)
+    later = token_effects(model, tokens, lambda seen, logits: logits[:, 5, 50], mean)
+    assert later[:, :6].all() and not later[:, 6:].any()
+
+
+def test_a_latents_metric_is_its_pre_activation(model, tokens, sae):
+    metric = latent_metric(sae, HOOK, latent=9, position=4)
+    measured = measure(model, tokens, metric, [HOOK])
+    with torch.no_grad():
+        expected = sae.pre_activations(run(model, tokens)[:, 4])[:, 9]
+    torch.testing.assert_close(measured, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_measuring_sees_the_context_around_it(model, tokens, sae):
+    whole = measure(model, tokens, answer_lead)
+    with intervene(model, {HOOK: edited(sae, set_latents(range(128)))}):
+        changed = measure(model, tokens, answer_lead)
+    by_group = latent_effects(model, sae, HOOK, tokens, answer_lead, [range(128), []])
+    torch.testing.assert_close(by_group[:, 0], whole - changed)
+    assert not by_group[:, 1].any() and by_group[:, 0].abs().min() > 1e-5

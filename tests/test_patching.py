@@ -1,0 +1,132 @@
+"""A change changes what it names and nothing else, and the model is itself again afterwards."""
+
+import pytest
+import torch
+from tiny_families import close, make
+
+from sae_tutorial.transformer.heads import repeated_tokens
+from sae_tutorial.transformer.patching import (
+    ablated_loss,
+    cut_paths,
+    lesion_losses,
+    mean_ablation,
+    mean_z,
+    patch_stream,
+)
+from sae_tutorial.transformer.stream import cache_stream, next_token_loss, stream_logits
+
+N = 6  # tokens in a half
+
+
+@pytest.fixture(scope="module", params=["GPT2LMHeadModel", "LlamaForCausalLM"])
+def model(request, tokenizer):
+    return make(request.param, tokenizer)
+
+
+@pytest.fixture
+def tokens(model):
+    return repeated_tokens(model, 3, N, seed=0)
+
+
+def all_heads(model):
+    return [(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+
+
+def test_an_ablated_head_puts_out_its_mean_and_only_it(model, tokens):
+    means = mean_z(model, tokens)
+    assert means.shape == (model.cfg.n_layers, 4, model.cfg.d_head)
+    name = "blocks.1.attn.hook_z"
+    with torch.inference_mode():
+        before = model.run_with_cache(tokens, names_filter=name)[1][name]
+        with mean_ablation(model, [(1, 2)], means):
+            logits = model(tokens)
+    torch.testing.assert_close(means[1], before[:, 1:].mean((0, 1)))
+    by_hand = before.clone()
+    by_hand[:, 1:, 2] = before[:, 1:, 2].mean((0, 1))
+    with torch.inference_mode():
+        expected = model.run_with_hooks(tokens, fwd_hooks=[(name, lambda z, hook: by_hand)])
+        assert close(logits, expected)
+        assert not close(logits, model(tokens), 1e-3)
+
+
+def test_the_model_is_itself_again_after_an_ablation(model, tokens):
+    before = model(tokens)
+    means = mean_z(model, tokens)
+    loss = ablated_loss(model, tokens, all_heads(model), means)
+    assert loss.shape == (3, 2 * N)
+    assert torch.equal(model(tokens), before)
+    assert torch.equal(ablated_loss(model, tokens, [], means), next_token_loss(before, tokens))
+
+
+def test_a_lesion_skips_a_block(model, tokens):
+    losses = lesion_losses(model, tokens)
+    assert losses.shape == (3, 3)
+    cache = cache_stream(model, tokens)
+    last = stream_logits(model, cache["blocks.2.hook_resid_pre"])
+    torch.testing.assert_close(losses[2], next_token_loss(last, tokens).mean(1), rtol=1e-4, atol=1e-5)
+
+
+def test_patching_puts_the_clean_stream_into_one_place(model, tokens):
+    clean, corrupted = tokens, repeated_tokens(model, 3, N, seed=9)
+
+    def metric(logits):
+        return logits[:, -1, 50] - logits[:, -1, 60]
+
+    layers, positions = [0, 2], [3, 2 * N]
+    patched = patch_stream(model, clean, corrupted, metric, layers, positions)
+    assert patched.shape == (2, 2, 3)
+    stream = cache_stream(model, clean)
+    for row, layer in enumerate(layers):
+        for column, position in enumerate(positions):
+
+            def put(value, hook, layer=layer, position=position):
+                kept = torch.arange(value.shape[1]) == position
+                return torch.where(kept[None, :, None], stream[f"blocks.{layer}.hook_resid_pre"], value)
+
+            with torch.inference_mode():
+                logits = model.run_with_hooks(corrupted, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", put)])
+            torch.testing.assert_close(patched[row, column], metric(logits), rtol=1e-4, atol=1e-5)
+
+
+def test_cutting_no_path_changes_nothing(model, tokens):
+    means = mean_z(model, tokens)
+    patterns, loss = cut_paths(model, tokens, [], [(2, 1)], means)
+    cache = cache_stream(model, tokens)
+    assert close(patterns[0], cache["blocks.2.attn.hook_pattern"][:, 1])
+    torch.testing.assert_close(loss, next_token_loss(model(tokens), tokens), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("into", ["k", "q"])
+def test_a_cut_path_is_cut_where_it_enters_and_nowhere_else(model, tokens, into):
+    """Against the whole layer's input to the projection changed by hand, which only the receiver's heads should see."""
+    means = mean_z(model, tokens)
+    sender, receiver = (0, 2), (2, 1)
+    patterns, _ = cut_paths(model, tokens, [sender], [receiver], means, into)
+    cache = cache_stream(model, tokens)
+    beyond = cache["blocks.0.attn.hook_z"][:, :, 2] - means[0, 2]
+    beyond[:, 0] = 0
+    without = cache["blocks.2.hook_resid_pre"] - beyond @ model.W_O[0, 2]
+    normalised = model.blocks[2].ln1(without)
+    hook = (f"blocks.2.attn.{into}.hook_in", lambda value, hook: normalised)
+    name = "blocks.2.attn.hook_pattern"
+    with torch.inference_mode(), model.hooks(fwd_hooks=[hook]):
+        expected = model.run_with_cache(tokens, names_filter=name)[1][name][:, 1]
+    assert close(patterns[0], expected)
+    assert not close(patterns[0], cache[name][:, 1], 1e-3)
+
+
+def test_a_cut_path_leaves_other_heads_alone(model, tokens):
+    """Heads that share no keys with the receiver see the sender as it was."""
+    means = mean_z(model, tokens)
+    name, seen = "blocks.2.attn.hook_pattern", []
+    with model.hooks(fwd_hooks=[(name, lambda pattern, hook: seen.append(pattern.clone()))]):
+        cut_paths(model, tokens, [(0, 2)], [(2, 0)], means)
+        model(tokens)
+    cut, whole = seen[-2], seen[-1]
+    assert not close(cut[:, 0], whole[:, 0], 1e-3)
+    assert close(cut[:, 3], whole[:, 3], 1e-6)
+
+
+def test_a_path_can_only_be_cut_into_keys_or_queries(model, tokens):
+    with pytest.raises(ValueError, match="got 'v'"):
+        cut_paths(model, tokens, [], [(1, 0)], mean_z(model, tokens), "v")

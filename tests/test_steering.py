@@ -1,0 +1,192 @@
+"""A changed latent writes its difference and keeps the error, directions are what they say, sampling is seeded."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from sae_tutorial.effects.steering import (
+    added,
+    edited,
+    matched_latents,
+    mean_difference,
+    median_norm,
+    random_directions,
+    sample_text,
+    set_latents,
+    set_log_probability,
+    without_direction,
+)
+from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.transformer.edits import intervene
+from sae_tutorial.transformer.heads import repeated_tokens
+
+HOOK = "blocks.1.hook_mlp_out"
+
+
+@pytest.fixture(scope="module", params=["gpt2", "llama"])
+def model(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def tokens(model):
+    return repeated_tokens(model, 3, 5, seed=0)
+
+
+@pytest.fixture(params=["topk", "relu", "jumprelu", "gated"])
+def any_sae(request):
+    return SparseAutoencoder(SAEConfig(32, 4, request.param, k=6, tied_init=False))
+
+
+@pytest.fixture(scope="module")
+def sae():
+    """Some latents on, some off, and a part of x that it does not reconstruct."""
+    sae = SparseAutoencoder(SAEConfig(32, 4, k=6, tied_init=False))
+    sae.b_dec.data = 0.1 * torch.randn(32, generator=torch.Generator().manual_seed(1))
+    return sae
+
+
+def rows():
+    return torch.randn(7, 32, generator=torch.Generator().manual_seed(2))
+
+
+def answer_lead(seen, logits):
+    return logits[:, -1, 50] - logits[:, -1, 60]
+
+
+def run(model, tokens, hook=HOOK):
+    with torch.no_grad():
+        return model.run_with_cache(tokens, names_filter=hook)[1][hook]
+
+
+@torch.no_grad()
+def test_an_edit_that_changes_nothing_changes_no_bit(any_sae, model, tokens):
+    x = rows()
+    assert torch.equal(edited(any_sae, lambda f: f)(x), x)
+    with intervene(model, {HOOK: edited(any_sae, lambda f: f)}):
+        changed = model(tokens)
+    assert torch.equal(changed, model(tokens))
+
+
+@torch.no_grad()
+def test_an_ablation_takes_away_what_the_latents_write_and_keeps_the_error(any_sae):
+    x = rows()
+    f = any_sae.encode(x)
+    latents = f.sum(0).topk(3).indices.tolist()
+    assert f[:, latents].any()
+    ablated = edited(any_sae, set_latents(latents))(x)
+    torch.testing.assert_close(ablated, x - f[:, latents] @ any_sae.W_dec[latents])
+    off = torch.ones(len(f.T), dtype=torch.bool)
+    off[latents] = False
+    without = any_sae.decode(f * off)
+    torch.testing.assert_close(ablated - without, x - any_sae(x)[0])
+
+
+@torch.no_grad()
+def test_a_clamped_latent_writes_its_value_everywhere(sae):
+    x = rows()
+    f = sae.encode(x)
+    latent = int(f.sum(0).argmax())
+    clamped = edited(sae, set_latents([latent], 2.5))(x)
+    torch.testing.assert_close(clamped - x, (2.5 - f[:, [latent]]) * sae.W_dec[latent])
+    assert set_latents([latent], 2.5)(f)[:, latent].unique().tolist() == [2.5]
+
+
+@torch.no_grad()
+def test_latents_that_are_off_can_be_ablated_without_effect(sae):
+    x = rows()
+    off = (sae.encode(x).sum(0) == 0).nonzero().flatten().tolist()
+    assert off and torch.equal(edited(sae, set_latents(off))(x), x)
+
+
+@torch.no_grad()
+def test_an_intervention_spares_the_bos_and_ends_with_its_context(model, tokens):
+    before, push = model(tokens), torch.ones(32)
+    with intervene(model, {HOOK: added(push)}):
+        inside, seen = model(tokens), run(model, tokens)
+    assert torch.equal(inside[:, 0], before[:, 0]) and not torch.allclose(inside[:, 1], before[:, 1])
+    clean = run(model, tokens)
+    torch.testing.assert_close(seen[:, 1:] - clean[:, 1:], push.expand(3, 10, 32), rtol=1e-4, atol=1e-4)
+    assert torch.equal(model(tokens), before)
+
+
+@torch.no_grad()
+def test_each_text_can_be_steered_its_own_way(model, tokens):
+    vectors = random_directions(3, 32)[:, None]
+    with intervene(model, {HOOK: added(vectors)}):
+        together = model(tokens)
+    for i in range(3):
+        with intervene(model, {HOOK: added(vectors[i])}):
+            torch.testing.assert_close(model(tokens[i : i + 1])[0], together[i], rtol=1e-4, atol=1e-4)
+
+
+def test_a_direction_taken_out_is_that_of_the_mean_and_the_rest_stays():
+    x, mean, vector = rows(), rows().mean(0), 3 * rows()[0]
+    left = without_direction(vector, mean)(x)
+    unit = vector / vector.norm()
+    torch.testing.assert_close(left @ unit, (mean @ unit).expand(7))
+    across = torch.eye(32) - torch.outer(unit, unit)
+    torch.testing.assert_close(left @ across, x @ across, rtol=1e-4, atol=1e-5)
+
+
+def test_a_mean_difference_is_that_of_the_two_means(store):
+    labels = torch.from_numpy(np.arange(len(store)) % 3 == 0)
+    x = store[:]
+    expected = x[labels].mean(0) - x[~labels].mean(0)
+    torch.testing.assert_close(mean_difference(store, labels), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(mean_difference(x, labels), expected, rtol=1e-4, atol=1e-5)
+    assert median_norm(store) == pytest.approx(float(x.norm(dim=1).median()), rel=1e-5)
+    with pytest.raises(ValueError, match="0 of 7 rows have the label"):
+        mean_difference(rows(), torch.zeros(7, dtype=torch.bool))
+
+
+def test_random_directions_have_norm_1_and_a_seed():
+    one = random_directions(5, 32, seed=3)
+    torch.testing.assert_close(one.norm(dim=1), torch.ones(5))
+    assert torch.equal(one, random_directions(5, 32, seed=3))
+    assert not torch.equal(one, random_directions(5, 32, seed=4))
+
+
+def test_matched_latents_are_as_strong_active_and_other_ones():
+    strength = torch.tensor([0.0, 0.5, 3.0, 2.5, 0.0, 0.25, 9.0, 0.625])
+    assert matched_latents([2, 5], strength) == [3, 1]
+    assert matched_latents([3, 2], strength) == [7, 1]  # 7 is nearest to both, and taken once
+    assert strength.tolist() == [0.0, 0.5, 3.0, 2.5, 0.0, 0.25, 9.0, 0.625]
+
+
+def test_sampled_text_goes_on_with_the_prompt_by_its_seed(model, tokens):
+    out = sample_text(model, tokens, 6, seed=0)
+    assert out.shape == (3, 17) and torch.equal(out[:, :11], tokens)
+    assert not set(out[:, 11:].flatten().tolist()) & set(model.tokenizer.all_special_ids)
+    assert torch.equal(out, sample_text(model, tokens, 6, seed=0))
+    assert not torch.equal(out, sample_text(model, tokens, 6, seed=1))
+    assert not out.is_inference()
+
+
+@torch.no_grad()
+def test_sampling_reads_the_same_model_as_a_pass_without_a_cache(model, tokens):
+    """At a temperature near zero the most likely token is drawn, also under an intervention."""
+    for push in (torch.zeros(32), 4 * torch.ones(32)):
+        with intervene(model, {HOOK: added(push)}):
+            out = sample_text(model, tokens, 4, seed=0, temperature=1e-6)
+            logits = model(out[:, :-1])[:, 10:]
+        logits[..., model.tokenizer.all_special_ids] = -torch.inf
+        assert torch.equal(logits.argmax(-1), out[:, 11:])
+
+
+def test_samples_follow_the_models_probabilities(model):
+    prompts = repeated_tokens(model, 1, 3, seed=0).expand(4000, -1)
+    drawn = sample_text(model, prompts, 1, seed=0)[:, -1]
+    with torch.no_grad():
+        logits = model(prompts[:1])[0, -1]
+    logits[model.tokenizer.all_special_ids] = -torch.inf
+    share = one_hot(drawn, len(logits)).float().mean(0)
+    assert float((share - logits.softmax(-1)).abs().max()) < 0.04
+    assert not share[model.tokenizer.all_special_ids].any()
+
+
+def test_the_log_probability_of_a_set_is_that_of_its_sum():
+    logits = torch.randn(2, 3, 9)
+    expected = logits.softmax(-1)[..., [1, 4]].sum(-1).log()
+    torch.testing.assert_close(set_log_probability(logits, torch.tensor([1, 4])), expected)
