@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny_families import close, make
 
 from sae_tutorial.effects.attribution import (
     head_attribution,
@@ -157,3 +158,55 @@ def test_measuring_sees_the_context_around_it(model, tokens, sae):
     by_group = latent_effects(model, sae, HOOK, tokens, answer_lead, [range(128), []])
     torch.testing.assert_close(by_group[:, 0], whole - changed)
     assert not by_group[:, 1].any() and by_group[:, 0].abs().min() > 1e-5
+
+
+@pytest.fixture
+def no_gradients():
+    torch.set_grad_enabled(False)
+    yield
+    torch.set_grad_enabled(True)
+
+
+def everything(model, tokens, sae, means):
+    read = latent_metric(sae, HOOK, latent=9, position=4)
+    x, gradient = values_and_gradients(model, tokens, [HOOK], answer_lead)[HOOK]
+    shares, left_out = latent_attribution(model, sae, HOOK, tokens, answer_lead)
+    by_head = head_attribution(model, tokens, read, means, [HOOK])
+    by_token = token_attribution(model, tokens, read, torch.zeros(32), [HOOK])
+    fallen = latent_effects(model, sae, HOOK, tokens, answer_lead, [[9], range(64)])
+    return x, gradient, shares, left_out, by_head, by_token, fallen
+
+
+def test_gradients_that_are_switched_off_outside_do_not_matter(model, tokens, sae, no_gradients):
+    means = mean_z(model, tokens)
+    without = everything(model, tokens, sae, means)
+    with torch.inference_mode():
+        inside = everything(model, tokens, sae, means)
+    with torch.enable_grad():
+        usual = everything(model, tokens, sae, means)
+    assert not torch.is_grad_enabled()
+    for one, two, other in zip(without, inside, usual, strict=True):
+        assert torch.equal(one, other) and torch.equal(two, other)
+    assert usual[1].norm() > 0.1
+
+
+def test_frozen_weights_do_not_matter(tokenizer, sae):
+    model = make("GPT2LMHeadModel", tokenizer)
+    tokens = repeated_tokens(model, 3, 5, seed=0)
+    means = mean_z(model, tokens)
+    usual = everything(model, tokens, sae, means)
+    for value in model.parameters():
+        value.requires_grad_(False)
+    for one, other in zip(everything(model, tokens, sae, means), usual, strict=True):
+        torch.testing.assert_close(one.detach(), other.detach())
+
+
+def test_attributions_of_a_model_in_half_precision_are_near_those_of_the_whole_one(tokenizer, sae):
+    whole, half = (make("LlamaForCausalLM", tokenizer).to(dtype) for dtype in (torch.float32, torch.bfloat16))
+    tokens = repeated_tokens(whole, 3, 5, seed=0)
+    means = mean_z(whole, tokens)
+    for one, other in zip(
+        everything(half, tokens, sae, means), everything(whole, tokens, sae, means), strict=True
+    ):
+        assert one.dtype == torch.float32
+        assert close(one, other, 0.25)  # TopK chooses other latents here and there

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from tiny_families import close, make
+from tiny_families import FAMILIES, close, make
 
+from sae_tutorial.transformer.edits import EVERYWHERE, intervene, watch
 from sae_tutorial.transformer.heads import repeated_tokens
 from sae_tutorial.transformer.patching import (
     ablated_loss,
@@ -130,3 +131,70 @@ def test_a_cut_path_leaves_other_heads_alone(model, tokens):
 def test_a_path_can_only_be_cut_into_keys_or_queries(model, tokens):
     with pytest.raises(ValueError, match="got 'v'"):
         cut_paths(model, tokens, [], [(1, 0)], mean_z(model, tokens), "v")
+
+
+CUT = sorted(
+    FAMILIES.keys()
+    - {"OPTForCausalLM/post-norm", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Olmo2ForCausalLM"}
+)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("into", ["k", "q"])
+@pytest.mark.parametrize("family", CUT)
+def test_a_path_is_cut_alike_in_every_family(family, into, tokenizer):
+    """Against the whole layer run on the stream without what the sender wrote, read at the receiver."""
+    model = make(family, tokenizer)
+    tokens = repeated_tokens(model, 2, N, seed=0)
+    means, cache = mean_z(model, tokens), cache_stream(model, tokens)
+    patterns, _ = cut_paths(model, tokens, [(0, 2)], [(2, 1)], means, into)
+    beyond = cache["blocks.0.attn.hook_z"][:, :, 2] - means[0, 2]
+    beyond[:, 0] = 0
+    # Only queries or keys are to change: both are taken from a pass over the changed stream, and one is put back.
+    other, kept = "q" if into == "k" else "k", {}
+    with watch(model, [f"blocks.2.attn.hook_{other}"], kept):
+        model(tokens)
+    changed = cache["blocks.2.hook_resid_pre"] - beyond @ model.W_O[0, 2] * getattr(
+        model.blocks[0], "scale", 1
+    )
+    edits = {
+        "blocks.2.hook_resid_pre": lambda x: changed,
+        f"blocks.2.attn.hook_{other}": lambda x: kept[f"blocks.2.attn.hook_{other}"],
+    }
+    seen = {}
+    with intervene(model, edits, EVERYWHERE), watch(model, ["blocks.2.attn.hook_pattern"], seen):
+        model(tokens)
+    expected = seen["blocks.2.attn.hook_pattern"][:, 1]
+    assert close(patterns[0], expected, 1e-3)
+    assert not close(patterns[0], cache["blocks.2.attn.hook_pattern"][:, 1], 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("family", "message"),
+    [
+        ("Gemma2ForCausalLM", "Gemma2ForCausalLM has a norm behind attention"),
+        ("Gemma3ForCausalLM", "Gemma3ForCausalLM has a norm behind attention"),
+        ("Olmo2ForCausalLM", "Olmo2ForCausalLM has a norm behind attention"),
+    ],
+)
+def test_paths_are_not_cut_through_blocks_of_another_shape(family, message, tokenizer):
+    model = make(family, tokenizer)
+    with pytest.raises(ValueError, match=message):
+        cut_paths(model, repeated_tokens(model, 2, N, seed=0), [(0, 2)], [(2, 1)], torch.zeros(3, 4, 8))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_changes_of_a_model_in_half_precision_are_near_those_of_the_whole_one(model, dtype, tokenizer):
+    half = make(str(model.cfg.architecture), tokenizer).to(dtype)
+    tokens = repeated_tokens(model, 3, N, seed=0)
+
+    def everything(model):
+        means = mean_z(model, tokens)
+        patterns, loss = cut_paths(model, tokens, [(0, 2)], [(2, 1)], means)
+        patched = patch_stream(model, tokens, tokens.flip(0), lambda logits: logits[:, -1, 50], [1], [3, 5])
+        ablated = ablated_loss(model, tokens, [(1, 2), (0, 1)], means)
+        return means, patterns, loss, patched, ablated, lesion_losses(model, tokens)
+
+    for one, other in zip(everything(half), everything(model), strict=True):
+        assert one.dtype == torch.float32
+        assert close(one, other, 0.05)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tiny_families import make
 from torch.nn.functional import one_hot
 
 from sae_tutorial.effects.steering import (
@@ -190,3 +191,65 @@ def test_the_log_probability_of_a_set_is_that_of_its_sum():
     logits = torch.randn(2, 3, 9)
     expected = logits.softmax(-1)[..., [1, 4]].sum(-1).log()
     torch.testing.assert_close(set_log_probability(logits, torch.tensor([1, 4])), expected)
+
+
+def test_ids_that_are_no_token_are_not_sampled(tokenizer):
+    """A vocabulary padded beyond the tokenizer: half of its ids are none, and in a model like this the likeliest."""
+    model = make("GPT2LMHeadModel", tokenizer, 2 * len(tokenizer))
+    prompts = repeated_tokens(model, 50, 3, seed=0)
+    assert int(model(prompts)[:, -1].argmax(-1).max()) >= len(tokenizer)
+    drawn = sample_text(model, prompts, 10, seed=0)[:, 7:]
+    assert 0.9 * len(tokenizer) < int(drawn.max()) < len(tokenizer)
+
+
+def test_a_model_in_half_precision_is_steered_and_goes_on(tokenizer, sae):
+    model = make("LlamaForCausalLM", tokenizer).to(torch.bfloat16)
+    prompts = repeated_tokens(model, 2, 5, seed=0)
+    for replace in (
+        edited(sae, set_latents([3], 4.0)),
+        added(torch.ones(32)),
+        without_direction(torch.ones(32), torch.zeros(32)),
+    ):
+        with intervene(model, {HOOK: replace}):
+            out = sample_text(model, prompts, 5, seed=0)
+        assert out.shape == (2, 16)
+    whole = model(prompts).detach()
+    with torch.no_grad(), intervene(model, {HOOK: edited(sae, lambda f: f)}):
+        assert torch.equal(model(prompts), whole)
+    said = set_log_probability(whole, torch.tensor([1, 4]))
+    assert said.dtype == torch.float32
+    torch.testing.assert_close(
+        said, whole.double().softmax(-1)[..., [1, 4]].sum(-1).log().float(), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (torch.tensor([1, -1, 0, 1, 1, 1, 1]), TypeError, "labels must be True or False, got torch.int64"),
+        (torch.rand(7), TypeError, "labels must be True or False, got torch.float32"),
+        (np.array([True, False]), ValueError, r"labels has shape \(2,\); one per row is needed, 7"),
+        (torch.ones(7, 1, dtype=torch.bool), ValueError, r"labels has shape \(7, 1\)"),
+    ],
+)
+def test_labels_of_another_kind_are_refused(labels, error, message):
+    with pytest.raises(error, match=message):
+        mean_difference(rows(), labels)
+
+
+def test_labels_from_numpy_do():
+    labels = np.arange(7) % 2 == 0
+    torch.testing.assert_close(
+        mean_difference(rows(), labels), mean_difference(rows(), torch.from_numpy(labels))
+    )
+
+
+def test_new_tensors_name_their_device():
+    """Under a default device on which a CPU generator cannot draw, as `cuda` is one."""
+    with torch.device("meta"):
+        assert random_directions(3, 32).device.type == "cpu"
+        assert mean_difference(rows_on_cpu(), torch.arange(7, device="cpu") < 3).isfinite().all()
+
+
+def rows_on_cpu():
+    return torch.randn(7, 32, generator=torch.Generator("cpu").manual_seed(2), device="cpu")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from conftest import TEXTS
-from tiny_families import close, make
+from tiny_families import FAMILIES, close, make
 
 from sae_tutorial.transformer import stream as stream_module
 from sae_tutorial.transformer.heads import repeated_tokens
@@ -136,3 +136,56 @@ def test_single_token_paths(model):
     assert close(single_token_logits(model, ids, "no attention"), stream_logits(model, stream)[:, 1])
     with pytest.raises(ValueError, match="got 'indirect'"):
         single_token_logits(model, ids, "indirect")
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"OPTForCausalLM/post-norm"}))
+def test_the_last_stream_gives_the_models_own_logits_in_every_family(family, tokenizer):
+    """Soft caps and scales included."""
+    model = make(family, tokenizer)
+    tokens = repeated_tokens(model, 2, N, seed=0)
+    stream = cache_stream(model, tokens)["blocks.2.hook_resid_post"]
+    torch.testing.assert_close(stream_logits(model, stream), model(tokens), rtol=1e-5, atol=1e-5)
+
+
+SIDE_BY_SIDE = {
+    "GPTNeoXForCausalLM",
+    "GPTJForCausalLM",
+    "PhiForCausalLM",
+    "FalconForCausalLM",
+    "CohereForCausalLM",
+}
+NOT_KNOWN = {"OPTForCausalLM/post-norm", "BloomForCausalLM/residual-of-the-norm", "Olmo2ForCausalLM"}
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - SIDE_BY_SIDE - NOT_KNOWN))
+def test_short_paths_end_with_the_model(family, tokenizer):
+    model = make(family, tokenizer)
+    tokens = repeated_tokens(model, 2, N, seed=0)
+    *_, before, reached = short_paths(model, tokens)
+    last = cache_stream(model, tokens)["blocks.2.hook_resid_post"]
+    assert close(reached, last)
+    assert not close(before, last, 1e-3)
+
+
+@pytest.mark.parametrize("family", sorted(SIDE_BY_SIDE | {"Olmo2ForCausalLM"}))
+def test_short_paths_refuse_blocks_of_another_shape(family, tokenizer):
+    model = make(family, tokenizer)
+    with pytest.raises(ValueError, match=f"not those of {family}"):
+        next(short_paths(model, repeated_tokens(model, 2, N, seed=0)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_streams_of_a_model_in_half_precision_are_near_those_of_the_whole_one(model, dtype, tokenizer):
+    half = make(str(model.cfg.architecture), tokenizer).to(dtype)
+    tokens = repeated_tokens(model, 3, N, seed=0)
+    for one, other in zip(short_paths(half, tokens), short_paths(model, tokens), strict=True):
+        assert one.dtype == torch.float32
+        assert close(one, other, 0.05)
+        assert close(stream_logits(half, one).float(), stream_logits(model, other), 0.05)
+    for paths in ("direct", "no attention", "all"):
+        one, other = (single_token_logits(m, torch.tensor([40, 70]), paths).float() for m in (half, model))
+        assert close(one, other, 0.05)
+    logits = half(tokens).detach()
+    exact = next_token_loss(logits.double(), tokens)
+    torch.testing.assert_close(next_token_loss(logits, tokens), exact.float(), rtol=1e-5, atol=1e-5)
