@@ -135,7 +135,13 @@ def test_a_path_can_only_be_cut_into_keys_or_queries(model, tokens):
 
 CUT = sorted(
     FAMILIES.keys()
-    - {"OPTForCausalLM/post-norm", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Olmo2ForCausalLM"}
+    - {
+        "OPTForCausalLM/post-norm",
+        "Gemma2ForCausalLM",
+        "Gemma3ForCausalLM",
+        "Olmo2ForCausalLM",
+        "GraniteForCausalLM",
+    }
 )
 
 
@@ -175,6 +181,7 @@ def test_a_path_is_cut_alike_in_every_family(family, into, tokenizer):
         ("Gemma2ForCausalLM", "Gemma2ForCausalLM has a norm behind attention"),
         ("Gemma3ForCausalLM", "Gemma3ForCausalLM has a norm behind attention"),
         ("Olmo2ForCausalLM", "Olmo2ForCausalLM has a norm behind attention"),
+        ("GraniteForCausalLM", "GraniteForCausalLM: its attention is not the sum of z W_O"),
     ],
 )
 def test_paths_are_not_cut_through_blocks_of_another_shape(family, message, tokenizer):

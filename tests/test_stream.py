@@ -168,10 +168,10 @@ def test_short_paths_end_with_the_model(family, tokenizer):
     assert not close(before, last, 1e-3)
 
 
-@pytest.mark.parametrize("family", sorted(SIDE_BY_SIDE | {"Olmo2ForCausalLM"}))
+@pytest.mark.parametrize("family", sorted(SIDE_BY_SIDE | NOT_KNOWN - {"OPTForCausalLM/post-norm"}))
 def test_short_paths_refuse_blocks_of_another_shape(family, tokenizer):
     model = make(family, tokenizer)
-    with pytest.raises(ValueError, match=f"not those of {family}"):
+    with pytest.raises(ValueError, match=f"(not those of )?{family.split('/')[0]}"):
         next(short_paths(model, repeated_tokens(model, 2, N, seed=0)))
 
 

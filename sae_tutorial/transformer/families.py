@@ -172,6 +172,11 @@ def check_causal(model: TransformerBridge) -> None:
         )
 
 
+def tolerance(model: TransformerBridge) -> float:
+    """Half of the digits of the model's arithmetic: a share of 0.0003 in float32, of 0.09 in bfloat16."""
+    return torch.finfo(model.W_U.dtype).eps ** 0.5
+
+
 def output_logits(
     model: TransformerBridge, unembedded: Float[Tensor, "*places d_vocab"]
 ) -> Float[Tensor, "*places d_vocab"]:

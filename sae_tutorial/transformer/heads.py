@@ -9,7 +9,15 @@ from torch import Tensor
 from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.transformer.families import check_bridge, check_length, norm_before_attention, norm_parts
+from sae_tutorial.transformer.families import (
+    NormParts,
+    check_bridge,
+    check_length,
+    family,
+    norm_before_attention,
+    norm_parts,
+    tolerance,
+)
 from sae_tutorial.transformer.tokens import vocabulary
 
 Head = tuple[int, int]  # layer, head
@@ -93,6 +101,38 @@ def random_heads(heads: Sequence[Head], n_heads: int, seed: int) -> list[Head]:
             for i in torch.randperm(len(others), generator=generator, device="cpu")[:wanted].tolist()
         ]
     return drawn
+
+
+def head_outputs(
+    model: TransformerBridge,
+    layer: int,
+    z: Float[Tensor, "*places head d_head"],
+    attention: Float[Tensor, "*places d_model"],
+    behind: NormParts | None = None,
+    scale: Float[Tensor, "*places 1"] | None = None,
+) -> Float[Tensor, "*places head d_model"]:
+    """What each head of a layer wrote to the stream, in float32: z W_O.
+
+    Args:
+        model: the model.
+        layer: the layer.
+        z: what its heads put out before W_O.
+        attention: what attention wrote, `hook_attn_out`. What no head of it wrote is a bias, equal at all places.
+        behind: a norm behind attention, which the heads write through.
+        scale: what that norm divided by.
+
+    Raises:
+        ValueError: what the heads write and a bias do not add up to `attention`, as in families that scale it.
+    """
+    written = einsum(
+        z.float(), model.W_O[layer].float(), "... head d_head, head d_head d_model -> ... head d_model"
+    )
+    if behind is not None:
+        written = behind.written(written) / scale[..., None]
+    bias = (attention.float() - written.sum(-2)).flatten(0, -2)
+    if (bias - bias[:1]).norm() > tolerance(model) * attention.norm():
+        raise ValueError(f"{family(model)}: its attention is not the sum of z W_O over heads and a bias.")
+    return written
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
 from sae_tutorial.transformer.families import check_length, family, float_norm, norm_before_attention
-from sae_tutorial.transformer.heads import Head, key_head
+from sae_tutorial.transformer.heads import Head, head_outputs, key_head
 from sae_tutorial.transformer.stream import cache_stream, next_token_loss
 
 
@@ -124,7 +124,7 @@ def cut_paths(
         The receivers' attention patterns, and the loss of each predicted token.
 
     Raises:
-        ValueError: `into` is neither "k" nor "q"; a family with a norm behind attention, or none before it.
+        ValueError: `into` is neither "k" nor "q"; a family whose blocks have another shape.
     """
     if into not in ("k", "q"):
         raise ValueError(f"into must be 'k' or 'q', got {into!r}.")
@@ -138,9 +138,12 @@ def cut_paths(
 
     def beyond_mean(layer: int) -> Float[Tensor, "batch position d_model"]:
         """What the senders of a layer wrote beyond their mean, in this very pass."""
+        names = [f"blocks.{layer}.{name}" for name in ("attn.hook_z", "hook_attn_out")]
         indices = [head for other, head in senders if other == layer]
-        beyond = seen[f"blocks.{layer}.attn.hook_z"][:, 1:, indices] - means[layer, indices]
-        return einsum(beyond, model.W_O[layer, indices].to(beyond), "b p h d, h d m -> b p m")
+        mean = einsum(means[layer], model.W_O[layer].to(means), "h d, h d m -> h m")
+        return (head_outputs(model, layer, *(seen[name][:, 1:] for name in names)) - mean)[:, :, indices].sum(
+            2
+        )
 
     def cut(projected: Tensor, layer: int) -> Tensor:
         norm = float_norm(model, norm_before_attention(model, layer))
@@ -154,7 +157,7 @@ def cut_paths(
         return projected
 
     cut_layers = {layer for layer, _ in receivers}
-    kept = [f"blocks.{layer}.attn.hook_z" for layer in {layer for layer, _ in senders}]
+    kept = [f"blocks.{n}.{name}" for n, _ in senders for name in ("attn.hook_z", "hook_attn_out")]
     for layer in cut_layers:
         kept += [f"blocks.{layer}.hook_resid_pre", f"blocks.{layer}.attn.hook_pattern"]
     edits = {f"blocks.{layer}.attn.hook_{into}": partial(cut, layer=layer) for layer in cut_layers}

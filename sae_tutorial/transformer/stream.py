@@ -21,7 +21,7 @@ from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
-from sae_tutorial.transformer.families import check_bridge, check_length, family, output_logits
+from sae_tutorial.transformer.families import check_bridge, check_length, family, output_logits, tolerance
 from sae_tutorial.transformer.tokens import tokenize
 
 
@@ -58,6 +58,23 @@ def cache_stream(model: TransformerBridge, tokens: Int[Tensor, "batch position"]
     )  # fmt: skip
     _, cache = model.run_with_cache(tokens, return_type=None, names_filter=lambda name: name.endswith(kept))
     return cache
+
+
+def check_sum(model: TransformerBridge, cache: ActivationCache) -> None:
+    """Refuse a model whose last stream is not the sum of the embedding and of what attention and MLPs wrote.
+
+    Raises:
+        ValueError: a family whose blocks have another shape.
+    """
+    layers = range(model.cfg.n_layers)
+    parts = [cache[f"blocks.{layer}.hook_{part}_out"].float() for layer in layers for part in ("attn", "mlp")]
+    last = cache[f"blocks.{layers[-1]}.hook_resid_post"].float()
+    left_out = last - cache["blocks.0.hook_resid_pre"].float() - sum(parts)
+    if left_out.norm() > tolerance(model) * last.norm():
+        raise ValueError(
+            f"{family(model)}: its stream is not the sum of what attention and MLPs write, so it cannot be taken "
+            "apart here."
+        )
 
 
 def stream_logits(
@@ -113,7 +130,7 @@ def short_paths(
     are not linear: there is then no such sum, and this is its counterpart. The last one is the model itself.
 
     Raises:
-        ValueError: blocks whose attention and MLP read side by side, which this does not know.
+        ValueError: blocks of another shape, such as those whose attention and MLP read side by side.
     """
     cache = cache_stream(model, tokens)
     if getattr(model.cfg, "parallel_attn_mlp", False) or not {"ln1", "ln2"} <= set(
@@ -122,6 +139,7 @@ def short_paths(
         raise ValueError(
             f"short_paths needs blocks whose MLP reads, by a norm, what attention wrote; not those of {family(model)}."
         )
+    check_sum(model, cache)
     embedding = at_least_float32(cache["blocks.0.hook_resid_pre"])
     outputs = torch.zeros(2 * model.cfg.n_layers, *embedding.shape, device=embedding.device)
     for _ in range(len(outputs) + 1):
