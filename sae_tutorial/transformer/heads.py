@@ -125,7 +125,9 @@ def head_outputs(
         ValueError: what the heads write and a bias do not add up to `attention`, as in families that scale it.
     """
     written = einsum(
-        z.float(), model.W_O[layer].float(), "... head d_head, head d_head d_model -> ... head d_model"
+        z.float(),
+        model.blocks[layer].attn.W_O.float(),
+        "... head d_head, head d_head d_model -> ... head d_model",
     )
     if behind is not None:
         written = behind.written(written) / scale[..., None]
@@ -149,33 +151,30 @@ def k_composition(model: TransformerBridge, head: Head) -> Float[Tensor, "layers
         ValueError: a family whose norms sit elsewhere.
     """
     layer, index = head
-    query = _reading(model, model.W_Q, layer, "q")[index]
-    key = _reading(model, model.W_K, layer, "k")[key_head(model, index)]
-    W_V, W_O = model.W_V.repeat_interleave(model.cfg.n_heads // model.W_V.shape[1], dim=1), model.W_O.float()
+    query, key = _reading(model, layer, "Q")[index], _reading(model, layer, "K")[key_head(model, index)]
     scores = torch.zeros(model.cfg.n_layers, model.cfg.n_heads, device=query.device)
-    queries = query.T @ query
+    queries, one = query.T @ query, torch.eye(model.cfg.d_model, device=key.device)
     receiver = _norm_between(key.T @ key, torch.eye(len(key.T), device=key.device), queries)
     for earlier in range(layer):
-        writes = W_O[earlier]
-        if "ln1_post" in model.blocks[earlier].submodules:
-            writes = norm_parts(model, model.blocks[earlier].ln1_post).written(writes)
+        block = model.blocks[earlier]
+        W_V, W_O = _reading(model, earlier, "V"), block.attn.W_O.float()
+        if "ln1_post" in block.submodules:
+            W_O = norm_parts(model, block.ln1_post).written(W_O)
         # ‖V (O K) Qᵀ‖² = tr((O K)ᵀ (VᵀV) (O K) (QᵀQ)): matrices of d_head × d_head instead of d_model × d_model.
-        value = _reading(model, W_V, earlier, "v")
-        values = value.transpose(-1, -2) @ value
-        sender = _norm_between(values, writes, torch.eye(model.cfg.d_model, device=key.device))
-        scores[earlier] = _norm_between(values, writes @ key, queries) / (sender * receiver)
+        values = (W_V.transpose(-1, -2) @ W_V).repeat_interleave(model.cfg.n_heads // len(W_V), dim=0)
+        scores[earlier] = _norm_between(values, W_O @ key, queries) / (
+            _norm_between(values, W_O, one) * receiver
+        )
     return scores
 
 
-def _reading(
-    model: TransformerBridge, weights: Float[Tensor, "layers heads d_model d_head"], layer: int, which: str
-) -> Float[Tensor, "heads d_model d_head"]:
-    """A layer's W_Q, W_K or W_V, with the norms before and behind it folded in."""
-    weight = weights[layer].float()
+def _reading(model: TransformerBridge, layer: int, which: str) -> Float[Tensor, "heads d_model d_head"]:
+    """W_Q, W_K or W_V of a layer's heads, with the norms before and behind it folded in."""
+    attention = model.blocks[layer].attn
+    weight = getattr(attention, f"W_{which}").float()
     norm = norm_parts(model, norm_before_attention(model, layer))
     weight = norm.read(weight.transpose(-1, -2)).transpose(-1, -2)
-    attention = model.blocks[layer].attn
-    behind = f"{which}_norm"
+    behind = f"{which.lower()}_norm"
     if behind in attention.submodules and getattr(attention, behind).original_component is not None:
         weight = norm_parts(model, getattr(attention, behind), width=weight.shape[-1]).written(weight)
     return weight
@@ -190,4 +189,4 @@ def _norm_between(
 
 def key_head(model: TransformerBridge, head: int) -> int:
     """The key head that a query head uses; several share one where keys are grouped."""
-    return head // (model.cfg.n_heads // model.W_K.shape[1])
+    return head // (model.cfg.n_heads // len(model.blocks[0].attn.W_K))

@@ -133,14 +133,13 @@ def cut_paths(
         raise ValueError(
             f"{family(model)} has a norm behind attention, through which paths are not cut here."
         )
-    W = model.W_Q if into == "q" else model.W_K
     seen: dict[str, Tensor] = {}
 
     def beyond_mean(layer: int) -> Float[Tensor, "batch position d_model"]:
         """What the senders of a layer wrote beyond their mean, in this very pass."""
         names = [f"blocks.{layer}.{name}" for name in ("attn.hook_z", "hook_attn_out")]
         indices = [head for other, head in senders if other == layer]
-        mean = einsum(means[layer], model.W_O[layer].to(means), "h d, h d m -> h m")
+        mean = einsum(means[layer], model.blocks[layer].attn.W_O.to(means), "h d, h d m -> h m")
         return (head_outputs(model, layer, *(seen[name][:, 1:] for name in names)) - mean)[:, :, indices].sum(
             2
         )
@@ -150,10 +149,11 @@ def cut_paths(
         stream = seen[f"blocks.{layer}.hook_resid_pre"][:, 1:]
         earlier = {other for other, _ in senders if other < layer}
         change = norm(stream - sum(beyond_mean(other) for other in earlier)) - norm(stream)
+        W = getattr(model.blocks[layer].attn, f"W_{into.upper()}")
         own = {head for other, head in receivers if other == layer}
         projected = projected.clone()
         for head in own if into == "q" else {key_head(model, head) for head in own}:
-            projected[:, :, head] += change @ W[layer, head].to(change)
+            projected[:, :, head] += change @ W[head].to(change)
         return projected
 
     cut_layers = {layer for layer, _ in receivers}

@@ -67,7 +67,8 @@ def vocabulary(tokenizer: Any, d_vocab: int, *, special: bool = True) -> Int[Ten
 
     A model's vocabulary is often padded beyond its tokenizer's, to a round number: those logits belong to no token.
     """
-    left_out = set() if special else set(tokenizer.all_special_ids)
+    marked = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    left_out = set() if special else marked | set(tokenizer.all_special_ids)
     token_ids = set(tokenizer.get_vocab().values()) - left_out
     return torch.tensor(sorted(i for i in token_ids if i < d_vocab), device="cpu")
 
