@@ -17,8 +17,8 @@ from jaxtyping import Float
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from sae_tutorial.features.latents import Context, TextFeatures
-from sae_tutorial.sae.runs import History
+from sae_tutorial.features.contexts import Context, TextFeatures
+from sae_tutorial.sae.training import History
 
 COLOURS = (
     "#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d",
