@@ -36,6 +36,9 @@ class HostileTokenizer:
     def decode(self, token_ids: Sequence[int], **_: object) -> str:
         return "".join(HOSTILE[i] for i in token_ids)
 
+    def convert_ids_to_tokens(self, token_id: int) -> str:
+        return HOSTILE[token_id]
+
 
 @pytest.fixture(scope="module")
 def hostile_store() -> ActivationStore:

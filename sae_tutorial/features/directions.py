@@ -56,10 +56,23 @@ def logit_effects(
     and the division by the norm are left out; the final normalisation's gain is kept (Elhage et al. 2021, "direct
     path"; see `families.direct_effects`).
     """
-    token_ids, effects = direct_effects(model, sae.W_dec[latent].detach())
-    most, least = effects.topk(n), (-effects).topk(n)
+    return logit_effects_of_each(model, sae, [latent], n)[0]
 
-    def named(places: Int[Tensor, " n"]) -> list[tuple[str, float]]:
-        return [(token_strings(model.tokenizer, [token_ids[i]])[0], float(effects[i])) for i in places]
 
-    return named(most.indices), named(least.indices)
+def logit_effects_of_each(
+    model: TransformerBridge, sae: SparseAutoencoder, chosen: Sequence[int], n: int = 8
+) -> list[tuple[list[tuple[str, float]], list[tuple[str, float]]]]:
+    """`logit_effects` of several latents, in one product with the unembedding."""
+    token_ids, effects = direct_effects(model, sae.W_dec[list(chosen)].detach())
+
+    def named(sign: int) -> list[list[tuple[str, float]]]:
+        most = (sign * effects).topk(min(n, len(token_ids)))
+        return [
+            [
+                (token_strings(model.tokenizer, [token_ids[i]])[0], sign * value)
+                for i, value in zip(*row, strict=True)
+            ]
+            for row in zip(most.indices.tolist(), most.values.tolist(), strict=True)
+        ]
+
+    return list(zip(named(1), named(-1), strict=True))

@@ -23,7 +23,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial import storage
 from sae_tutorial.features.contexts import Context, contexts_by_strength, top_contexts
-from sae_tutorial.features.directions import logit_effects, nearest_latents
+from sae_tutorial.features.directions import logit_effects_of_each, nearest_latents
 from sae_tutorial.features.latents import (
     FeatureUsage,
     Latents,
@@ -248,10 +248,11 @@ def _details(seen: _Seen, shown: Sequence[int]) -> list[dict[str, Any]]:
                 "together": [(j, _rounded(share), _rounded(density[j])) for j, share in together[i]],
             }
         )
-        if seen.model is not None:
-            effects = logit_effects(seen.model, seen.sae, i, TABLE_ROWS)
-            for name, moved in zip(("raised", "lowered"), effects, strict=True):
-                details[-1][name] = [(token, _rounded(effect)) for token, effect in moved]
+    if seen.model is not None:
+        effects = logit_effects_of_each(seen.model, seen.sae, shown, TABLE_ROWS)
+        for row, moved in zip(details, effects, strict=True):
+            for name, tokens in zip(("raised", "lowered"), moved, strict=True):
+                row[name] = [(token, _rounded(effect)) for token, effect in tokens]
     return details
 
 

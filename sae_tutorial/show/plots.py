@@ -1,6 +1,6 @@
 """The course's figures of numbers: functions from results to a plotly figure.
 
-Texts are shown by `text`, structures by `diagrams`, a run of training by `live`. Series differ in dash and marker as
+Contexts are shown by `tables`, structures by `diagrams`, a run of training by `live`. Series differ in dash and marker as
 well as in colour, so that a figure reads in greyscale. The caller gives the title, because a title states what was found.
 """
 
@@ -13,6 +13,8 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
+
+from sae_tutorial.features.contexts import TextFeatures
 
 COLOURS = (
     "#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d",
@@ -309,6 +311,34 @@ def _outline(values: Float[np.ndarray, " n"], edges: Float[np.ndarray, " edges"]
 def _thinned(n: int, most: int = 50) -> list[int]:
     """Places to label on an axis of n: all of them, or every second, third, ... so that at most `most` are left."""
     return list(range(0, n, -(-n // most)))
+
+
+def text_feature_figure(features: TextFeatures, title: str, *, bars: int = 4) -> go.Figure:
+    """Heatmap of a text's latents over its tokens, and a bar chart for each of the strongest."""
+    bars = min(bars, len(features.latents))
+    names = [f"latent {latent}" for latent in features.latents]
+    places = list(range(len(features.tokens)))
+    figure = make_subplots(
+        1 + bars, 1, row_heights=[1.6] + [1] * bars, vertical_spacing=0.06, subplot_titles=["", *names[:bars]]
+    )
+    figure.add_heatmap(
+        z=features.activations.T.astype(float), x=places, y=names, colorscale=HEAT, row=1, col=1,
+        colorbar={"title": "activation", "len": 0.4, "y": 0.85},
+    )  # fmt: skip
+    for i in range(bars):
+        heights = features.activations[:, i].astype(float)
+        figure.add_bar(x=places, y=heights, marker_color=COLOURS[0], showlegend=False, row=i + 2, col=1)
+        figure.update_yaxes(title="activation", row=i + 2, col=1)
+    figure.update_xaxes(
+        tickvals=places, ticktext=[escaped(token) for token in features.tokens], tickangle=-45
+    )
+    figure.update_xaxes(title="token", row=1 + bars, col=1)
+    for row in range(
+        1, 1 + bars
+    ):  # only the lowest names the tokens: labels in between would meet the titles
+        figure.update_xaxes(showticklabels=False, row=row, col=1)
+    figure.update_yaxes(autorange="reversed", row=1, col=1)
+    return finish(figure, title, height=260 + 150 * bars)
 
 
 def series_style(i: int) -> dict[str, dict]:
