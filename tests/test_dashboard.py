@@ -410,7 +410,7 @@ def test_this_test_hears_complaints_and_requests(tmp_path):
 
 def test_a_folder_has_an_index_that_leads_to_every_latent(sae, latents, tmp_path, monkeypatch):
     monkeypatch.setattr(dashboard, "PAGE_LATENTS", 20)
-    index = dashboard.write_dashboard_folder(sae, latents, HostileTokenizer(), tmp_path / "folder")
+    index = dashboard.write_dashboard(sae, latents, HostileTokenizer(), tmp_path / "folder")
     assert sorted(path.name for path in index.parent.iterdir()) == [
         "index.html",
         "page-0000.html",
@@ -431,8 +431,8 @@ def test_a_folder_has_an_index_that_leads_to_every_latent(sae, latents, tmp_path
     )
     assert (back, heard) == ("index.html", [])
     # Another with fewer pages replaces all of it; a stranger's file is kept.
-    dashboard.write_dashboard_folder(sae, latents, HostileTokenizer(), index.parent, [1])
+    dashboard.write_dashboard(sae, latents, HostileTokenizer(), index.parent, [1])
     assert sorted(path.name for path in index.parent.iterdir()) == ["index.html", "page-0000.html"]
     (index.parent / "notes.txt").touch()
     with pytest.raises(FileExistsError, match="notes.txt"):
-        dashboard.write_dashboard_folder(sae, latents, HostileTokenizer(), index.parent, [1])
+        dashboard.write_dashboard(sae, latents, HostileTokenizer(), index.parent, [1])

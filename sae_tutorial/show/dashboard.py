@@ -54,61 +54,45 @@ def write_dashboard(
     class_names: Sequence[str] = (),
     title: str = "SAE latents",
 ) -> Path:
-    """Write one HTML file about some latents, and return its path.
+    """Write pages about some latents that open from disk: one HTML file, or a folder for many latents.
 
     Args:
         sae: the autoencoder.
         latents: `read_latents(sae, store)`, where it is on.
         model_or_tokenizer: the language model behind the store, or only its tokenizer; then there are no logit tables.
-        path: where the file goes; written atomically, replacing an older one.
-        shown: which latents, in this order; by default the 100 of middling density with the strongest mean.
+        path: a name that ends in ".html" is one file; any other a folder, with `index.html` for the table of all latents
+            and pages of 100 each. Written atomically, replacing an older one as a whole.
+        shown: which latents, in this order; by default a file has the 100 of middling density with the strongest mean,
+            and a folder has all.
         labels: the class of every document id; with them, topics are shown.
         class_names: the name of each class.
-        title: of the page.
+        title: of the pages.
+
+    Returns:
+        The path of the file, or of the folder's index.
 
     Raises:
         TypeError: `model_or_tokenizer` is neither a bridge nor a tokenizer.
         ValueError: there are no latents to show, a latent is not one of the autoencoder's or is named twice, `latents` is
             of an autoencoder of another width, labels are no classes of documents, or class names lack labels.
     """
-    seen = _look(sae, latents, model_or_tokenizer, labels, class_names)
-    if shown is None:
-        shown = find_top_features(seen.usage, DEFAULT_LATENTS)
-    page = _page(title, _facts(seen), _details(seen, _checked(shown, latents.d_sae)))
-    with storage.new_file(path) as partial:
-        partial.write_text(page, encoding="utf-8")
-    return Path(path)
-
-
-def write_dashboard_folder(
-    sae: SparseAutoencoder,
-    latents: Latents,
-    model_or_tokenizer: TransformerBridge | Any,
-    directory: str | Path,
-    shown: Sequence[int] | None = None,
-    *,
-    labels: Sequence[int] | Int[np.ndarray, " documents"] | None = None,
-    class_names: Sequence[str] = (),
-    title: str = "SAE latents",
-) -> Path:
-    """Write a folder for many latents, all by default: `index.html` with the table, and pages of 100 latents each.
-
-    The arguments and errors are those of `write_dashboard`. An older folder is replaced as a whole.
-
-    Returns:
-        The path of the index.
-    """
-    seen = _look(sae, latents, model_or_tokenizer, labels, class_names)
-    shown = _checked(range(latents.d_sae) if shown is None else shown, latents.d_sae)
-    facts, rows = _facts(seen), []
-    with storage.new_directory(directory, _own_files(directory)) as partial:
+    path, seen = Path(path), _look(sae, latents, model_or_tokenizer, labels, class_names)
+    if path.suffix == ".html":
+        shown = _checked(
+            find_top_features(seen.usage, DEFAULT_LATENTS) if shown is None else shown, latents.d_sae
+        )
+        with storage.new_file(path) as partial:
+            partial.write_text(_page(title, _facts(seen), _details(seen, shown)), encoding="utf-8")
+        return path
+    shown, rows = _checked(range(latents.d_sae) if shown is None else shown, latents.d_sae), []
+    with storage.new_directory(path, _own_files(path)) as partial:
         for number, first in enumerate(range(0, len(shown), PAGE_LATENTS)):
             name, group = f"page-{number:04}.html", shown[first : first + PAGE_LATENTS]
-            page = _page(title, facts, _details(seen, group), index="index.html")
+            page = _page(title, _facts(seen), _details(seen, group), index="index.html")
             (partial / name).write_text(page, encoding="utf-8")
             rows += [_summary(seen, latent) | {"page": name} for latent in group]
-        (partial / "index.html").write_text(_page(title, facts, rows), encoding="utf-8")
-    return Path(directory) / "index.html"
+        (partial / "index.html").write_text(_page(title, _facts(seen), rows), encoding="utf-8")
+    return path / "index.html"
 
 
 def show_dashboard(path: str | Path, height: int = 800) -> HTML:
@@ -180,13 +164,10 @@ def _checked(shown: Sequence[int], d_sae: int) -> list[int]:
     return chosen
 
 
-def _own_files(directory: str | Path) -> list[str]:
+def _own_files(directory: Path) -> list[str]:
     """The files that an earlier dashboard left in `directory`."""
-    if not Path(directory).is_dir():
-        return []
-    return [
-        path.name for path in Path(directory).iterdir() if re.fullmatch(r"(index|page-\d+)\.html", path.name)
-    ]
+    files = directory.iterdir() if directory.is_dir() else ()
+    return [path.name for path in files if re.fullmatch(r"(index|page-\d+)\.html", path.name)]
 
 
 # ------------------------------------------------------------------------------------------- contents
