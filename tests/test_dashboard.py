@@ -10,6 +10,7 @@ import pytest
 import torch
 from browser import visit
 from bs4 import BeautifulSoup
+from test_tokens import TEXT, sentencepiece_like
 
 import build_course
 from sae_tutorial.activations.store import ActivationStore
@@ -436,3 +437,27 @@ def test_a_folder_has_an_index_that_leads_to_every_latent(sae, latents, tmp_path
     (index.parent / "notes.txt").touch()
     with pytest.raises(FileExistsError, match="notes.txt"):
         dashboard.write_dashboard(sae, latents, HostileTokenizer(), index.parent, [1])
+
+
+# ------------------------------------------------------------------------------------------- tokenizers
+
+
+@pytest.mark.parametrize("kind", ["byte fallback", "BPE always", "Unigram always"])
+def test_spaces_of_sentencepiece_are_seen_in_contexts_and_tables(sae, tmp_path, kind):
+    """A decoder that strips the first space of what it is given must not glue words together."""
+    tokenizer = sentencepiece_like(kind)
+    ids = np.array(tokenizer(TEXT, add_special_tokens=False)["input_ids"] * 30)
+    rows = np.random.default_rng(0).standard_normal((len(ids), 8)).astype(np.float32)
+    read = read_latents(sae, ActivationStore(rows, ids, np.arange(len(ids)) // (len(ids) // 30), {}))
+    page = dashboard.write_dashboard(sae, read, tokenizer, tmp_path / "x.html", range(D_SAE))
+    latents = [latent for latent in data_of(page)["latents"] if not latent["dead"]]
+    for latent in latents:
+        for context in latent["top"]:
+            assert " ".join("".join(context["tokens"]).split()) in TEXT.replace("  ", " ")
+    shown = {
+        token for latent in latents for token, _ in latent["tokens"] + latent["previous_tokens"] if token
+    }
+    begins_a_word = [
+        token for token in shown if token.strip() in ("the", "bank", "that", "profits", "fell", "stocks")
+    ]
+    assert begins_a_word and all(token[0] == " " for token in begins_a_word)

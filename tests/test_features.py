@@ -19,6 +19,7 @@ from sae_tutorial.features.contexts import (
     find_activating_features_for_text,
     top_contexts,
 )
+from sae_tutorial.features.directions import duplicates, logit_effects, nearest_latents
 from sae_tutorial.features.latents import (
     FeatureUsage,
     Latents,
@@ -497,3 +498,37 @@ def test_latents_that_are_on_together(latents, f):
         assert [excess[j] for j, _ in found] == pytest.approx(np.sort(excess)[::-1][: len(found)].tolist())
         assert [share for _, share in found] == pytest.approx([(f[rows, j] > 0).mean() for j, _ in found])
     assert coactive_latents(latents, [7]) == {7: []}
+
+
+# --------------------------------------------------------------------------------------------- devices
+
+
+def test_nothing_follows_the_default_device(gpt2, sae, store, latents):
+    """Notebooks set a default device of "cuda" or "mps"; "meta", whose tensors hold nothing, stands for them."""
+    chosen = [int(i) for i in np.argsort(-latents.n_active)[:3]]
+    expected = [
+        latents.matrix.toarray(),
+        read_texts(gpt2, sae, TEXTS[:2], HOOK).matrix.toarray(),
+        nearest_latents(sae.W_dec, chosen),
+        duplicates(sae.W_dec, alike=0.3),
+        logit_effects(gpt2, sae, chosen[0]),
+    ]
+    with torch.device("meta"):
+        got = [
+            read_latents(sae, store).matrix.toarray(),
+            read_texts(gpt2, sae, TEXTS[:2], HOOK).matrix.toarray(),
+            nearest_latents(sae.W_dec, chosen),
+            duplicates(sae.W_dec, alike=0.3),
+            logit_effects(gpt2, sae, chosen[0]),
+        ]
+    for one, other in zip(got, expected, strict=True):
+        assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
+
+
+def test_gradients_that_are_on_or_off_outside_change_nothing(gpt2, sae, store, latents):
+    for mode in (torch.no_grad(), torch.enable_grad(), torch.inference_mode()):
+        with mode:
+            got = read_latents(sae, store)
+            find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK)
+        np.testing.assert_array_equal(got.matrix.toarray(), latents.matrix.toarray())
+    assert all(parameter.grad is None for parameter in [*sae.parameters(), *gpt2.parameters()])
