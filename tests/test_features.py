@@ -402,8 +402,9 @@ def test_a_topic_does_not_win_by_having_more_rows(store):
     assert got.topic_share == pytest.approx(0.5)
 
 
-def test_an_autoencoder_with_nothing_on_has_no_statistics(store):
-    sae = SparseAutoencoder(SAEConfig(32, 1, "relu"))
+@pytest.mark.parametrize("architecture", ["relu", "topk"])  # TopK keeps k even where none is above 0
+def test_an_autoencoder_with_nothing_on_has_no_statistics(store, architecture):
+    sae = SparseAutoencoder(SAEConfig(32, 1, architecture, k=6))
     sae.b_enc.data.fill_(-1000)
     latents = read_latents(sae, store)
     got = token_statistics(latents, np.zeros(len(TEXTS), dtype=int))
