@@ -16,7 +16,8 @@ from sae_tutorial.effects.attribution import (
     values_and_gradients,
 )
 from sae_tutorial.effects.steering import added, edited, random_directions, set_latents
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.transformer.edits import intervene
 from sae_tutorial.transformer.heads import repeated_tokens
 from sae_tutorial.transformer.patching import mean_z

@@ -17,7 +17,8 @@ from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.features import latents as features
 from sae_tutorial.features.directions import logit_effects
 from sae_tutorial.features.latents import Latents, analyze_feature_usage, coactive_latents, read_latents
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.show import dashboard
 
 # What corpora and vocabularies hold: markup, the ends of elements, entities, quotes, separators that end a line of

@@ -9,7 +9,8 @@ from tiny_families import make
 from torch.nn.functional import normalize
 
 from sae_tutorial.features.directions import duplicates, logit_effects, nearest_latents, nearest_other
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.transformer.tokens import token_strings
 
 

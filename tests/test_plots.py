@@ -9,7 +9,7 @@ import pytest
 
 from build_course import loaded_from_outside
 from sae_tutorial.features.contexts import Context, TextFeatures
-from sae_tutorial.sae.training import History
+from sae_tutorial.sae.runs import History
 from sae_tutorial.show import diagrams, live, plots, tables
 
 HISTORY = History(

@@ -18,7 +18,8 @@ from sae_tutorial.effects.steering import (
     set_log_probability,
     without_direction,
 )
-from sae_tutorial.sae.coder import SAEConfig, SparseAutoencoder
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.transformer.edits import intervene
 from sae_tutorial.transformer.heads import repeated_tokens
 

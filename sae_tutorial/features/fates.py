@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 
 from sae_tutorial.features.directions import unit_rows
-from sae_tutorial.sae.coder import Architecture, SAEConfig, SparseAutoencoder
-from sae_tutorial.sae.training import TrainConfig, train_sae
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import Architecture, SAEConfig, TrainConfig
+from sae_tutorial.sae.training import train_sae
 from sae_tutorial.toys.hierarchy import HierarchicalWorld
 from sae_tutorial.toys.superposition import one_thread
 

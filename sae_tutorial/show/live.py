@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from IPython.display import display
 from plotly.subplots import make_subplots
 
-from sae_tutorial.sae.training import History
+from sae_tutorial.sae.runs import History
 from sae_tutorial.show.plots import LOG_TICKS, finish, series_style
 
 
