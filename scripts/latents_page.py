@@ -3,24 +3,18 @@
 import sys
 
 from sae_tutorial.course.artifacts import lab_activations, lab_sae
-from sae_tutorial.features.latents import survey_features
+from sae_tutorial.features.latents import read_latents
 from sae_tutorial.lab.lab import open_lab
 from sae_tutorial.show.dashboard import write_dashboard
 
 
 def main(path: str) -> None:
-    """Make what is missing of activations and autoencoder, survey the latents, and write the page."""
+    """Make what is missing of activations and autoencoder, read the latents, and write the page."""
     lab = open_lab()
     train, _ = lab_activations(lab)
     sae = lab_sae(lab)
-    write_dashboard(
-        sae,
-        train,
-        lab.model,
-        path,
-        survey=survey_features(sae, train, lab.labels),
-        class_names=lab.class_names,
-    )
+    latents = read_latents(sae, train)
+    write_dashboard(sae, latents, lab.model, path, labels=lab.labels, class_names=lab.class_names)
 
 
 if __name__ == "__main__":

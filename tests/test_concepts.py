@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-import torch
 from conftest import TEXTS
 from scipy.sparse import csc_array
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
@@ -15,13 +14,11 @@ from sae_tutorial.features.concepts import (
     best_unit,
     document_means,
     label_tokens,
-    latent_units,
     roc_curve_points,
+    row_labels,
     score_detector,
     sparse_probe,
 )
-from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.sae.config import SAEConfig
 
 
 def words(tokenizer, texts, store, pattern) -> set[str]:
@@ -67,16 +64,6 @@ def test_texts_that_the_store_was_not_made_from_are_refused(tokenizer, store):
 )
 def test_each_concept_matches_what_its_name_says(concept, text, matches):
     assert [match.group() for match in re.finditer(CONCEPTS[concept], text)] == matches
-
-
-@pytest.mark.parametrize("architecture", ["topk", "relu"])
-def test_latent_units_are_the_codes(store, architecture):
-    sae = SparseAutoencoder(SAEConfig(32, 2, architecture, k=6), seed=4)
-    units = latent_units(sae, store)
-    with torch.no_grad():
-        f = sae.encode(store[:]).numpy()
-    np.testing.assert_allclose(units.toarray(), f, atol=1e-5)
-    assert units.nnz == (f > 0).sum()
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csc_array])
@@ -179,3 +166,52 @@ def test_the_curve_encloses_the_area():
     false, true = roc_curve_points(units[:, 3], labels)
     assert np.trapezoid(true, false) == pytest.approx(roc_auc_score(labels, units[:, 3]), abs=0.01)
     assert len(false) <= 200
+
+
+@pytest.mark.parametrize(
+    "labels", [[1, 0, 1], (True, False, True), np.array([1.0, 0.0, 1.0]), np.array([1, 0, 1], dtype=np.int8)]
+)
+def test_ones_and_zeros_of_any_kind_are_labels_of_rows(labels):
+    assert row_labels(labels, 3).tolist() == [True, False, True]
+    assert row_labels(labels, 3).dtype == bool
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([1, -1, 1], "labels must be True or False for each row, got values such as .*-1"),
+        ([0, 1, 2], "got values such as .*2"),
+        (["yes", "no", "no"], "got values such as .*yes"),
+        ([0.5, 0, 1], "got values such as .*0.5"),
+        ([True, False], r"one entry for each of the 3 rows, got shape \(2,\); .* by labels\[document_ids\]"),
+    ],
+)
+def test_labels_of_rows_that_are_neither_yes_nor_no_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        row_labels(labels, 3)
+
+
+def test_every_detector_checks_its_labels():
+    units, labels, documents = concept_rows()
+    wrong = np.where(labels, 1, -1)
+    detector = Detector(np.array([3]), 0.0)
+    for work in (
+        lambda y: best_unit(units, y),
+        lambda y: sparse_probe(units, y, 2),
+        lambda y: score_detector(detector, units, y, documents),
+        lambda y: roc_curve_points(units[:, 3], y),
+    ):
+        with pytest.raises(ValueError, match="True or False"):
+            work(wrong)
+        work(labels.astype(int).tolist())
+    expected = score_detector(detector, units, labels, documents)
+    assert score_detector(detector, units, labels.astype(float), documents) == expected
+
+
+def test_texts_that_are_too_few_or_no_list_are_refused(tokenizer, store):
+    with pytest.raises(ValueError, match="texts has 3 entries, but the store has document 7"):
+        label_tokens(tokenizer, TEXTS[:3], store, "a")
+    with pytest.raises(TypeError, match="wrap it in a list"):
+        label_tokens(tokenizer, "text", store, "a")
+    expected = label_tokens(tokenizer, TEXTS, store, "a")
+    np.testing.assert_array_equal(label_tokens(tokenizer, (text for text in TEXTS), store, "a"), expected)

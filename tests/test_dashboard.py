@@ -1,6 +1,5 @@
-"""A dashboard says what the survey found, shows any text as text, and works in a browser without asking for anything."""
+"""A dashboard says what the latents are, shows any text as text, and works in a browser without asking for anything."""
 
-import dataclasses
 import json
 import re
 from collections.abc import Sequence
@@ -11,10 +10,13 @@ import pytest
 import torch
 from browser import visit
 from bs4 import BeautifulSoup
+from test_tokens import TEXT, sentencepiece_like
 
 import build_course
 from sae_tutorial.activations.store import ActivationStore
-from sae_tutorial.features.latents import FeatureSurvey, logit_effects, survey_features
+from sae_tutorial.features import latents as features
+from sae_tutorial.features.directions import logit_effects
+from sae_tutorial.features.latents import Latents, analyze_feature_usage, coactive_latents, read_latents
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.show import dashboard
@@ -27,6 +29,7 @@ HOSTILE = [
     "]]>", "\n", "\t", "", " the", "é🙂", "<iframe src=https://example.org>",
 ]  # fmt: skip
 DEAD, D_SAE, N_ROWS = 5, 32, 600
+LABELS = np.arange(20) % 3
 
 
 class HostileTokenizer:
@@ -58,15 +61,15 @@ def sae() -> SparseAutoencoder:
 
 
 @pytest.fixture(scope="module")
-def survey(sae, hostile_store) -> FeatureSurvey:
-    return survey_features(sae, hostile_store, np.arange(20) % 3)
+def latents(sae, hostile_store) -> Latents:
+    return read_latents(sae, hostile_store)
 
 
 @pytest.fixture(scope="module")
-def page(sae, hostile_store, survey, tmp_path_factory) -> Path:
+def page(sae, latents, tmp_path_factory) -> Path:
     return dashboard.write_dashboard(
-        sae, hostile_store, HostileTokenizer(), tmp_path_factory.mktemp("page") / "page.html", range(D_SAE),
-        survey=survey, class_names=("<u>one</u>", "two", "three"), title="</title><script>document.title='owned'</script>",
+        sae, latents, HostileTokenizer(), tmp_path_factory.mktemp("page") / "page.html", range(D_SAE),
+        labels=LABELS, class_names=("<u>one</u>", "two", "three"), title="</title><script>document.title='owned'</script>",
     )  # fmt: skip
 
 
@@ -77,7 +80,7 @@ def data_of(path: Path) -> dict:
 # ------------------------------------------------------------------------------------------- contents
 
 
-def test_what_it_says_is_what_the_survey_found(page, sae, hostile_store, survey):
+def test_what_it_says_is_what_the_latents_are(page, sae, hostile_store, latents):
     rows = data_of(page)["latents"]
     assert [row["latent"] for row in rows] == list(range(D_SAE))
     with torch.no_grad():
@@ -100,40 +103,73 @@ def test_what_it_says_is_what_the_survey_found(page, sae, hostile_store, survey)
         strengths = [context["activations"][context["centre"]] for context in row["top"]]
         assert strengths == sorted(strengths, reverse=True)
         assert [row["token"], row["token_share"]] == (row["tokens"][0] if row["tokens"] else ["", 0])
+        together = coactive_latents(latents, [i], dashboard.TABLE_ROWS)[i]
+        assert [(j, share) for j, share, _ in row["together"]] == [
+            (j, pytest.approx(s, rel=6e-3)) for j, s in together
+        ]
+        thirds = np.array_split(np.sort(f[on, i])[::-1], 3)
+        for third, contexts in zip(thirds, row["sampled"], strict=True):
+            assert len(contexts) == min(3, len(third))
+            for context in contexts:
+                assert third[-1] * 0.99 <= context["activations"][context["centre"]] <= third[0] * 1.01
 
 
-def test_latents_by_default_are_those_of_middling_density(sae, hostile_store, survey, tmp_path, monkeypatch):
-    usage = dataclasses.replace(survey.usage, density=np.where(np.arange(D_SAE) < 4, 0.05, 0.5))
-    changed = dataclasses.replace(survey, usage=usage)
-    path = dashboard.write_dashboard(
-        sae, hostile_store, HostileTokenizer(), tmp_path / "x.html", survey=changed
-    )
-    assert {row["latent"] for row in data_of(path)["latents"]} == {0, 1, 2, 3}
+def test_latents_by_default_are_those_of_middling_density(sae, latents, tmp_path):
+    density = analyze_feature_usage(latents).density
+    middling = np.flatnonzero((density >= 0.001) & (density <= 0.1))
+    assert 0 < len(middling) < D_SAE
+    path = dashboard.write_dashboard(sae, latents, HostileTokenizer(), tmp_path / "x.html")
+    assert {row["latent"] for row in data_of(path)["latents"]} == set(middling.tolist())
 
 
 def test_with_a_model_there_are_logit_tables(gpt2, store, tmp_path):
     sae = SparseAutoencoder(SAEConfig(32, 2, k=6), seed=4)
-    path = dashboard.write_dashboard(sae, store, gpt2, tmp_path / "x.html", [3, 9])
+    read = read_latents(sae, store)
+    path = dashboard.write_dashboard(sae, read, gpt2, tmp_path / "x.html", [3, 9])
     for row in data_of(path)["latents"]:
         raised, lowered = logit_effects(gpt2, sae, row["latent"], dashboard.TABLE_ROWS)
         assert [token for token, _ in row["raised"]] == [token for token, _ in raised]
         assert [effect for _, effect in row["lowered"]] == pytest.approx(
             [effect for _, effect in lowered], rel=6e-3
         )
-    only_tokens = dashboard.write_dashboard(sae, store, gpt2.tokenizer, tmp_path / "y.html", [3, 9])
+    only_tokens = dashboard.write_dashboard(sae, read, gpt2.tokenizer, tmp_path / "y.html", [3, 9])
     assert "raised" not in data_of(only_tokens)["latents"][0]
 
 
-def test_without_labels_there_are_no_topics(sae, hostile_store, tmp_path):
-    path = dashboard.write_dashboard(sae, hostile_store, HostileTokenizer(), tmp_path / "x.html", [1])
+def test_a_model_and_an_autoencoder_in_bf16_have_a_dashboard(make_gpt2, store, tmp_path):
+    sae = SparseAutoencoder(SAEConfig(32, 2, k=6), seed=4).bfloat16()
+    read = read_latents(sae, store)
+    path = dashboard.write_dashboard(sae, read, make_gpt2().to(torch.bfloat16), tmp_path / "x.html", [3, 9])
+    for row in data_of(path)["latents"]:
+        assert len(row["raised"]) == len(row["lowered"]) == len(row["neighbours"]) == dashboard.TABLE_ROWS
+
+
+def test_without_labels_there_are_no_topics(sae, latents, tmp_path):
+    path = dashboard.write_dashboard(sae, latents, HostileTokenizer(), tmp_path / "x.html", [1])
     assert data_of(path)["topics"] is False
+
+
+def test_labels_without_names_are_classes_by_number(sae, latents, tmp_path):
+    path = dashboard.write_dashboard(
+        sae, latents, HostileTokenizer(), tmp_path / "x.html", labels=LABELS.tolist()
+    )
+    data = data_of(path)
+    assert data["topics"] is True
+    assert {row["topic"] for row in data["latents"]} <= {"class 0", "class 1", "class 2"}
+
+
+def test_a_sample_of_documents_is_said_to_be_one(sae, hostile_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "MOST_ACTIVE", 900)
+    read = read_latents(sae, hostile_store)
+    path = dashboard.write_dashboard(sae, read, HostileTokenizer(), tmp_path / "x.html", [1])
+    assert data_of(path)["facts"][-1] == ["read on", "300 tokens, a random sample of the documents of 600"]
 
 
 # --------------------------------------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize(
-    ("latents", "message"),
+    ("shown", "message"),
     [
         ([], "there are no latents to show"),
         ([0, 32], "there is no latent 32; this autoencoder has latents 0 to 31"),
@@ -141,32 +177,47 @@ def test_without_labels_there_are_no_topics(sae, hostile_store, tmp_path):
         ([4, 2, 4], "latent 4 is named twice"),
     ],
 )
-def test_latents_that_cannot_be_shown_are_named(sae, hostile_store, survey, tmp_path, latents, message):
+def test_latents_that_cannot_be_shown_are_named(sae, latents, tmp_path, shown, message):
     with pytest.raises(ValueError, match=message):
-        dashboard.write_dashboard(
-            sae, hostile_store, HostileTokenizer(), tmp_path / "x.html", latents, survey=survey
-        )
+        dashboard.write_dashboard(sae, latents, HostileTokenizer(), tmp_path / "x.html", shown)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_of_another_width_and_a_survey_of_another_store_are_refused(
-    sae, hostile_store, store, survey, tmp_path
-):
-    with pytest.raises(ValueError, match=r"takes \[n, 8\]"):
-        dashboard.write_dashboard(sae, store, HostileTokenizer(), tmp_path / "x.html", [1])
-    other = dataclasses.replace(survey, n_rows=7)
-    with pytest.raises(ValueError, match="the survey is of 32 latents on 7 rows"):
-        dashboard.write_dashboard(
-            sae, hostile_store, HostileTokenizer(), tmp_path / "x.html", [1], survey=other
-        )
+def test_latents_of_another_autoencoder_are_refused(latents, tmp_path):
+    other = SparseAutoencoder(SAEConfig(8, 5))
+    with pytest.raises(ValueError, match="latents are 32, but this autoencoder has 40"):
+        dashboard.write_dashboard(other, latents, HostileTokenizer(), tmp_path / "x.html", [1])
 
 
-def test_a_failed_write_leaves_the_older_page(sae, hostile_store, survey, tmp_path, monkeypatch):
+def test_topics_are_not_lost_in_silence(sae, latents, tmp_path):
+    def write(**options):
+        dashboard.write_dashboard(sae, latents, HostileTokenizer(), tmp_path / "x.html", [1], **options)
+
+    with pytest.raises(ValueError, match="class_names came without labels"):
+        write(class_names=("a", "b", "c"))
+    with pytest.raises(ValueError, match="class_names has 2 entries, but labels go up to 2"):
+        write(labels=LABELS, class_names=("a", "b"))
+    with pytest.raises(ValueError, match=r"labels\[0\] is -1"):
+        write(labels=LABELS - 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_neither_a_bridge_nor_a_tokenizer_is_refused(sae, latents, gpt2, tmp_path, monkeypatch):
+    with pytest.raises(TypeError, match="GPT2LMHeadModel, not a TransformerBridge"):
+        dashboard.write_dashboard(sae, latents, gpt2.original_model, tmp_path / "x.html", [1])
+    with pytest.raises(TypeError, match="NoneType, not a TransformerBridge"):
+        dashboard.write_dashboard(sae, latents, None, tmp_path / "x.html", [1])
+    monkeypatch.setattr(type(gpt2), "tokenizer", None)
+    with pytest.raises(ValueError, match="no tokenizer"):
+        dashboard.write_dashboard(sae, latents, gpt2, tmp_path / "x.html", [1])
+
+
+def test_a_failed_write_leaves_the_older_page(sae, latents, tmp_path, monkeypatch):
     path = tmp_path / "x.html"
     path.write_text("older")
     monkeypatch.setattr(Path, "write_text", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        dashboard.write_dashboard(sae, hostile_store, HostileTokenizer(), path, [1], survey=survey)
+        dashboard.write_dashboard(sae, latents, HostileTokenizer(), path, [1])
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -359,11 +410,9 @@ def test_this_test_hears_complaints_and_requests(tmp_path):
 # --------------------------------------------------------------------------------------------- folder
 
 
-def test_a_folder_has_an_index_that_leads_to_every_latent(sae, hostile_store, survey, tmp_path, monkeypatch):
+def test_a_folder_has_an_index_that_leads_to_every_latent(sae, latents, tmp_path, monkeypatch):
     monkeypatch.setattr(dashboard, "PAGE_LATENTS", 20)
-    index = dashboard.write_dashboard_folder(
-        sae, hostile_store, HostileTokenizer(), tmp_path / "folder", survey=survey
-    )
+    index = dashboard.write_dashboard(sae, latents, HostileTokenizer(), tmp_path / "folder")
     assert sorted(path.name for path in index.parent.iterdir()) == [
         "index.html",
         "page-0000.html",
@@ -384,10 +433,32 @@ def test_a_folder_has_an_index_that_leads_to_every_latent(sae, hostile_store, su
     )
     assert (back, heard) == ("index.html", [])
     # Another with fewer pages replaces all of it; a stranger's file is kept.
-    dashboard.write_dashboard_folder(sae, hostile_store, HostileTokenizer(), index.parent, [1], survey=survey)
+    dashboard.write_dashboard(sae, latents, HostileTokenizer(), index.parent, [1])
     assert sorted(path.name for path in index.parent.iterdir()) == ["index.html", "page-0000.html"]
     (index.parent / "notes.txt").touch()
     with pytest.raises(FileExistsError, match="notes.txt"):
-        dashboard.write_dashboard_folder(
-            sae, hostile_store, HostileTokenizer(), index.parent, [1], survey=survey
-        )
+        dashboard.write_dashboard(sae, latents, HostileTokenizer(), index.parent, [1])
+
+
+# ------------------------------------------------------------------------------------------- tokenizers
+
+
+@pytest.mark.parametrize("kind", ["byte fallback", "BPE always", "Unigram always"])
+def test_spaces_of_sentencepiece_are_seen_in_contexts_and_tables(sae, tmp_path, kind):
+    """A decoder that strips the first space of what it is given must not glue words together."""
+    tokenizer = sentencepiece_like(kind)
+    ids = np.array(tokenizer(TEXT, add_special_tokens=False)["input_ids"] * 30)
+    rows = np.random.default_rng(0).standard_normal((len(ids), 8)).astype(np.float32)
+    read = read_latents(sae, ActivationStore(rows, ids, np.arange(len(ids)) // (len(ids) // 30), {}))
+    page = dashboard.write_dashboard(sae, read, tokenizer, tmp_path / "x.html", range(D_SAE))
+    latents = [latent for latent in data_of(page)["latents"] if not latent["dead"]]
+    for latent in latents:
+        for context in latent["top"]:
+            assert " ".join("".join(context["tokens"]).split()) in TEXT.replace("  ", " ")
+    shown = {
+        token for latent in latents for token, _ in latent["tokens"] + latent["previous_tokens"] if token
+    }
+    begins_a_word = [
+        token for token in shown if token.strip() in ("the", "bank", "that", "profits", "fell", "stocks")
+    ]
+    assert begins_a_word and all(token[0] == " " for token in begins_a_word)

@@ -1,31 +1,16 @@
 """Duplicates, splits and absorption are found where they were put, and not where they were not."""
 
 import numpy as np
+import pytest
 import torch
 from scipy.sparse import csc_array
 from torch.nn.functional import normalize
 
-from sae_tutorial.features.dictionaries import duplicates, find_absorption, find_splits, nearest_other
+from sae_tutorial.features.dictionaries import find_absorption, find_splits
 
 
 def directions(n: int, d_in: int = 64, seed: int = 0) -> torch.Tensor:
     return normalize(torch.randn(n, d_in, generator=torch.Generator().manual_seed(seed)), dim=1)
-
-
-def test_duplicates_are_pairs_of_nearly_equal_rows():
-    W_dec = directions(20)
-    assert duplicates(W_dec).tolist() == []
-    W_dec[7] = normalize(W_dec[3] + 0.02 * W_dec[9], dim=0)
-    W_dec[15] = 2 * normalize(W_dec[4] + 0.2 * W_dec[9], dim=0)
-    assert duplicates(W_dec).tolist() == [[3, 7], [4, 15]]
-    assert duplicates(W_dec, alike=0.995).tolist() == [[3, 7]]
-
-
-def test_the_nearest_other_row_is_never_the_row_itself():
-    W_dec = directions(12)
-    near = nearest_other(W_dec)
-    expected = [max(float(W_dec[i] @ W_dec[j]) for j in range(12) if j != i) for i in range(12)]
-    np.testing.assert_allclose(near, expected, atol=1e-6)
 
 
 def split_world() -> tuple[tuple[csc_array, torch.Tensor], tuple[csc_array, torch.Tensor]]:
@@ -105,3 +90,14 @@ def test_with_nothing_to_compare_with_nothing_is_absorbed():
     units, W_dec, direction, labels = absorbing()
     found = find_absorption(units, W_dec, np.array([5]), direction, labels, labels)
     assert found == (100, 100, 0, [], 0.0)
+
+
+def test_an_autoencoders_own_parameters_are_taken_in_any_precision_and_labels_as_ones_and_zeros():
+    units, W_dec, direction, labels = absorbing()
+    parameter = torch.nn.Parameter(W_dec.bfloat16())
+    found = find_absorption(units, parameter, np.array([0]), direction, labels.astype(int), [1] * 200)
+    assert found[:4] == (100, 30, 20, [(4, 20)])
+    with pytest.raises(ValueError, match="read must have one entry for each of the 200 rows"):
+        find_absorption(units, parameter, np.array([0]), direction, labels, labels[:90])
+    (narrow, rows), wide = split_world()
+    assert find_splits((narrow, torch.nn.Parameter(rows)), wide) == find_splits((narrow, rows), wide)

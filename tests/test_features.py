@@ -1,32 +1,35 @@
 """What is said of a latent equals a count by hand over all rows."""
 
-import dataclasses
 import tracemalloc
 from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
 import torch
-from conftest import HOOK, TEXTS
+from conftest import HOOK, N_POSITIONS, TEXTS
+from scipy.sparse import csc_array
 
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.features import latents as features
-from sae_tutorial.features.latents import (
-    HISTOGRAM_EDGES,
-    FeatureUsage,
-    TokenStatistics,
-    _KeySums,
+from sae_tutorial.features import statistics
+from sae_tutorial.features.contexts import (
     analyze_feature_activations,
-    analyze_feature_usage,
-    coactive_latents,
-    feature_kinds,
+    contexts_around,
+    contexts_by_strength,
     find_activating_features_for_text,
-    find_top_features,
-    logit_effects,
-    survey_features,
-    token_statistics,
     top_contexts,
 )
+from sae_tutorial.features.directions import duplicates, logit_effects, nearest_latents
+from sae_tutorial.features.latents import (
+    FeatureUsage,
+    Latents,
+    analyze_feature_usage,
+    coactive_latents,
+    find_top_features,
+    read_latents,
+    read_texts,
+)
+from sae_tutorial.features.statistics import TokenStatistics, feature_kinds, token_statistics, top_tokens
 from sae_tutorial.sae import metrics
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
@@ -52,13 +55,96 @@ def f(sae, store) -> np.ndarray:
         return sae.encode(store[:]).numpy()
 
 
-# ------------------------------------------------------------------------------------------------ usage
+@pytest.fixture(scope="module")
+def latents(sae, store) -> Latents:
+    return read_latents(sae, store)
+
+
+def latents_of(f: np.ndarray, token_ids: list[int], document_ids: list[int]) -> Latents:
+    """Latents with these activations, as if an autoencoder had made them."""
+    return Latents(csc_array(f.astype(np.float32)), np.array(token_ids), np.array(document_ids), {}, len(f))
+
+
+# ----------------------------------------------------------------------------------------------- matrix
 
 
 @pytest.mark.parametrize("batch", [1, 10, 4096])
-def test_usage_equals_a_count_over_all_rows(sae, store, f, monkeypatch, batch):
+def test_the_matrix_is_what_the_autoencoder_makes_of_every_row(sae, store, f, monkeypatch, batch):
     monkeypatch.setattr(metrics, "BATCH", batch)
-    usage = analyze_feature_usage(sae, store, top_n=5)
+    latents = read_latents(sae, store)
+    np.testing.assert_allclose(latents.matrix.toarray(), f, atol=1e-5)
+    assert latents.matrix.nnz == (f > 0).sum()
+    assert (latents.n_active == (f > 0).sum(0)).all()
+    np.testing.assert_array_equal(latents.token_ids, store.token_ids)
+    np.testing.assert_array_equal(latents.document_ids, store.document_ids)
+    assert (len(latents), latents.d_sae, latents.n_store_rows) == (len(store), D_SAE, len(store))
+    for latent in (0, np.int64(5), 7):
+        rows, values = latents.column(latent)
+        assert rows.tolist() == np.flatnonzero(f[:, latent]).tolist()
+        np.testing.assert_allclose(values, f[rows, latent], atol=1e-5)
+
+
+def test_a_latent_that_is_on_costs_eight_bytes_and_twice_that_while_the_matrix_is_made():
+    sae = SparseAutoencoder(SAEConfig(32, 8, k=16), seed=0)
+    rng = np.random.default_rng(0)
+    n = 60_000
+    rows = rng.standard_normal((n, 32), dtype=np.float32)
+    store = ActivationStore(rows, rng.integers(0, 100, n, dtype=np.int32), np.arange(n) // 50, {})
+    tracemalloc.start()
+    latents = read_latents(sae, store)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    matrix = latents.matrix
+    final = matrix.data.nbytes + matrix.indices.nbytes
+    assert final == 8 * matrix.nnz > 7 * 16 * n
+    assert peak < 2.3 * final
+
+
+def test_past_the_limit_whole_documents_are_drawn_and_the_result_says_so(sae, store, f, monkeypatch):
+    full = read_latents(sae, store)
+    monkeypatch.setattr(features, "MOST_ACTIVE", full.matrix.nnz // 2)
+    part = read_latents(sae, store)
+    assert part.n_store_rows == len(store) > len(part) == part.matrix.shape[0]
+    documents = np.unique(part.document_ids)
+    assert 2 <= len(documents) < len(TEXTS)
+    rows = np.isin(store.document_ids, documents)
+    np.testing.assert_array_equal(part.token_ids, store.token_ids[rows])
+    np.testing.assert_allclose(part.matrix.toarray(), f[rows], atol=1e-5)
+
+
+def test_an_autoencoder_in_bf16_is_read_in_float32(sae, store):
+    half = SparseAutoencoder(sae.config)
+    half.load_state_dict(sae.state_dict())
+    half.bfloat16()
+    rounded = SparseAutoencoder(sae.config)
+    rounded.load_state_dict(half.state_dict())
+    got = read_latents(half, store)
+    np.testing.assert_array_equal(got.matrix.toarray(), read_latents(rounded, store).matrix.toarray())
+    assert half.W_enc.dtype == torch.bfloat16
+    assert got.matrix.dtype == np.float32
+
+
+@pytest.mark.parametrize("rows", [torch.zeros(5, 32), np.zeros((5, 32)), [[0.0] * 32]])
+def test_rows_without_tokens_are_refused_with_the_cure(sae, rows):
+    with pytest.raises(TypeError, match=r"ActivationStore\(rows, token_ids, document_ids, \{\}\)"):
+        read_latents(sae, rows)
+    wrapped = ActivationStore(np.asarray(rows), np.arange(len(rows)), np.zeros(len(rows), dtype=int), {})
+    assert len(read_latents(sae, wrapped)) == len(rows)
+
+
+def test_another_width_and_latents_that_are_not_there_are_refused(sae, store, latents):
+    with pytest.raises(ValueError, match=r"takes \[n, 31\]"):
+        read_latents(SparseAutoencoder(SAEConfig(31, 2)), store)
+    for latent in (D_SAE, -1):
+        with pytest.raises(ValueError, match=f"there is no latent {latent}; .* latents 0 to 63"):
+            latents.column(latent)
+
+
+# ------------------------------------------------------------------------------------------------ usage
+
+
+def test_usage_equals_a_count_over_all_rows(latents, f):
+    usage = analyze_feature_usage(latents)
     on = f > 0
     np.testing.assert_allclose(usage.density, on.mean(0))
     np.testing.assert_array_equal(usage.dead, ~on.any(0))
@@ -69,37 +155,10 @@ def test_usage_equals_a_count_over_all_rows(sae, store, f, monkeypatch, batch):
         if on[:, latent].any():
             mean = f[on[:, latent], latent].mean()
             assert usage.mean_activation[latent] == pytest.approx(mean, rel=1e-4)
-        largest = np.sort(f[:, latent])[::-1][:5]
-        np.testing.assert_allclose(usage.top_values[latent], largest, rtol=1e-4, atol=1e-6)
-        assert ((usage.top_rows[latent] == -1) == (largest == 0)).all()
-        rows = usage.top_rows[latent][largest > 0]  # rows of equal values may come in any order
-        assert len(set(rows)) == len(rows)
-        np.testing.assert_allclose(f[rows, latent], largest[largest > 0], rtol=1e-4)
-
-
-def test_usage_with_more_top_rows_than_there_are(sae, store, f):
-    usage = analyze_feature_usage(sae, store[:3], top_n=10)
-    assert usage.top_rows.shape == (D_SAE, 10)
-    assert ((usage.top_rows >= 0).sum(1) == (f[:3] > 0).sum(0)).all()
-    assert usage.top_rows.max() <= 2
-
-
-def test_usage_of_a_store_is_that_of_its_rows(sae, store):
-    part, _ = store.split_by_document(0.3)
-    of_store, of_rows = analyze_feature_usage(sae, part), analyze_feature_usage(sae, part[:])
-    for field in dataclasses.fields(FeatureUsage):
-        np.testing.assert_array_equal(getattr(of_store, field.name), getattr(of_rows, field.name))
-
-
-def test_usage_refuses_another_width(sae):
-    with pytest.raises(ValueError, match=r"takes \[n, 32\]"):
-        analyze_feature_usage(sae, torch.zeros(5, 31))
 
 
 def usage_of(density: list[float], mean: list[float]) -> FeatureUsage:
-    n = len(density)
-    empty = np.zeros((n, 1))
-    return FeatureUsage(np.array(density), np.array(mean), np.array(mean), empty, empty.astype(int))
+    return FeatureUsage(np.array(density), np.array(mean), np.array(mean))
 
 
 def test_top_features_are_the_strongest_of_middling_density():
@@ -159,14 +218,38 @@ def test_ignored_and_silent_latents_have_no_mean_activation(gpt2, sae):
     assert 7 not in found and 0 < len(found) < D_SAE and (means > 0).all()
 
 
+# a text that is too long, or is no list
+@pytest.mark.parametrize("model", ["gpt2", "llama"])
+def test_a_text_longer_than_the_models_positions_is_cut(request, model):
+    model = request.getfixturevalue(model)
+    sae = SparseAutoencoder(SAEConfig(32, 2, k=6), seed=4)
+    text = "The bank said on Friday that stocks fell. " * 40
+    with pytest.warns(UserWarning, match=f"1 of 1 texts were cut to {N_POSITIONS} tokens"):
+        found = find_activating_features_for_text(model, sae, text, HOOK)
+    assert len(found.tokens) == N_POSITIONS - 1 and text.startswith("".join(found.tokens))
+    with pytest.warns(UserWarning, match="cut"):
+        assert len(analyze_feature_activations(model, sae, [text, "a"], HOOK)) == 2
+
+
+def test_texts_are_read_one_by_one(gpt2, sae, store, f):
+    read = read_texts(gpt2, sae, [TEXTS[7], TEXTS[0]], HOOK)
+    for i, document in enumerate((7, 0)):
+        rows, expected = read.document_ids == i, store.document_ids == document
+        np.testing.assert_array_equal(read.token_ids[rows], store.token_ids[expected])
+        np.testing.assert_allclose(
+            read.matrix.toarray()[rows], f[expected], atol=2e-2
+        )  # the store is float16
+    with pytest.raises(TypeError, match="wrap it in a list"):
+        read_texts(gpt2, sae, TEXTS[0], HOOK)
+
+
 # -------------------------------------------------------------------------------------------- contexts
 
 
-def test_contexts_are_the_strongest_rows_one_per_document(tokenizer, sae, store, f):
-    usage = analyze_feature_usage(sae, store, top_n=len(store))
+def test_contexts_are_the_strongest_rows_one_per_document(tokenizer, latents, store, f):
     checked = 0
     for latent in range(D_SAE):
-        contexts = top_contexts(tokenizer, sae, store, usage, latent, n=4, width=3)
+        contexts = top_contexts(tokenizer, latents, latent, n=4, width=3)
         in_document = [f[store.document_ids == document, latent].max() for document in range(len(TEXTS))]
         expected = [value for value in np.sort(in_document)[::-1][:4] if value > 0]
         assert len({context.document for context in contexts}) == len(contexts) == len(expected)
@@ -190,30 +273,52 @@ def test_contexts_are_the_strongest_rows_one_per_document(tokenizer, sae, store,
 
 def test_contexts_in_a_split_view(tokenizer, sae, store):
     _, part = store.split_by_document(0.5, seed=2)
-    usage = analyze_feature_usage(sae, part)
-    latent = int(np.argmax(usage.density))
-    contexts = top_contexts(tokenizer, sae, part, usage, latent)
+    latents = read_latents(sae, part)
+    contexts = top_contexts(tokenizer, latents, int(np.argmax(latents.n_active)))
     assert contexts
     assert {context.document for context in contexts} <= set(part.document_ids.tolist())
     for context in contexts:
         assert context.activations[context.centre] == context.activations.max()
 
 
-def test_a_context_with_the_same_tokens_is_listed_once(tokenizer, sae):
-    text = [5, 6, 7, 8]
-    rows = torch.randn(4, 32, generator=torch.Generator().manual_seed(0)).repeat(3, 1)
-    rows[8:] *= 0.9  # the third document is another text with the weakest rows
-    store = ActivationStore(rows, np.array(text * 2 + [9, 10, 11, 12]), np.repeat([0, 1, 2], 4), {})
-    usage = analyze_feature_usage(sae, store)
-    on = np.flatnonzero(usage.top_rows[:, 2] >= 0)
-    assert len(on)
-    for latent in on:
-        contexts = top_contexts(tokenizer, sae, store, usage, int(latent))
-        assert len({tuple(context.tokens) for context in contexts}) == len(contexts) <= 2
+def test_a_context_with_the_same_tokens_is_listed_once(tokenizer):
+    f = np.zeros((12, 1))
+    f[[1, 5, 9], 0] = [3.0, 3.0, 1.0]  # the second document repeats the first
+    latents = latents_of(f, [5, 6, 7, 8] * 2 + [9, 10, 11, 12], [0] * 4 + [1] * 4 + [2] * 4)
+    contexts = top_contexts(tokenizer, latents, 0)
+    assert [context.document for context in contexts] == [0, 2]
+    assert [len(context.tokens) for context in top_contexts(tokenizer, latents, 0, width=1)] == [3, 3]
 
 
-def test_a_dead_latent_has_no_contexts(tokenizer, sae, store):
-    assert top_contexts(tokenizer, sae, store, analyze_feature_usage(sae, store), 7) == []
+def test_contexts_come_in_the_order_of_the_rows_asked_for(tokenizer, latents, store, f):
+    latent = int(latents.n_active.argmax())
+    rows = latents.column(latent)[0][[4, 0, 9]]
+    contexts = contexts_around(tokenizer, latents, latent, rows)
+    assert [c.activations[c.centre] for c in contexts] == pytest.approx(f[rows, latent].tolist(), rel=1e-4)
+    assert [c.document for c in contexts] == store.document_ids[rows].tolist()
+
+
+def test_contexts_by_strength_come_from_every_third_alike(tokenizer):
+    """300 rows of one latent, stronger and stronger: over many seeds every row of a third is drawn equally often."""
+    f = np.arange(1, 301.0)[np.random.default_rng(0).permutation(300), None]
+    latents = latents_of(f, list(range(300)), [0] * 300)
+    drawn = []
+    for seed in range(200):
+        parts = contexts_by_strength(tokenizer, latents, 0, n=5, width=0, seed=seed)
+        drawn.append([[float(c.activations[0]) for c in part] for part in parts])
+    values = np.array(drawn)  # [seeds, thirds, n]
+    assert (np.diff(values, axis=2) < 0).all()  # strongest first, none twice
+    for third, low in enumerate((200, 100, 0)):
+        counts = np.bincount(values[:, third].astype(int).ravel() - low - 1, minlength=100)
+        assert len(counts) == 100 and counts.sum() == 1000
+        assert abs(counts - 10).max() < 5 * 10**0.5
+    again = contexts_by_strength(tokenizer, latents, 0, n=5, width=0, seed=0)
+    assert [[float(c.activations[0]) for c in part] for part in again] == drawn[0]
+
+
+def test_a_dead_latent_has_no_contexts(tokenizer, latents):
+    assert top_contexts(tokenizer, latents, 7) == []
+    assert contexts_by_strength(tokenizer, latents, 7) == [[], [], []]
 
 
 # ------------------------------------------------------------------------------------------ statistics
@@ -242,11 +347,11 @@ def shares_by_hand(store, f: np.ndarray, labels: np.ndarray, latent: int) -> dic
     }
 
 
-@pytest.mark.parametrize("batch", [10, 4096])
-def test_token_statistics_equal_a_count_by_hand(sae, store, f, monkeypatch, batch):
-    monkeypatch.setattr(metrics, "BATCH", batch)
+@pytest.mark.parametrize("block", [10, 512])
+def test_token_statistics_equal_a_count_by_hand(latents, store, f, monkeypatch, block):
+    monkeypatch.setattr(statistics, "BLOCK", block)
     labels = np.array([0, 1, 2, 0, 1, 3, 0, 3])
-    got = token_statistics(sae, store, labels)
+    got = token_statistics(latents, labels)
     np.testing.assert_array_equal(got.n_active, (f > 0).sum(0))
     alive = np.flatnonzero(got.n_active)
     assert len(alive) > 20
@@ -257,18 +362,34 @@ def test_token_statistics_equal_a_count_by_hand(sae, store, f, monkeypatch, batc
             assert share == pytest.approx(max(expected[name].values()), rel=1e-3)
             assert share == pytest.approx(expected[name][best], rel=1e-3)
         assert got.early_share[latent] == pytest.approx(expected["early"][0], rel=1e-3, abs=1e-6)
+        for name, before in (("token", False), ("previous", True)):
+            table = top_tokens(latents, latent, 5, before=before)
+            assert [share for _, share in table] == pytest.approx(
+                sorted(share for share in expected[name].values() if share)[::-1][:5], rel=1e-3
+            )
+            assert [expected[name][token] for token, _ in table] == pytest.approx(
+                [s for _, s in table], rel=1e-3
+            )
+    assert top_tokens(latents, 7) == []
 
 
 def test_token_statistics_of_a_split_view_keep_the_documents_labels(sae, store):
     labels = np.arange(len(TEXTS))
     _, part = store.split_by_document(0.5, seed=2)
-    got = token_statistics(sae, part, labels)
+    got = token_statistics(read_latents(sae, part), labels)
     assert set(got.topic[got.n_active > 0]) <= set(part.document_ids.tolist())
 
 
-def test_a_dead_latent_has_no_statistics(sae, store):
-    got = token_statistics(sae, store, np.zeros(len(TEXTS), dtype=int))
-    assert (got.n_active[7], got.token[7], got.token_share[7], got.early_share[7]) == (0, -1, 0, 0)
+def test_a_dead_latent_has_no_statistics(latents):
+    got = token_statistics(latents, np.zeros(len(TEXTS), dtype=int))
+    assert [float(part[7]) for part in got] == [-1, 0, -1, 0, -1, 0, 0, 0]
+
+
+def test_without_labels_there_are_no_topics(latents):
+    with_labels, without = token_statistics(latents, np.arange(8) % 3), token_statistics(latents)
+    assert (without.topic == -1).all() and (without.topic_share == 0).all()
+    for name in set(TokenStatistics._fields) - {"topic", "topic_share"}:
+        np.testing.assert_array_equal(getattr(without, name), getattr(with_labels, name))
 
 
 def test_a_topic_does_not_win_by_having_more_rows(store):
@@ -277,27 +398,60 @@ def test_a_topic_does_not_win_by_having_more_rows(store):
     sae.W_enc.data.zero_()
     sae.b_enc.data.fill_(1.0)
     labels = np.array([0, 0, 0, 0, 0, 0, 0, 1])
-    got = token_statistics(sae, store, labels)
+    got = token_statistics(read_latents(sae, store), labels)
     assert got.topic_share == pytest.approx(0.5)
 
 
-def test_an_autoencoder_with_nothing_on_has_no_statistics(store):
-    sae = SparseAutoencoder(SAEConfig(32, 1, "relu"))
+@pytest.mark.parametrize("architecture", ["relu", "topk"])  # TopK keeps k even where none is above 0
+def test_an_autoencoder_with_nothing_on_has_no_statistics(store, architecture):
+    sae = SparseAutoencoder(SAEConfig(32, 1, architecture, k=6))
     sae.b_enc.data.fill_(-1000)
-    got = token_statistics(sae, store, np.zeros(len(TEXTS), dtype=int))
+    latents = read_latents(sae, store)
+    got = token_statistics(latents, np.zeros(len(TEXTS), dtype=int))
     assert not got.n_active.any()
     assert not got.token_share.any()
+    assert analyze_feature_usage(latents).dead.all()
+    assert coactive_latents(latents, [3]) == {3: []}
 
 
-def test_labels_may_be_a_list(sae, store):
-    labels = [0, 1, 2, 0, 1, 3, 0, 3]
-    got, expected = token_statistics(sae, store, labels), token_statistics(sae, store, np.array(labels))
+LABELS = [0, 1, 2, 0, 1, 3, 0, 3]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LABELS,
+        tuple(LABELS),
+        np.array(LABELS, dtype=np.uint8),
+        np.array(LABELS, dtype=float),
+        torch.tensor(LABELS),
+    ],
+)
+def test_whole_numbers_of_any_kind_are_labels(latents, labels):
+    got, expected = token_statistics(latents, labels), token_statistics(latents, np.array(LABELS))
     np.testing.assert_array_equal(got.topic, expected.topic)
 
 
-def test_too_few_labels_are_named(sae, store):
-    with pytest.raises(ValueError, match="labels has 3 entries, but the store has document 7"):
-        token_statistics(sae, store, np.array([0, 1, 2]))
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, 2], "labels has 3 entries, but the store has document 7"),
+        ([0, 1, -1, 0, 1, 2, 0, 1], r"labels\[2\] is -1; classes count from 0, .* a class of their own"),
+        (["a", "b"] * 4, r"got \['a', 'b'.*np.unique\(labels, return_inverse=True\)\[1\]"),
+        (np.arange(8) / 2, "one whole number for each document"),
+        ([0.0, np.nan] * 4, "one whole number for each document"),
+        ([[0, 1]] * 8, "one whole number for each document"),
+        ([None] * 8, "one whole number for each document"),
+    ],
+)
+def test_labels_that_are_no_classes_of_documents_are_refused_with_the_cure(latents, labels, message):
+    with pytest.raises(ValueError, match=message):
+        token_statistics(latents, labels)
+
+
+def test_labels_that_are_one_per_row_are_refused(latents):
+    with pytest.raises(ValueError, match="one for each row; it must have one for each document id, .* 7"):
+        token_statistics(latents, np.array(LABELS)[latents.document_ids])
 
 
 # ----------------------------------------------------------------------------------------------- kinds
@@ -332,122 +486,50 @@ def test_feature_kinds_by_their_statistics():
     }
 
 
-# ---------------------------------------------------------------------------------------------- logits
+# --------------------------------------------------------------------------------------------- together
 
 
-def test_logit_effects_are_the_product_with_the_unembedding(gpt2, sae, tokenizer):
-    unembedding = gpt2.original_model.lm_head.weight.detach().T  # [d_model, vocabulary]
-    effects = sae.W_dec[3].detach() @ unembedding
-    effects = effects - effects.mean()
-    raised, lowered = logit_effects(gpt2, sae, 3, n=5)
-    order = effects.argsort(descending=True)
-    assert [token for token, _ in raised] == [tokenizer.decode([int(i)]) for i in order[:5]]
-    assert [token for token, _ in lowered] == [tokenizer.decode([int(i)]) for i in order.flip(0)[:5]]
-    assert [value for _, value in raised] == pytest.approx(effects[order[:5]].tolist(), rel=1e-4)
-    assert [value for _, value in lowered] == pytest.approx(effects[order.flip(0)[:5]].tolist(), rel=1e-4)
-    assert raised[0][1] > 0 > lowered[0][1]
-
-
-# ---------------------------------------------------------------------------------------------- survey
-
-
-@pytest.mark.parametrize("batch", [7, 4096])
-def test_a_survey_is_usage_and_statistics_at_once(sae, store, f, monkeypatch, batch):
-    monkeypatch.setattr(metrics, "BATCH", batch)
-    labels = np.array([0, 1, 2, 0, 1, 3, 0, 3])
-    survey = survey_features(sae, store, labels, top_n=5)
-    alone = analyze_feature_usage(sae, store, top_n=5), token_statistics(sae, store, labels)
-    for got, expected in zip((survey.usage, survey.statistics), alone, strict=True):
-        for field in dataclasses.fields(expected):
-            np.testing.assert_array_equal(getattr(got, field.name), getattr(expected, field.name))
-    assert survey.n_rows == len(store)
-    for latent in range(D_SAE):
-        on = f[f[:, latent] > 0, latent]
-        np.testing.assert_array_equal(survey.histogram[latent], np.histogram(on, HISTOGRAM_EDGES)[0])
-        shares = shares_by_hand(store, f, labels, latent) if len(on) else {"token": {}, "previous": {}}
-        for name, table in (("token", survey.token_shares), ("previous", survey.previous_shares)):
-            expected = sorted(shares[name].values(), reverse=True)[: table.shape[1]]
-            np.testing.assert_allclose(table[latent], np.pad(expected, (0, 8 - len(expected))), atol=1e-5)
-    assert (survey.tokens[7] == -1).all() and (survey.sampled_rows[7] == -1).all()
-
-
-def test_a_survey_draws_every_active_row_with_the_same_chance(sae, store, f):
-    """Chance of a row over many seeds, for the busiest latent; the rows drawn are different and come by strength."""
-    latent = int((f > 0).sum(0).argmax())
-    active, m, seeds = np.flatnonzero(f[:, latent]), 10, 300
-    drawn = [survey_features(sae, store, sample_n=m, seed=seed) for seed in range(seeds)]
-    rows = np.stack([survey.sampled_rows[latent] for survey in drawn])
-    assert all(len(set(some)) == m for some in rows)
-    np.testing.assert_allclose(drawn[0].sampled_values[latent], f[rows[0], latent], rtol=1e-4)
-    assert (np.diff(drawn[0].sampled_values, axis=1) <= 0).all()
-    chances = np.bincount(rows.ravel(), minlength=len(store))[active] / seeds
-    expected = m / len(active)
-    assert abs(chances - expected).max() < 5 * (expected * (1 - expected) / seeds) ** 0.5
-    again = survey_features(sae, store, sample_n=m, seed=0)
-    np.testing.assert_array_equal(again.sampled_rows, drawn[0].sampled_rows)
-
-
-def test_activations_beyond_the_histogram_fall_into_its_end_bins(store):
-    sae = SparseAutoencoder(SAEConfig(32, 1, "relu"))
-    sae.W_enc.data.zero_()
-    sae.b_enc.data = torch.full((32,), 1.0)
-    sae.b_enc.data[:3] = torch.tensor([1e-9, 1e9, 2.0])
-    histogram = survey_features(sae, store).histogram
-    filled = [np.flatnonzero(row).tolist() for row in histogram[:4]]
-    assert filled[:2] == [[0], [len(HISTOGRAM_EDGES) - 2]]
-    assert HISTOGRAM_EDGES[filled[2][0]] == 2.0 and HISTOGRAM_EDGES[filled[3][0]] == 1.0
-    assert (histogram.sum(1) == len(store)).all()
-
-
-def test_without_labels_a_survey_has_no_topics(sae, store):
-    statistics = survey_features(sae, store).statistics
-    assert (statistics.topic == -1).all() and (statistics.topic_share == 0).all()
-
-
-def test_rare_pairs_are_forgotten_and_frequent_ones_kept():
-    """With room for 200 of some 10,000 pairs, each latent's leading token keeps nearly all of its share."""
-    rng = np.random.default_rng(0)
-    sums, totals = _KeySums(capacity=200), np.zeros(4)
-    for _ in range(600):
-        latents = rng.integers(0, 4, 1000)
-        tokens = np.where(rng.random(1000) < 0.3, latents, rng.integers(0, 2500, 1000))
-        sums.add(latents, tokens, np.ones(1000))
-        totals += np.bincount(latents, minlength=4)
-    tokens, shares = sums.largest(totals, 1)
-    assert len(sums.pairs) <= 200
-    assert tokens[:, 0].tolist() == [0, 1, 2, 3]
-    np.testing.assert_allclose(shares[:, 0], 0.3, atol=0.01)
-
-
-def test_a_surveys_memory_does_not_grow_with_the_rows(monkeypatch):
-    """NumPy's peak while four times as many rows go by; PyTorch's batches are of the same size."""
-    monkeypatch.setattr(features, "WAITING_PAIRS", 2**14)  # the tables fill up within the smaller store
-    sae = SparseAutoencoder(SAEConfig(32, 4, k=4), seed=0)
-    rng = np.random.default_rng(0)
-
-    def peak(n: int) -> int:
-        rows = rng.standard_normal((n, 32), dtype=np.float32)
-        made = ActivationStore(rows, rng.integers(0, 100, n), np.arange(n) // 50, {})
-        labels = np.arange(n // 50) % 4
-        tracemalloc.start()
-        survey_features(sae, made, labels)
-        size = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return size
-
-    assert peak(120_000) < 1.1 * peak(30_000)
-
-
-def test_latents_that_are_on_together(store, sae, f):
-    survey = survey_features(
-        sae, store, sample_n=len(store)
-    )  # all active rows are drawn, so the shares are exact
-    latents = [int(i) for i in np.argsort(-survey.usage.density)[[0, 5, 20]]]
-    for latent, found in coactive_latents(sae, store, survey, latents, n=4).items():
+def test_latents_that_are_on_together(latents, f):
+    chosen = np.argsort(-latents.n_active)[[0, 5, 20]]
+    for latent, found in coactive_latents(latents, chosen, n=4).items():
         rows = f[:, latent] > 0
         excess = (f[rows] > 0).mean(0) - (f > 0).mean(0)
         excess[latent] = -1
         assert [j for j, _ in found] and latent not in [j for j, _ in found]
         assert [excess[j] for j, _ in found] == pytest.approx(np.sort(excess)[::-1][: len(found)].tolist())
         assert [share for _, share in found] == pytest.approx([(f[rows, j] > 0).mean() for j, _ in found])
-    assert coactive_latents(sae, store, survey, [7]) == {7: []}
+    assert coactive_latents(latents, [7]) == {7: []}
+
+
+# --------------------------------------------------------------------------------------------- devices
+
+
+def test_nothing_follows_the_default_device(gpt2, sae, store, latents):
+    """Notebooks set a default device of "cuda" or "mps"; "meta", whose tensors hold nothing, stands for them."""
+    chosen = [int(i) for i in np.argsort(-latents.n_active)[:3]]
+    expected = [
+        latents.matrix.toarray(),
+        read_texts(gpt2, sae, TEXTS[:2], HOOK).matrix.toarray(),
+        nearest_latents(sae.W_dec, chosen),
+        duplicates(sae.W_dec, alike=0.3),
+        logit_effects(gpt2, sae, chosen[0]),
+    ]
+    with torch.device("meta"):
+        got = [
+            read_latents(sae, store).matrix.toarray(),
+            read_texts(gpt2, sae, TEXTS[:2], HOOK).matrix.toarray(),
+            nearest_latents(sae.W_dec, chosen),
+            duplicates(sae.W_dec, alike=0.3),
+            logit_effects(gpt2, sae, chosen[0]),
+        ]
+    for one, other in zip(got, expected, strict=True):
+        assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
+
+
+def test_gradients_that_are_on_or_off_outside_change_nothing(gpt2, sae, store, latents):
+    for mode in (torch.no_grad(), torch.enable_grad(), torch.inference_mode()):
+        with mode:
+            got = read_latents(sae, store)
+            find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK)
+        np.testing.assert_array_equal(got.matrix.toarray(), latents.matrix.toarray())
+    assert all(parameter.grad is None for parameter in [*sae.parameters(), *gpt2.parameters()])

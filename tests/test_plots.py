@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 import pytest
 
 from build_course import loaded_from_outside
-from sae_tutorial.features.latents import Context, TextFeatures
+from sae_tutorial.features.contexts import Context, TextFeatures
 from sae_tutorial.sae.runs import History
-from sae_tutorial.show import plots
+from sae_tutorial.show import diagrams, live, plots, tables
 
 HISTORY = History(
     tokens=[10, 20], loss=[2.0, 1.0], reconstruction=[1.5, 0.5], sparsity=[9.0, 8.0], l0=[30.0, 12.0],
@@ -47,7 +47,7 @@ FIGURES = {
     "strip_figure": lambda: plots.strip_figure(
         [0.1, 1.0], np.array([[0.5, 0.5], [1.0, 0.0]]), {"half": 0.5}, "T", "x", "y"
     ),
-    "direction_figure": lambda: plots.direction_figure(
+    "direction_figure": lambda: diagrams.direction_figure(
         {"one": np.array([[1.0, 0.0], [0.0, 0.5]]), "two": np.array([[0.0, 0.01], [1.0, 1.0]])}, "T"
     ),
     "stacked_bar_figure": lambda: plots.stacked_bar_figure(
@@ -56,14 +56,14 @@ FIGURES = {
     "grid_figure": lambda: plots.grid_figure(
         np.array([[0.0, 1.0, 2.0], [0.5, 0.2, 0.1]]), ["a", "<b>", "c"], [0, 1], "T", "x", "y", "z"
     ),
-    "graph_figure": lambda: plots.graph_figure(
+    "graph_figure": lambda: diagrams.graph_figure(
         {"in": ["a", "<b>"], "out": ["c"], "end": ["d"]},
         [("a", "c", 2.0), ("<b>", "c", -0.5), ("c", "d", 0.01)],
         "T",
         "x",
         "w",
     ),
-    "training_curves": lambda: plots.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
+    "training_curves": lambda: live.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
     "decoder_weight_figure": lambda: plots.decoder_weight_figure(
         np.linspace(-1, 1, 40, dtype=np.float32), np.linspace(-2, 2, 40, dtype=np.float32), "T"
     ),
@@ -80,11 +80,12 @@ def axes(figure: go.Figure) -> dict[str, object]:
 def test_every_figure_function_is_tested_here():
     made = [
         name
-        for name, function in inspect.getmembers(plots, inspect.isfunction)
-        if function.__module__ == plots.__name__
+        for module in (plots, diagrams, live)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
         and inspect.signature(function).return_annotation is go.Figure
     ]
-    assert set(made) - {"_finish"} == set(FIGURES)
+    assert set(made) - {"finish"} == set(FIGURES)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -110,7 +111,7 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
 
 def test_a_logarithmic_axis_names_each_tick_in_full():
     line = plots.line_figure({"a": ([6, 300], [0, 1])}, "T", "x", "y", log_x=True)
-    curves = plots.training_curves({"a": HISTORY}, "T")
+    curves = live.training_curves({"a": HISTORY}, "T")
     for axis in (line.layout.xaxis, curves.layout.yaxis2):
         assert axis.type == "log"
         assert [tick for tick in axis.tickvals if 6 <= tick <= 300] == [10, 20, 50, 100, 200]
@@ -121,7 +122,7 @@ def test_series_differ_in_more_than_colour():
     figure = plots.line_figure({str(i): ([1, 2], [i, i]) for i in range(6)}, "T", "x", "y")
     assert len({trace.line.dash for trace in figure.data}) == 6
     assert len({trace.marker.symbol for trace in figure.data}) == 6
-    two = plots.training_curves({"a": HISTORY, "b": HISTORY}, "T").data
+    two = live.training_curves({"a": HISTORY, "b": HISTORY}, "T").data
     assert two[0].line.dash == two[1].line.dash != two[2].line.dash
 
 
@@ -158,7 +159,7 @@ def test_a_graph_shows_every_node_as_text_and_every_edge_by_weight_and_sign():
 
 
 def test_an_attention_view_carries_what_it_needs_and_fetches_nothing():
-    view = plots.attention_view(["a", "b"], np.array([[[1.0, 0.0], [0.25, 0.75]]]), ["L0H3"])
+    view = diagrams.attention_view(["a", "b"], np.array([[[1.0, 0.0], [0.25, 0.75]]]), ["L0H3"])
     assert "L0H3" in view.data and "0.75" in view.data
     assert loaded_from_outside(view.data) == []
 
@@ -229,7 +230,7 @@ def test_stacked_parts_carry_their_number_where_there_is_room():
 
 
 def test_training_curves_show_the_history():
-    error, l0 = plots.training_curves({"a": HISTORY}, "T").data
+    error, l0 = live.training_curves({"a": HISTORY}, "T").data
     assert (list(error.x), list(error.y), list(l0.y)) == ([10, 20], [1.5, 0.5], [30.0, 12.0])
 
 
@@ -275,13 +276,13 @@ def test_text_features_with_few_or_many_latents(n):
 def test_a_live_curve_redraws_one_display(monkeypatch):
     shown, updated = [], []
     handle = SimpleNamespace(update=lambda bundle, raw: updated.append(bundle))
-    monkeypatch.setattr(plots, "display", lambda bundle, raw, display_id: shown.append(bundle) or handle)
-    live = plots.LiveCurve("T", every=2)
+    monkeypatch.setattr(live, "display", lambda bundle, raw, display_id: shown.append(bundle) or handle)
+    curve = live.LiveCurve("T", every=2)
     history = History()
     for step in range(1, 7):
         for name in ("tokens", "reconstruction", "l0"):
             getattr(history, name).append(step)
-        live(history)
+        curve(history)
     assert (len(shown), len(updated)) == (1, 2)
     assert updated[-1]["application/vnd.plotly.v1+json"]["data"][0]["x"] == [1, 2, 3, 4, 5, 6]
 
@@ -293,7 +294,7 @@ EVIL = "<script>alert('1')</script>&\"x\""
 
 def test_context_table_escapes_tokens_and_headings():
     context = Context(["a", EVIL, "\n"], np.array([0.0, 2.0, 1.0]), 1, 0)
-    page = plots.context_table({EVIL: [context]}).data
+    page = tables.context_table({EVIL: [context]}).data
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(") == 2
     assert "↵" in page
@@ -302,7 +303,7 @@ def test_context_table_escapes_tokens_and_headings():
 def test_context_table_shades_by_strength_and_marks_the_centre():
     strong = Context(["x", "y"], np.array([4.0, 1.0]), 0, 0)
     weak = Context(["z"], np.array([2.0]), 0, 1)
-    page = plots.context_table({"one": [strong, weak], "none": []}).data
+    page = tables.context_table({"one": [strong, weak], "none": []}).data
     assert ("0.25)" in page, "0.50)" in page, "1.00)" in page) == (True, True, True)
     assert page.count("outline") == 2
     assert page.index(">x<") < page.index(">y<") < page.index(">z<")
@@ -310,10 +311,10 @@ def test_context_table_shades_by_strength_and_marks_the_centre():
 
 def test_context_table_of_a_silent_latent():
     silent = Context(["x"], np.array([0.0]), 0, 0)
-    assert "nan" not in plots.context_table({"h": [silent]}).data
+    assert "nan" not in tables.context_table({"h": [silent]}).data
 
 
 def test_table_escapes_and_keeps_the_order():
-    page = plots.table([{"name": EVIL, "n": 1}, {"name": "b", "n": 2.5}]).data
+    page = tables.table([{"name": EVIL, "n": 1}, {"name": "b", "n": 2.5}]).data
     assert "<script" not in page
     assert page.index("name") < page.index(">1<") < page.index(">b<") < page.index(">2.5<")

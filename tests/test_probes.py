@@ -60,3 +60,18 @@ def test_the_seed_decides_the_split():
     scores = [probe_accuracy(x, documents, labels, seed=seed) for seed in (0, 0, 1, 2)]
     assert scores[0] == scores[1]
     assert len(set(scores)) > 1
+
+
+@pytest.mark.parametrize("positions", [(2, 64), (-1, 3), (100,)])
+def test_positions_that_the_model_does_not_have_are_refused(gpt2, positions):
+    with pytest.raises(ValueError, match="positions must lie between 0 and 63, got"):
+        activations_of_every_layer(gpt2, TEXTS, positions=positions)
+
+
+def test_lists_and_tensors_are_taken_and_labels_that_are_no_classes_of_documents_refused():
+    x, documents, labels = separable(0.5)
+    expected = probe_accuracy(x, documents, labels)
+    assert probe_accuracy(torch.from_numpy(x), documents.tolist(), labels.tolist()) == expected
+    for wrong in (labels - 1, labels[documents], labels[:50], labels.astype(str)):
+        with pytest.raises(ValueError, match="labels"):
+            probe_accuracy(x, documents, wrong)

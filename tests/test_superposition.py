@@ -279,3 +279,15 @@ def test_curves_have_a_score_for_every_setting_and_seed(monkeypatch):
 
 def untrained(known, *, d_sae, seed):
     return learned_dictionary(known, d_sae=d_sae, total_tokens=512, seed=seed)
+
+
+def test_rivals_do_not_follow_the_default_device():
+    """Random rows come from a generator on the CPU; "meta" stands for a default device of "cuda" or "mps"."""
+    known = KnownDictionary(d_in=8, n_features=12)
+    expected = rival_dictionaries(known, d_sae=16)
+    rows = known.sample(10_000)
+    with torch.device("meta"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KnownDictionary, "sample", lambda *_: rows)  # the world's own rows are tested elsewhere
+        got = rival_dictionaries(known, d_sae=16)
+    for name in expected:
+        torch.testing.assert_close(got[name], expected[name])

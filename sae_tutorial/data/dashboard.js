@@ -193,7 +193,7 @@ function tables(l) {
     smallTable("Logits it lowers", ["token", "effect per unit"], effects(l.lowered)),
     smallTable("Nearest decoder directions", ["latent", "cosine"],
       l.neighbours.map(([number, cosine]) => [reference(number), signed(cosine)])),
-    smallTable(`On together (of ${l.sample_size} random tokens it is on at)`, ["latent", "together", "anywhere"],
+    smallTable("On together (share of the tokens it is on at)", ["latent", "together", "anywhere"],
       l.together.map(([number, share, density]) => [reference(number), percent(share), percent(density)])));
 }
 
@@ -218,9 +218,8 @@ function detail(l) {
     make("figure", {}, make("h3", {}, "How strongly it is on"), histogram(l.histogram)),
     make("p", { className: "note" }, note),
     ...contexts("Strongest contexts, one per document", l.top, l.max),
-    ...contexts(`Random contexts: the upper third of ${l.sample_size} activations drawn at random`, l.sampled[0], l.max),
-    ...contexts("Random contexts: the middle third", l.sampled[1], l.max),
-    ...contexts("Random contexts: the lower third", l.sampled[2], l.max),
+    ...["upper", "middle", "lower"].flatMap((third, i) =>
+      contexts(`Random contexts from the ${third} third of its activations`, l.sampled[i], l.max)),
     make("output", { id: "value" }), tables(l)];
 }
 

@@ -11,17 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import coo_array, csc_array, csr_array, issparse, vstack
+from scipy.sparse import csc_array, csr_array, issparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
 
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.features.intervals import Interval, document_draws
-from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.sae.metrics import encode_in_batches
 
 COUNTRIES = (
     "Afghanistan|Albania|Algeria|Angola|Argentina|Armenia|Australia|Austria|Azerbaijan|Bangladesh|Belarus|"
@@ -61,9 +58,17 @@ def label_tokens(
         pattern: a regular expression, applied to whole documents.
 
     Raises:
-        ValueError: the texts have other tokens than the store.
+        TypeError: `texts` is one string.
+        ValueError: the texts have other tokens than the store, or are too few.
     """
+    if isinstance(texts, str):
+        raise TypeError("texts must be a list of strings, got one string; wrap it in a list.")
+    texts = list(texts)
     documents, first_rows = np.unique(store.document_ids, return_index=True)
+    if len(texts) <= documents[-1]:
+        raise ValueError(
+            f"texts has {len(texts)} entries, but the store has document {documents[-1]}; pass all texts it was made from."
+        )
     labels = np.zeros(len(store), dtype=bool)
     offsets = tokenizer(
         [texts[document] for document in documents],
@@ -82,17 +87,23 @@ def label_tokens(
     return labels
 
 
-def latent_units(sae: SparseAutoencoder, activations: ActivationStore | Float[Tensor, "n d_in"]) -> csc_array:
-    """The activations of all latents on all rows, [rows, d_sae]: sparse, 8 bytes for each latent that is on."""
-    parts = []
-    for x, pairs in encode_in_batches(sae, activations, "encoding"):
-        values, rows, latents = (
-            part.cpu().numpy() for part in (pairs.values, pairs.positions, pairs.latents)
+def row_labels(labels: Any, n_rows: int, name: str = "labels") -> Bool[np.ndarray, " rows"]:
+    """`labels` as True and False for each row; 1 and 0 are taken as well.
+
+    Raises:
+        ValueError: other values, or another number of them than rows.
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (n_rows,):
+        raise ValueError(
+            f"{name} must have one entry for each of the {n_rows} rows, got shape {labels.shape}; what is known of "
+            f"documents becomes a label of rows by {name}[document_ids]."
         )
-        parts.append(coo_array((values, (rows, latents)), shape=(len(x), sae.config.d_sae)))
-    units = vstack(parts, format="csc")
-    units.eliminate_zeros()
-    return units
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
+        raise ValueError(
+            f"{name} must be True or False for each row, got values such as {labels[~np.isin(labels, (0, 1))][0]!r}."
+        )
+    return labels.astype(bool)
 
 
 def document_means(units: Units, documents: Int[np.ndarray, " rows"]) -> Units:
@@ -131,6 +142,7 @@ def best_unit(units: Units, labels: Bool[np.ndarray, " rows"]) -> Detector:
     Only the ten units whose means differ most between the two kinds of rows, in standard deviations, are
     tried: the others are far behind.
     """
+    labels = row_labels(labels, units.shape[0])
     difference = _mean_differences(units, labels)
     best: tuple[float, Detector] | None = None
     for unit in np.argsort(-np.abs(difference), kind="stable")[:10]:
@@ -146,6 +158,7 @@ def sparse_probe(units: Units, labels: Bool[np.ndarray, " rows"], k: int | None 
 
     Without `k` all units are used: an ordinary linear probe.
     """
+    labels = row_labels(labels, units.shape[0])
     chosen = np.arange(units.shape[1])
     if k is not None:
         chosen = np.argsort(-np.abs(_mean_differences(units, labels)), kind="stable")[:k]
@@ -184,6 +197,7 @@ def score_detector(
     Raises:
         ValueError: there are no rows with the concept, or none without.
     """
+    labels = row_labels(labels, units.shape[0])
     if labels.all() or not labels.any():
         raise ValueError(
             f"{int(labels.sum())} of {len(labels)} rows have the concept; both kinds are needed."
@@ -208,7 +222,7 @@ def roc_curve_points(
     scores: Float[np.ndarray, " rows"], labels: Bool[np.ndarray, " rows"]
 ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
     """False and true positive rates for every threshold, thinned to at most some hundred points."""
-    false, true, _ = roc_curve(labels, scores)
+    false, true, _ = roc_curve(row_labels(labels, len(scores)), scores)
     kept = np.unique(np.linspace(0, len(false) - 1, 200).round().astype(int))
     return false[kept], true[kept]
 

@@ -11,25 +11,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csc_array
 from torch import Tensor
-from torch.nn.functional import normalize
+
+from sae_tutorial.features.concepts import row_labels
+from sae_tutorial.features.directions import unit_rows
 
 ALIKE = 0.4  # cosine of decoder rows from which a wide latent may be a part of a narrow one
 INSIDE = 0.5  # share of a part's rows that must lie among those of the whole
 APART = 0.3  # share of a part's rows that it may have in common with another part
-
-
-def duplicates(W_dec: Float[Tensor, "d_sae d_in"], alike: float = 0.9) -> Int[np.ndarray, "pairs 2"]:
-    """Pairs of latents whose decoder rows have a cosine above `alike`, the most alike first."""
-    cosine = (normalize(W_dec, dim=1) @ normalize(W_dec, dim=1).T).triu(1)
-    pairs = (cosine > alike).nonzero()
-    order = cosine[pairs[:, 0], pairs[:, 1]].argsort(descending=True, stable=True)
-    return pairs[order].cpu().numpy()
-
-
-def nearest_other(W_dec: Float[Tensor, "d_sae d_in"]) -> Float[np.ndarray, " d_sae"]:
-    """For each latent the cosine of its decoder row with the nearest other one."""
-    cosine = normalize(W_dec, dim=1) @ normalize(W_dec, dim=1).T
-    return cosine.fill_diagonal_(-1).amax(1).cpu().numpy()
 
 
 class Split(NamedTuple):
@@ -68,7 +56,7 @@ def find_splits(
     on_narrow, on_wide = ((units > 0).astype(np.float32) for units, _ in (narrow, wide))
     counts = np.asarray(on_wide.sum(axis=0)).ravel()
     n_whole = np.asarray(on_narrow.sum(axis=0)).ravel()
-    cosine = (normalize(narrow[1], dim=1) @ normalize(wide[1], dim=1).T).cpu().numpy()
+    cosine = (unit_rows(narrow[1]) @ unit_rows(wide[1]).T).cpu().numpy()
     inside = (on_narrow.T @ on_wide).toarray() / np.maximum(counts, 1)
     candidates = (cosine > ALIKE) & (inside > INSIDE) & (counts >= min_rows) & (n_whole[:, None] >= min_rows)
     splits = []
@@ -127,7 +115,8 @@ def find_absorption(
         read: rows that the probe takes for such. If the concept's own latents are on at none of them, there is nothing to
             compare with, and nothing counts as absorbed.
     """
-    along = W_dec.cpu().numpy() @ (direction / np.linalg.norm(direction)).astype(np.float32)
+    labels, read = row_labels(labels, units.shape[0]), row_labels(read, units.shape[0], "read")
+    along = W_dec.detach().float().cpu().numpy() @ (direction / np.linalg.norm(direction)).astype(np.float32)
     written = (units.tocsr() * along[None, :]).tocsr()
     on_own = np.asarray((units[:, own] > 0).sum(axis=1)).ravel() > 0
     recognised = labels & read

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from torch.nn.functional import normalize
 
+from sae_tutorial.features.directions import unit_rows
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import Architecture, SAEConfig, auxk_recipe
 from sae_tutorial.sae.training import train_sae
@@ -72,9 +72,9 @@ def fates(world: HierarchicalWorld, sae: SparseAutoencoder, n_rows: int = 20_000
         missed     no latent points its way
     """
     x, strength = world.sample(n_rows, seed=1)
-    written = sae.encode(x) * sae.W_dec.norm(dim=1)
-    present, on = (strength > 0).numpy(), (written > FAINT).numpy()
-    cosine = (world.directions @ normalize(sae.W_dec, dim=1).T).numpy()
+    written = sae.encode(x.to(sae.W_dec)) * sae.W_dec.norm(dim=1)
+    present, on = (strength > 0).numpy(), (written > FAINT).cpu().numpy()
+    cosine = (world.directions @ unit_rows(sae.W_dec).cpu().T).numpy()
     return [_fate(world, feature, present, on, cosine) for feature in range(len(world.kinds))]
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
+from sae_tutorial.features.statistics import document_labels
 from sae_tutorial.transformer.tokens import batches_by_length, pad_right, tokenize
 
 RIDGE = 1000.0  # with as many dimensions as rows, a weaker penalty fits noise
@@ -34,8 +35,13 @@ def activations_of_every_layer(
     Returns:
         The activations, and the index of the text that each row comes from. Texts too short for the last position
         are left out.
+
+    Raises:
+        ValueError: a position that the model does not have.
     """
     context = max(positions) + 1
+    if min(positions) < 0 or context > model.cfg.n_ctx:
+        raise ValueError(f"positions must lie between 0 and {model.cfg.n_ctx - 1}, got {list(positions)}.")
     token_ids, starts, _ = tokenize(
         model.tokenizer, [text[: 20 * context] for text in texts], context, warn=False
     )
@@ -75,7 +81,12 @@ def probe_accuracy(
         labels: the class of each document.
         seed: which documents are held out, and the shuffle.
         shuffle: give every document another's label: the control.
+
+    Raises:
+        ValueError: the labels are no classes of documents; see `document_labels`.
     """
+    x, documents = np.asarray(x), np.asarray(documents)
+    labels = document_labels(labels, documents)
     generator = np.random.default_rng(seed)
     if shuffle:
         labels = generator.permutation(labels)

@@ -42,12 +42,12 @@ def rival_dictionaries(
     with one_thread():
         ica = FastICA(rank, whiten="unit-variance", max_iter=500, tol=1e-3, random_state=seed).fit(x)
         pca = PCA().fit(x)
-    generator = torch.Generator().manual_seed(20_000 + seed)
+    generator = torch.Generator("cpu").manual_seed(20_000 + seed)
     return {
         "ICA": torch.from_numpy(np.ascontiguousarray(ica.mixing_.T)).float(),
         "PCA": torch.from_numpy(pca.components_).float(),
-        "neurons": torch.eye(known.d_in),
-        "random": torch.randn(d_sae, known.d_in, generator=generator),
+        "neurons": torch.eye(known.d_in, device="cpu"),
+        "random": torch.randn(d_sae, known.d_in, generator=generator, device="cpu"),
     }
 
 

@@ -13,106 +13,86 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from IPython.display import HTML
+from jaxtyping import Float, Int
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial import storage
-from sae_tutorial.activations.store import ActivationStore
+from sae_tutorial.features.contexts import Context, contexts_by_strength, top_contexts
+from sae_tutorial.features.directions import logit_effects_of_each, nearest_latents
 from sae_tutorial.features.latents import (
-    HISTOGRAM_EDGES,
-    Context,
-    FeatureSurvey,
+    FeatureUsage,
+    Latents,
+    analyze_feature_usage,
     coactive_latents,
-    contexts_around,
-    distinct_rows,
-    feature_kinds,
     find_top_features,
-    logit_effects,
-    survey_features,
 )
+from sae_tutorial.features.statistics import TokenStatistics, feature_kinds, token_statistics, top_tokens
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.sae.metrics import check_width
+from sae_tutorial.transformer.families import check_bridge
+from sae_tutorial.transformer.tokens import token_strings
 
 DEFAULT_LATENTS = PAGE_LATENTS = 100
-TOP_CONTEXTS, SAMPLED_CONTEXTS, CONTEXT_WIDTH = 8, 3, 10  # sampled: of each third
+TOP_CONTEXTS, CONTEXT_WIDTH = 8, 10
 TABLE_ROWS = 6
+# The same for every latent and store: four bins to a doubling. What lies outside falls into the first or the last bin.
+HISTOGRAM_EDGES = 2.0 ** np.arange(-16, 16.25, 0.25)
 
 
 def write_dashboard(
     sae: SparseAutoencoder,
-    store: ActivationStore,
+    latents: Latents,
     model_or_tokenizer: TransformerBridge | Any,
     path: str | Path,
-    latents: Sequence[int] | None = None,
+    shown: Sequence[int] | None = None,
     *,
-    survey: FeatureSurvey | None = None,
+    labels: Sequence[int] | Int[np.ndarray, " documents"] | None = None,
     class_names: Sequence[str] = (),
     title: str = "SAE latents",
 ) -> Path:
-    """Write one HTML file about some latents, and return its path.
+    """Write pages about some latents that open from disk: one HTML file, or a folder for many latents.
 
     Args:
         sae: the autoencoder.
-        store: the activations and tokens that its latents are shown on.
-        model_or_tokenizer: the language model behind `store`, or only its tokenizer; then there are no logit tables.
-        path: where the file goes; written atomically, replacing an older one.
-        latents: which latents, in this order; by default the 100 of middling density with the strongest mean.
-        survey: `survey_features(sae, store)`, when it has been made already; with labels, topics are shown.
-        class_names: the name of each label.
-        title: of the page.
-
-    Raises:
-        ValueError: there are no latents to show, a latent is not one of the autoencoder's or is named twice, the
-            store has another width, or the survey is of another autoencoder or store.
-    """
-    survey = _checked_survey(sae, store, survey)
-    chosen = _checked_latents(sae, survey, latents)
-    page = _page(
-        title, _facts(sae, store), _details(sae, store, model_or_tokenizer, survey, chosen, class_names)
-    )
-    with storage.new_file(path) as partial:
-        partial.write_text(page, encoding="utf-8")
-    return Path(path)
-
-
-def write_dashboard_folder(
-    sae: SparseAutoencoder,
-    store: ActivationStore,
-    model_or_tokenizer: TransformerBridge | Any,
-    directory: str | Path,
-    latents: Sequence[int] | None = None,
-    *,
-    survey: FeatureSurvey | None = None,
-    class_names: Sequence[str] = (),
-    title: str = "SAE latents",
-) -> Path:
-    """Write a folder for many latents, all by default: `index.html` with the table, and pages of 100 latents each.
-
-    The arguments and errors are those of `write_dashboard`. An older folder is replaced as a whole.
+        latents: `read_latents(sae, store)`, where it is on.
+        model_or_tokenizer: the language model behind the store, or only its tokenizer; then there are no logit tables.
+        path: a name that ends in ".html" is one file; any other a folder, with `index.html` for the table of all latents
+            and pages of 100 each. Written atomically, replacing an older one as a whole.
+        shown: which latents, in this order; by default a file has the 100 of middling density with the strongest mean,
+            and a folder has all.
+        labels: the class of every document id; with them, topics are shown.
+        class_names: the name of each class.
+        title: of the pages.
 
     Returns:
-        The path of the index.
+        The path of the file, or of the folder's index.
+
+    Raises:
+        TypeError: `model_or_tokenizer` is neither a bridge nor a tokenizer.
+        ValueError: there are no latents to show, a latent is not one of the autoencoder's or is named twice, `latents` is
+            of an autoencoder of another width, labels are no classes of documents, or class names lack labels.
     """
-    survey = _checked_survey(sae, store, survey)
-    chosen = _checked_latents(sae, survey, range(sae.config.d_sae) if latents is None else latents)
-    groups = [chosen[first : first + PAGE_LATENTS] for first in range(0, len(chosen), PAGE_LATENTS)]
-    names = [f"page-{number:04}.html" for number in range(len(groups))]
-    facts, rows = _facts(sae, store), []
-    with storage.new_directory(directory, _own_files(directory)) as partial:
-        for name, group in zip(names, groups, strict=True):
-            details = _details(sae, store, model_or_tokenizer, survey, group, class_names)
-            page = _page(title, facts, details, index="index.html")
+    path, seen = Path(path), _look(sae, latents, model_or_tokenizer, labels, class_names)
+    if path.suffix == ".html":
+        shown = _checked(
+            find_top_features(seen.usage, DEFAULT_LATENTS) if shown is None else shown, latents.d_sae
+        )
+        with storage.new_file(path) as partial:
+            partial.write_text(_page(title, _facts(seen), _details(seen, shown)), encoding="utf-8")
+        return path
+    shown, rows = _checked(range(latents.d_sae) if shown is None else shown, latents.d_sae), []
+    with storage.new_directory(path, _own_files(path)) as partial:
+        for number, first in enumerate(range(0, len(shown), PAGE_LATENTS)):
+            name, group = f"page-{number:04}.html", shown[first : first + PAGE_LATENTS]
+            page = _page(title, _facts(seen), _details(seen, group), index="index.html")
             (partial / name).write_text(page, encoding="utf-8")
-            summaries = _summaries(_tokenizer(model_or_tokenizer), survey, group, class_names)
-            rows += [row | {"page": name} for row in summaries]
-        (partial / "index.html").write_text(_page(title, facts, rows), encoding="utf-8")
-    return Path(directory) / "index.html"
+            rows += [_summary(seen, latent) | {"page": name} for latent in group]
+        (partial / "index.html").write_text(_page(title, _facts(seen), rows), encoding="utf-8")
+    return path / "index.html"
 
 
 def show_dashboard(path: str | Path, height: int = 800) -> HTML:
@@ -122,188 +102,158 @@ def show_dashboard(path: str | Path, height: int = 800) -> HTML:
     return HTML(f"<div>{frame}</div>")
 
 
-# --------------------------------------------------------------------------------------------- checks
+# ------------------------------------------------------------------------------- what is asked and checked
 
 
-def _checked_survey(
-    sae: SparseAutoencoder, store: ActivationStore, survey: FeatureSurvey | None
-) -> FeatureSurvey:
-    check_width(sae, store)
-    if survey is None:
-        return survey_features(sae, store)
-    surveyed = (len(survey.usage.density), survey.n_rows)
-    if surveyed != (sae.config.d_sae, len(store)):
+class _Seen(NamedTuple):
+    """All that the pages ask about latents."""
+
+    sae: SparseAutoencoder
+    latents: Latents
+    usage: FeatureUsage
+    statistics: TokenStatistics
+    kinds: dict[int, str]
+    topics: Sequence[str] | None
+    tokenizer: Any
+    model: TransformerBridge | None
+
+    def token(self, token_id: int) -> str | None:
+        """A token as a string; None for the start of a text."""
+        return None if token_id < 0 else token_strings(self.tokenizer, [token_id])[0]
+
+
+def _look(
+    sae: SparseAutoencoder,
+    latents: Latents,
+    model_or_tokenizer: TransformerBridge | Any,
+    labels: Sequence[int] | Int[np.ndarray, " documents"] | None,
+    class_names: Sequence[str],
+) -> _Seen:
+    if latents.d_sae != sae.config.d_sae:
         raise ValueError(
-            f"the survey is of {surveyed[0]} latents on {surveyed[1]} rows; this autoencoder has {sae.config.d_sae}, "
-            f"this store {len(store)}. Make it with survey_features(sae, store)."
+            f"latents are {latents.d_sae}, but this autoencoder has {sae.config.d_sae}; make them with read_latents."
         )
-    return survey
+    if len(class_names) and labels is None:
+        raise ValueError(
+            "class_names came without labels, so there are no topics to name; pass labels as well."
+        )
+    model = model_or_tokenizer if isinstance(model_or_tokenizer, TransformerBridge) else None
+    if model is not None or not hasattr(model_or_tokenizer, "decode"):
+        check_bridge(model_or_tokenizer)
+    usage, statistics = analyze_feature_usage(latents), token_statistics(latents, labels)
+    topics = None
+    if labels is not None:
+        n_classes = int(max(labels)) + 1
+        topics = class_names if len(class_names) else [f"class {i}" for i in range(n_classes)]
+        if len(topics) < n_classes:
+            raise ValueError(f"class_names has {len(topics)} entries, but labels go up to {n_classes - 1}.")
+    kinds = {int(i): kind for kind, found in feature_kinds(usage, statistics).items() for i in found}
+    tokenizer = model_or_tokenizer if model is None else model.tokenizer
+    return _Seen(sae, latents, usage, statistics, kinds, topics, tokenizer, model)
 
 
-def _checked_latents(
-    sae: SparseAutoencoder, survey: FeatureSurvey, latents: Sequence[int] | None
-) -> list[int]:
-    if latents is None:
-        latents = find_top_features(survey.usage, DEFAULT_LATENTS)
-    chosen = [int(latent) for latent in latents]
+def _checked(shown: Sequence[int], d_sae: int) -> list[int]:
+    chosen = [int(latent) for latent in shown]
     if not chosen:
-        raise ValueError("there are no latents to show; name some with `latents`.")
-    unknown = [latent for latent in chosen if not 0 <= latent < sae.config.d_sae]
+        raise ValueError("there are no latents to show; name some with `shown`.")
+    unknown = [latent for latent in chosen if not 0 <= latent < d_sae]
     if unknown:
-        raise ValueError(
-            f"there is no latent {unknown[0]}; this autoencoder has latents 0 to {sae.config.d_sae - 1}."
-        )
+        raise ValueError(f"there is no latent {unknown[0]}; this autoencoder has latents 0 to {d_sae - 1}.")
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"latent {max(chosen, key=chosen.count)} is named twice.")
     return chosen
 
 
-def _own_files(directory: str | Path) -> list[str]:
+def _own_files(directory: Path) -> list[str]:
     """The files that an earlier dashboard left in `directory`."""
-    if not Path(directory).is_dir():
-        return []
-    return [
-        path.name for path in Path(directory).iterdir() if re.fullmatch(r"(index|page-\d+)\.html", path.name)
-    ]
+    files = directory.iterdir() if directory.is_dir() else ()
+    return [path.name for path in files if re.fullmatch(r"(index|page-\d+)\.html", path.name)]
 
 
 # ------------------------------------------------------------------------------------------- contents
 
 
-def _facts(sae: SparseAutoencoder, store: ActivationStore) -> list[tuple[str, str]]:
-    settings, config = store.settings, sae.config
+def _facts(seen: _Seen) -> list[tuple[str, str]]:
+    origin, config, latents = seen.latents.origin, seen.sae.config, seen.latents
+    read_on = f"{len(latents):,} tokens"
+    if len(latents) < latents.n_store_rows:
+        read_on += f", a random sample of the documents of {latents.n_store_rows:,}"
     return [
-        ("model", str(settings["model_name"])),
-        ("activations", str(settings["hook_name"])),
+        ("model", str(origin.get("model_name", "not known"))),
+        ("activations", str(origin.get("hook_name", "not known"))),
         ("autoencoder", f"{config.architecture}, {config.d_in} to {config.d_sae:,} latents"),
-        ("read on", f"{len(store):,} tokens"),
+        ("read on", read_on),
     ]
 
 
-def _summaries(
-    tokenizer: Any, survey: FeatureSurvey, latents: Sequence[int], class_names: Sequence[str]
-) -> list[dict[str, Any]]:
-    """A row of the table for each latent, ready for JSON."""
-    usage, statistics = survey.usage, survey.statistics
-    kinds = {int(i): kind for kind, found in feature_kinds(usage, statistics).items() for i in found}
-    names = {-1: "", **dict(enumerate(class_names))}
-    summaries = []
-    for i in latents:
-        (token, token_share), *_ = _token_rows(tokenizer, survey.tokens[i], survey.token_shares[i]) or [
-            ("", 0)
-        ]
-        (previous, previous_share), *_ = _token_rows(
-            tokenizer, survey.previous[i], survey.previous_shares[i]
-        ) or [("", 0)]
-        topic = int(statistics.topic[i])
-        summaries.append({
-            "latent": i,
-            "dead": bool(usage.dead[i]),
-            "density": _rounded(usage.density[i]),
-            "max": _rounded(usage.max_activation[i]),
-            "mean": _rounded(usage.mean_activation[i]),
-            "token": token,
-            "token_share": token_share,
-            "previous": previous,
-            "previous_share": previous_share,
-            "topic": names.get(topic, f"class {topic}"),
-            "topic_share": _rounded(statistics.topic_share[i]),
-            "kind": kinds.get(i, ""),
-        })  # fmt: skip
-    return summaries
+def _summary(seen: _Seen, latent: int) -> dict[str, Any]:
+    """A latent's row of the table, ready for JSON."""
+    usage, statistics = seen.usage, seen.statistics
+    dead = bool(usage.dead[latent])
+    return {
+        "latent": latent,
+        "dead": dead,
+        "density": _rounded(usage.density[latent]),
+        "max": _rounded(usage.max_activation[latent]),
+        "mean": _rounded(usage.mean_activation[latent]),
+        "token": "" if dead else seen.token(statistics.token[latent]),
+        "token_share": _rounded(statistics.token_share[latent]),
+        "previous": "" if dead else seen.token(statistics.previous[latent]),
+        "previous_share": _rounded(statistics.previous_share[latent]),
+        "topic": "" if dead or seen.topics is None else str(seen.topics[statistics.topic[latent]]),
+        "topic_share": _rounded(statistics.topic_share[latent]),
+        "kind": seen.kinds.get(latent, ""),
+    }
 
 
-def _details(
-    sae: SparseAutoencoder,
-    store: ActivationStore,
-    model_or_tokenizer: TransformerBridge | Any,
-    survey: FeatureSurvey,
-    latents: Sequence[int],
-    class_names: Sequence[str],
-) -> list[dict[str, Any]]:
+def _details(seen: _Seen, shown: Sequence[int]) -> list[dict[str, Any]]:
     """All that a page shows of each latent, ready for JSON."""
-    tokenizer = _tokenizer(model_or_tokenizer)
-    details = _summaries(tokenizer, survey, latents, class_names)
-    top, sampled = _contexts(tokenizer, sae, store, survey, latents)
-    neighbours = _neighbours(sae, latents)
-    together = coactive_latents(sae, store, survey, latents, TABLE_ROWS)
-    density = survey.usage.density
-    for i, row in zip(latents, details, strict=True):
-        row |= {
-            "n_active": int(survey.statistics.n_active[i]),
-            "early_share": _rounded(survey.statistics.early_share[i]),
-            "histogram": _histogram(survey.histogram[i]),
-            "top": top[i],
-            "sampled": sampled[i],
-            "sample_size": int((survey.sampled_rows[i] >= 0).sum()),
-            "tokens": _token_rows(tokenizer, survey.tokens[i], survey.token_shares[i]),
-            "previous_tokens": _token_rows(tokenizer, survey.previous[i], survey.previous_shares[i]),
-            "neighbours": neighbours[i],
-            "together": [(j, _rounded(share), _rounded(density[j])) for j, share in together[i]],
-        }
-        if isinstance(model_or_tokenizer, TransformerBridge):
-            raised, lowered = logit_effects(model_or_tokenizer, sae, i, TABLE_ROWS)
-            row |= {"raised": _effects(raised), "lowered": _effects(lowered)}
+    latents, density = seen.latents, seen.usage.density
+    near = nearest_latents(seen.sae.W_dec, shown, TABLE_ROWS)
+    together = coactive_latents(latents, shown, TABLE_ROWS)
+    details = []
+    for i, neighbours in zip(shown, near, strict=True):
+        top = top_contexts(seen.tokenizer, latents, i, TOP_CONTEXTS, CONTEXT_WIDTH)
+        parts = contexts_by_strength(seen.tokenizer, latents, i, width=CONTEXT_WIDTH)
+        details.append(
+            _summary(seen, i)
+            | {
+                "n_active": int(seen.statistics.n_active[i]),
+                "early_share": _rounded(seen.statistics.early_share[i]),
+                "histogram": _histogram(latents.column(i)[1]),
+                "top": [_context(context) for context in top],
+                "sampled": [[_context(context) for context in part] for part in parts],
+                "tokens": _token_rows(seen, i, before=False),
+                "previous_tokens": _token_rows(seen, i, before=True),
+                "neighbours": [(j, _rounded(cosine)) for j, cosine in neighbours],
+                "together": [(j, _rounded(share), _rounded(density[j])) for j, share in together[i]],
+            }
+        )
+    if seen.model is not None:
+        effects = logit_effects_of_each(seen.model, seen.sae, shown, TABLE_ROWS)
+        for row, moved in zip(details, effects, strict=True):
+            for name, tokens in zip(("raised", "lowered"), moved, strict=True):
+                row[name] = [(token, _rounded(effect)) for token, effect in tokens]
     return details
 
 
-def _tokenizer(model_or_tokenizer: TransformerBridge | Any) -> Any:
-    has_model = isinstance(model_or_tokenizer, TransformerBridge)
-    return model_or_tokenizer.tokenizer if has_model else model_or_tokenizer
-
-
-def _contexts(
-    tokenizer: Any,
-    sae: SparseAutoencoder,
-    store: ActivationStore,
-    survey: FeatureSurvey,
-    latents: Sequence[int],
-) -> tuple[dict[int, list[dict]], dict[int, list[list[dict]]]]:
-    """For each latent its strongest contexts, and its random ones by thirds of their activations."""
-    parts: dict[int, list[list[int]]] = {}
-    for i in latents:
-        drawn = survey.sampled_rows[i][survey.sampled_rows[i] >= 0]
-        thirds = [_spread(third, SAMPLED_CONTEXTS) for third in np.array_split(drawn, 3)]
-        parts[i] = [distinct_rows(store, survey.usage.top_rows[i], TOP_CONTEXTS), *thirds]
-    rows = {i: [row for part in parts[i] for row in part] for i in latents}
-    contexts = contexts_around(tokenizer, sae, store, rows, CONTEXT_WIDTH)
-    top, sampled = {}, {}
-    for i in latents:
-        shown = iter([_context(context) for context in contexts[i]])
-        top[i], *sampled[i] = [list(islice(shown, len(part))) for part in parts[i]]
-    return top, sampled
-
-
-def _spread(rows: np.ndarray, n: int) -> list[int]:
-    """At most n of `rows`, evenly spaced."""
-    return [int(row) for row in rows[:: max(1, len(rows) // n)][:n]]
-
-
 def _context(context: Context) -> dict[str, Any]:
-    activations = [_rounded(value) for value in context.activations]
     return {
         "tokens": context.tokens,
-        "activations": activations,
+        "activations": [_rounded(value) for value in context.activations],
         "centre": context.centre,
         "document": context.document,
     }
 
 
-def _token_rows(tokenizer: Any, token_ids: np.ndarray, shares: np.ndarray) -> list[tuple[str | None, float]]:
-    """Tokens with their shares; None stands for the start of a text."""
-    return [
-        (tokenizer.decode([int(token)]) if token >= 0 else None, _rounded(share))
-        for token, share in zip(token_ids, shares, strict=True)
-        if share > 0
-    ][:TABLE_ROWS]
+def _token_rows(seen: _Seen, latent: int, before: bool) -> list[tuple[str | None, float]]:
+    found = top_tokens(seen.latents, latent, TABLE_ROWS, before=before)
+    return [(seen.token(token_id), _rounded(share)) for token_id, share in found]
 
 
-def _effects(named: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    return [(token, _rounded(effect)) for token, effect in named]
-
-
-def _histogram(counts: np.ndarray) -> dict[str, list]:
-    """The bins from the first to the last that hold anything."""
+def _histogram(activations: Float[np.ndarray, " active"]) -> dict[str, list]:
+    """Counts in the bins from the first to the last that hold anything."""
+    counts, _ = np.histogram(activations.clip(*HISTOGRAM_EDGES[[0, -1]]), HISTOGRAM_EDGES)
     filled = np.flatnonzero(counts)
     if not len(filled):
         return {"edges": [], "counts": []}
@@ -312,18 +262,6 @@ def _histogram(counts: np.ndarray) -> dict[str, list]:
         "edges": [_rounded(edge) for edge in HISTOGRAM_EDGES[first : last + 1]],
         "counts": counts[first:last].tolist(),
     }
-
-
-def _neighbours(sae: SparseAutoencoder, latents: Sequence[int]) -> dict[int, list[tuple[int, float]]]:
-    """The latents whose decoder rows have the largest cosine with that of each of `latents`."""
-    directions = torch.nn.functional.normalize(sae.W_dec.detach(), dim=1)
-    found = {}
-    for i in latents:
-        cosines = directions @ directions[i]
-        cosines[i] = -torch.inf  # itself
-        best = cosines.topk(min(TABLE_ROWS, len(cosines) - 1))
-        found[i] = [(int(j), _rounded(c)) for j, c in zip(best.indices, best.values, strict=True)]
-    return found
 
 
 def _rounded(value: float) -> float:

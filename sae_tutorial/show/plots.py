@@ -1,24 +1,20 @@
-"""Every figure of the course: functions from results to a plotly figure or a piece of HTML.
+"""The course's figures of numbers: functions from results to a plotly figure.
 
-Series differ in dash and marker as well as in colour, so that a figure reads in greyscale. The caller gives the
-title, because a title states what was found.
+Contexts are shown by `tables`, structures by `diagrams`, a run of training by `live`. Series differ in dash and marker as
+well as in colour, so that a figure reads in greyscale. The caller gives the title, because a title states what was found.
 """
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
 import plotly.graph_objects as go
-from circuitsvis.attention import attention_heads
-from IPython.display import HTML, display
 from jaxtyping import Float
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from sae_tutorial.features.latents import Context, TextFeatures
-from sae_tutorial.sae.runs import History
+from sae_tutorial.features.contexts import TextFeatures
 
 COLOURS = (
     "#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d",
@@ -51,14 +47,13 @@ def line_figure(
             y=np.asarray(y, dtype=float),
             name=name,
             mode="lines+markers" if markers else "lines",
-            line={"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2},
-            marker={"symbol": MARKERS[i % 12], "size": 8},
+            **series_style(i),
         )
     figure.update_xaxes(title=x_title)
     if log_x:
         figure.update_xaxes(type="log", tickvals=LOG_TICKS)
     figure.update_yaxes(title=y_title)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figure:
@@ -68,13 +63,13 @@ def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figu
     labels = [f"{number:.3g}" for number in numbers]
     figure.add_bar(x=list(values), y=numbers, text=labels, textposition="outside", marker_color=COLOURS[0])
     figure.update_yaxes(title=y_title)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 def histogram_figure(
     samples: Mapping[str, Float[np.ndarray, " n"]], title: str, x_title: str, y_title: str, *, bins: int = 60
 ) -> go.Figure:
-    """Histograms over common bins, one outline per entry. Counts are made here: no raw samples in the page.
+    """Histograms over common bins, one outline per entry.
 
     Infinite values, such as the log density of dead latents, have no place on the axis and are left out.
     """
@@ -83,18 +78,15 @@ def histogram_figure(
     edges = np.linspace(everything.min(), everything.max(), bins + 1)
     figure = go.Figure()
     for i, (name, values) in enumerate(samples.items()):
-        counts, _ = np.histogram(values, edges)
         figure.add_scatter(
-            x=np.repeat(edges, 2)[1:-1],
-            y=np.repeat(counts, 2).astype(float),
+            **_outline(values, edges),
             name=name,
-            mode="lines",
             fill="tozeroy" if len(samples) == 1 else None,
-            line={"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2},
+            line=series_style(i)["line"],
         )
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 def spread_figure(values: Mapping[str, Sequence[float]], title: str, x_title: str) -> go.Figure:
@@ -120,7 +112,7 @@ def spread_figure(values: Mapping[str, Sequence[float]], title: str, x_title: st
     figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(autorange="reversed")
-    return _finish(figure, title, height=160 + 50 * len(values))
+    return finish(figure, title, height=160 + 50 * len(values))
 
 
 def scatter_figure(
@@ -143,7 +135,7 @@ def scatter_figure(
     )
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 def line_spread_figure(
@@ -201,7 +193,7 @@ def heat_figure(
         figure.update_layout(legend={"x": 0.01, "y": 0.01, "bgcolor": "rgba(255,255,255,0.9)"})
     figure.update_xaxes(title=x_title, type="log", tickvals=LOG_TICKS)
     figure.update_yaxes(title=y_title, type="log", tickvals=LOG_TICKS)
-    return _finish(figure, title, height=480)
+    return finish(figure, title, height=480)
 
 
 def strip_figure(
@@ -228,33 +220,7 @@ def strip_figure(
         )  # fmt: skip
     figure.update_xaxes(title=x_title, type="log", tickvals=LOG_TICKS)
     figure.update_yaxes(title=y_title)
-    return _finish(figure, title, height=460)
-
-
-def direction_figure(directions: Mapping[str, Float[np.ndarray, "n 2"]], title: str) -> go.Figure:
-    """The directions of features in two hidden dimensions as numbered arrows, a panel per entry; short ones are left out."""
-    figure = make_subplots(1, len(directions), subplot_titles=list(directions), horizontal_spacing=0.02)
-    for column, arrows in enumerate(directions.values(), start=1):
-        arrows = np.where(
-            np.linalg.norm(arrows, axis=1, keepdims=True) > 0.25, arrows, 0
-        )  # the rest is a blot
-        for i, (x, y) in enumerate(arrows.astype(float)):
-            if np.hypot(x, y) < 0.25:  # of an arrow as short as that only the head would be seen
-                continue
-            figure.add_scatter(
-                x=[0, x], y=[0, y], mode="lines+markers", showlegend=False,
-                line={"color": COLOURS[i % 6], "width": 2},
-                marker={"symbol": "arrow", "angleref": "previous", "size": [0, 11]},
-                row=1, col=column,
-            )  # fmt: skip
-            figure.add_scatter(
-                x=[1.22 * x], y=[1.22 * y], mode="text", text=[str(i)], showlegend=False, row=1, col=column
-            )
-        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
-    figure.update_xaxes(range=[-1.5, 1.5], title="dimension 0", showticklabels=False)
-    figure.update_yaxes(range=[-1.5, 1.5], showticklabels=False)
-    figure.update_yaxes(title="dimension 1", col=1)
-    return _finish(figure, title, height=300)
+    return finish(figure, title, height=460)
 
 
 def stacked_bar_figure(
@@ -277,7 +243,7 @@ def stacked_bar_figure(
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title, col=1)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 def grid_figure(
@@ -300,120 +266,11 @@ def grid_figure(
         (figure.update_xaxes, x_title, x, _thinned(len(x))),
         (figure.update_yaxes, y_title, y, _thinned(len(y))),
     ):
-        texts = [html.escape(_visible(str(labels[i])), quote=False) for i in places_shown]
+        texts = [escaped(str(labels[i])) for i in places_shown]
         update(title=title_text, tickvals=places_shown, ticktext=texts)
     if top_down:
         figure.update_yaxes(autorange="reversed")
-    return _finish(figure, title, height=height)
-
-
-def graph_figure(
-    columns: Mapping[str, Sequence[str]],
-    edges: Sequence[tuple[str, str, float]],
-    title: str,
-    x_title: str,
-    weight_name: str,
-) -> go.Figure:
-    """A layered graph: a column of named nodes per entry, and edges (from, to, weight) between them.
-
-    The heavier an edge among those that leave its column, the thicker; at least half as heavy as the heaviest, it
-    carries its weight as a number. What lowers is dashed. A name must not occur twice.
-    """
-    place = {}
-    for x, names in enumerate(columns.values()):
-        for row, name in enumerate(names):
-            place[name] = (float(x), (len(names) - 1) / 2 - row)
-    figure = go.Figure()
-    heaviest: dict[float, float] = {}
-    for start, _, weight in edges:
-        heaviest[place[start][0]] = max(abs(weight), heaviest.get(place[start][0], 0.0))
-    for raises in (True, False):
-        style = {"color": COLOURS[0 if raises else 1], "dash": "solid" if raises else "dash"}
-        figure.add_scatter(
-            x=[None], y=[None], mode="lines", line={**style, "width": 3},
-            name=f"{'raises' if raises else 'lowers'} ({weight_name})",
-        )  # fmt: skip
-    for i, (start, end, weight) in enumerate(edges):
-        (x0, y0), (x1, y1) = place[start], place[end]
-        share = abs(weight) / heaviest[x0]
-        style = {"color": COLOURS[0 if weight >= 0 else 1], "dash": "solid" if weight >= 0 else "dash"}
-        figure.add_scatter(
-            x=[x0, x1], y=[y0, y1], mode="lines", showlegend=False, opacity=0.75,
-            line={**style, "width": 0.5 + 4.5 * share},
-            hovertext=f"{html.escape(start)} to {html.escape(end)}: {weight:+.2f}", hoverinfo="text",
-        )  # fmt: skip
-        if share >= 0.5:
-            along = (0.3, 0.42, 0.58, 0.7)[i % 4]  # numbers of neighbouring edges would cover each other
-            figure.add_annotation(
-                x=x0 + along * (x1 - x0), y=y0 + along * (y1 - y0), text=f"{weight:+.2f}", showarrow=False,
-                font={"size": 10}, bgcolor="rgba(255,255,255,0.85)",
-            )  # fmt: skip
-    for name, (x, y) in place.items():
-        figure.add_annotation(
-            x=x, y=y, text=html.escape(_visible(name), quote=False), showarrow=False, bgcolor="white",
-            bordercolor="#222222", borderpad=4,
-        )  # fmt: skip
-    figure.update_xaxes(
-        title=x_title, tickvals=list(range(len(columns))), ticktext=list(columns), showgrid=False, zeroline=False,
-        range=[-0.5, len(columns) - 0.5],
-    )  # fmt: skip
-    figure.update_yaxes(title="strongest on top", showticklabels=False, showgrid=False, zeroline=False)
-    figure.update_layout(legend={"orientation": "h", "y": 1.08, "x": 0})
-    return _finish(figure, title, height=520)
-
-
-def attention_view(
-    tokens: Sequence[str], patterns: Float[np.ndarray, "heads query key"], names: Sequence[str]
-) -> HTML:
-    """Attention patterns to hover over, by circuitsvis. Carries its own JavaScript (1.3 MB): nothing is fetched.
-
-    A static copy of the notebook does not show it: draw the same with `grid_figure` beside it.
-    """
-    view = attention_heads(attention=patterns, tokens=list(tokens), attention_head_names=list(names))
-    return HTML(view.local_src)  # the view itself would ask the network on every display which source to use
-
-
-def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
-    """Reconstruction error and L0 over tokens, one pair of lines per run; held-out points where there are any."""
-    figure = make_subplots(
-        1, 2, subplot_titles=["squared error per element", "active latents per token (L0)"]
-    )
-    for i, (name, history) in enumerate(histories.items()):
-        style = {"line": {"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2}, "mode": "lines"}
-        figure.add_scatter(x=history.tokens, y=history.reconstruction, name=name, legendgroup=name, **style)
-        figure.add_scatter(
-            x=history.tokens,
-            y=history.l0,
-            name=name,
-            legendgroup=name,
-            showlegend=False,
-            **style,
-            col=2,
-            row=1,
-        )
-    figure.update_xaxes(title="tokens seen")
-    figure.update_yaxes(title="mean squared error, scaled input", col=1, rangemode="tozero")
-    figure.update_yaxes(title="latents", col=2, type="log", tickvals=LOG_TICKS)
-    return _finish(figure, title)
-
-
-class LiveCurve:
-    """A figure that redraws itself while `train_sae` runs: pass it as `on_log`."""
-
-    def __init__(self, title: str, every: int = 10) -> None:
-        self.title, self.every, self.handle = title, every, None
-
-    def __call__(self, history: History) -> None:
-        """Redraw at every tenth log point."""
-        if len(history.tokens) % self.every:
-            return
-        figure = training_curves({"this run": history}, self.title)
-        # A figure handed to `display` shows itself anew each time; its data can be replaced in place.
-        bundle = {"application/vnd.plotly.v1+json": json.loads(figure.to_json())}
-        if self.handle is None:
-            self.handle = display(bundle, raw=True, display_id=True)
-        else:
-            self.handle.update(bundle, raw=True)
+    return finish(figure, title, height=height)
 
 
 def decoder_weight_figure(
@@ -424,37 +281,36 @@ def decoder_weight_figure(
     edges = np.histogram_bin_edges(np.concatenate([weights, control]), 50)
     ranks = [*range(1, n_top + 1), *range(-n_top, 0)]
     for i, (name, values) in enumerate({"latent": weights, "random direction": control}.items()):
-        style = {
-            "name": name,
-            "legendgroup": name,
-            "line": {"color": COLOURS[i], "dash": DASHES[i], "width": 2},
-        }
-        counts = np.histogram(values, edges)[0]
-        figure.add_scatter(
-            x=np.repeat(edges, 2)[1:-1],
-            y=np.repeat(counts, 2).astype(float),
-            mode="lines",
-            **style,
-            row=1,
-            col=1,
-        )
+        style = {"name": name, "legendgroup": name, **series_style(i)}
+        figure.add_scatter(**_outline(values, edges), **style, row=1, col=1)
         order = np.argsort(values)
+        extremes = np.concatenate([order[:n_top], order[-n_top:]])
         figure.add_scatter(
-            x=[f"{rank:+d}" for rank in ranks],
-            y=values[np.concatenate([order[:n_top], order[-n_top:]])].astype(float),
-            hovertext=[f"dim {d}" for d in np.concatenate([order[:n_top], order[-n_top:]])],
-            mode="lines+markers",
-            marker={"symbol": MARKERS[i], "size": 8},
-            showlegend=False,
-            **style,
-            row=1,
-            col=2,
-        )
+            x=[f"{rank:+d}" for rank in ranks], y=values[extremes].astype(float),
+            hovertext=[f"dim {d}" for d in extremes], mode="lines+markers", showlegend=False,
+            **style, row=1, col=2,
+        )  # fmt: skip
     figure.update_xaxes(title="weight", col=1)
     figure.update_xaxes(title="rank among the dimensions, negative from the top", col=2, type="category")
     figure.update_yaxes(title="dimensions", col=1)
     figure.update_yaxes(title="weight", col=2)
-    return _finish(figure, title)
+    return finish(figure, title)
+
+
+def visible(token: str) -> str:
+    """A token with its line breaks shown as arrows, for labels and lines of text."""
+    return token.replace("\n", "↵")
+
+
+def _outline(values: Float[np.ndarray, " n"], edges: Float[np.ndarray, " edges"]) -> dict[str, object]:
+    """A histogram as one line. Counts are made here: no raw samples in the page."""
+    counts, _ = np.histogram(values, edges)
+    return {"x": np.repeat(edges, 2)[1:-1], "y": np.repeat(counts, 2).astype(float), "mode": "lines"}
+
+
+def _thinned(n: int, most: int = 50) -> list[int]:
+    """Places to label on an axis of n: all of them, or every second, third, ... so that at most `most` are left."""
+    return list(range(0, n, -(-n // most)))
 
 
 def text_feature_figure(features: TextFeatures, title: str, *, bars: int = 4) -> go.Figure:
@@ -474,9 +330,7 @@ def text_feature_figure(features: TextFeatures, title: str, *, bars: int = 4) ->
         figure.add_bar(x=places, y=heights, marker_color=COLOURS[0], showlegend=False, row=i + 2, col=1)
         figure.update_yaxes(title="activation", row=i + 2, col=1)
     figure.update_xaxes(
-        tickvals=places,
-        ticktext=[html.escape(_visible(token), quote=False) for token in features.tokens],
-        tickangle=-45,
+        tickvals=places, ticktext=[escaped(token) for token in features.tokens], tickangle=-45
     )
     figure.update_xaxes(title="token", row=1 + bars, col=1)
     for row in range(
@@ -484,58 +338,24 @@ def text_feature_figure(features: TextFeatures, title: str, *, bars: int = 4) ->
     ):  # only the lowest names the tokens: labels in between would meet the titles
         figure.update_xaxes(showticklabels=False, row=row, col=1)
     figure.update_yaxes(autorange="reversed", row=1, col=1)
-    return _finish(figure, title, height=260 + 150 * bars)
+    return finish(figure, title, height=260 + 150 * bars)
 
 
-def context_table(contexts: Mapping[str, Sequence[Context]]) -> HTML:
-    """Token heatmaps of contexts under a heading each: the darker a token, the stronger the latent; hover for values."""
-    parts = []
-    for heading, rows in contexts.items():
-        parts.append(f"<p style='margin:8px 0 2px'><b>{html.escape(heading)}</b></p>")
-        strongest = max((float(row.activations.max()) for row in rows), default=0.0)
-        parts += [_context_line(row, strongest) for row in rows]
-    return HTML(
-        "<div style='font-size:13px;line-height:1.7;color:#111;background:#fff'>" + "".join(parts) + "</div>"
-    )
+def series_style(i: int) -> dict[str, dict]:
+    """The line and the marker of series i: twelve series differ in the pair of dash and marker, also in greyscale."""
+    return {
+        "line": {"color": COLOURS[i % 12], "dash": DASHES[i % 6], "width": 2},
+        "marker": {"symbol": MARKERS[i % 12], "size": 8},
+    }
 
 
-def table(rows: Sequence[Mapping[str, object]]) -> HTML:
-    """Rows of equal keys as an HTML table."""
-    heads = "".join(
-        f"<th style='text-align:left;padding:2px 10px'>{html.escape(str(key))}</th>" for key in rows[0]
-    )
-    lines = ""
-    for row in rows:
-        cells = (
-            f"<td style='text-align:left;padding:2px 10px'>{html.escape(str(v))}</td>" for v in row.values()
-        )
-        lines += f"<tr>{''.join(cells)}</tr>"
-    return HTML(f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>")
+def escaped(token: str) -> str:
+    """A token as a label of an axis, where plotly would read markup."""
+    return html.escape(visible(token), quote=False)
 
 
-def _context_line(context: Context, strongest: float) -> str:
-    spans = []
-    for i, (token, activation) in enumerate(zip(context.tokens, context.activations, strict=True)):
-        strength = float(activation) / strongest if strongest else 0.0
-        border = ";outline:1px solid #333" if i == context.centre else ""
-        colour = f"background:rgba(224,159,62,{strength:.2f})"
-        spans.append(
-            f"<span title='{float(activation):.2f}' style='{colour}{border};white-space:pre-wrap'>"
-            f"{html.escape(_visible(token))}</span>"
-        )
-    return f"<div>{''.join(spans)}</div>"
-
-
-def _visible(token: str) -> str:
-    return token.replace("\n", "↵")
-
-
-def _thinned(n: int, most: int = 50) -> list[int]:
-    """Places to label on an axis of n: all of them, or every second, third, ... so that at most `most` are left."""
-    return list(range(0, n, -(-n // most)))
-
-
-def _finish(figure: go.Figure, title: str, height: int = 400) -> go.Figure:
+def finish(figure: go.Figure, title: str, height: int = 400) -> go.Figure:
+    """Give the figure its title and the course's look."""
     figure.update_layout(
         title={"text": title, "x": 0.02},
         template="plotly_white",

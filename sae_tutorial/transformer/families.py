@@ -199,8 +199,8 @@ def output_logits(
 
 @torch.no_grad()
 def direct_effects(
-    model: TransformerBridge, direction: Float[Tensor, " d_model"]
-) -> tuple[Int[Tensor, " tokens"], Float[Tensor, " tokens"]]:
+    model: TransformerBridge, direction: Float[Tensor, "*rows d_model"]
+) -> tuple[Int[Tensor, " tokens"], Float[Tensor, "*rows tokens"]]:
     """How far one unit of `direction`, written to the last stream, raises each token's logit by the direct path.
 
     That is the direction through the final norm's gain and the unembedding (Elhage et al. 2021, "direct path"), minus
@@ -218,9 +218,9 @@ def direct_effects(
     if not hasattr(model, "ln_final"):
         raise ValueError(f"{model.cfg.architecture} has no final norm, which is not known here.")
     written = norm_parts(model, model.ln_final).written(direction.to(model.W_U.device))
-    tiny = torch.full((1,), 1e-6, dtype=torch.float64)
+    tiny = torch.full((1,), 1e-6, dtype=torch.float64, device="cpu")
     slope = float(output_logits(model, tiny) / tiny)  # of a soft cap it is 1 where logits are small
     effects = (written.to(model.W_U) @ model.W_U).float().cpu() * slope
-    token_ids = vocabulary(model.tokenizer, len(effects))
-    effects = effects[token_ids]
-    return token_ids, effects - effects.mean()
+    token_ids = vocabulary(model.tokenizer, effects.shape[-1])
+    effects = effects[..., token_ids]
+    return token_ids, effects - effects.mean(-1, keepdim=True)

@@ -1,0 +1,166 @@
+"""Where a latent is on, as text: its strongest contexts, random ones by strength, and the latents of a single text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.features.concepts import document_means
+from sae_tutorial.features.latents import Latents, read_texts
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.transformer.tokens import token_strings
+
+
+@dataclass(frozen=True)
+class Context:
+    """A stretch of text around one token, with a latent's activation at each token."""
+
+    tokens: list[str]
+    activations: Float[np.ndarray, " tokens"]
+    centre: int
+    document: int
+
+
+def top_contexts(tokenizer: Any, latents: Latents, latent: int, n: int = 5, width: int = 8) -> list[Context]:
+    """The contexts of a latent's largest activations, at most one per document and no two with the same tokens.
+
+    `width` is the number of tokens on each side. There are fewer contexts than `n` if the latent has no more.
+    """
+    rows, values = latents.column(latent)
+    rows = rows[np.argsort(-values, kind="stable")]
+    strongest = np.sort(np.unique(latents.document_ids[rows], return_index=True)[1])  # of each document
+    chosen: dict[bytes, int] = {}  # by tokens: texts made from one template repeat
+    for row in rows[strongest]:
+        if len(chosen) == n:
+            break
+        chosen.setdefault(latents.token_ids[_window(latents, row, width)].tobytes(), int(row))
+    return contexts_around(tokenizer, latents, latent, list(chosen.values()), width)
+
+
+def contexts_by_strength(
+    tokenizer: Any,
+    latents: Latents,
+    latent: int,
+    *,
+    parts: int = 3,
+    n: int = 3,
+    width: int = 8,
+    seed: int = 0,
+) -> list[list[Context]]:
+    """Random contexts from each part of a latent's activations: with three parts, from its upper third to its lower.
+
+    What is shown of the strongest activations alone flatters a latent: most of what it does lies below them.
+
+    Returns:
+        For each part, the strongest first, at most `n` contexts by descending activation.
+    """
+    rows, values = latents.column(latent)
+    generator = np.random.default_rng([seed, latent])
+    chosen = []
+    for part in np.array_split(rows[np.argsort(-values, kind="stable")], parts):
+        drawn = np.sort(generator.choice(len(part), min(n, len(part)), replace=False))
+        chosen.append(contexts_around(tokenizer, latents, latent, part[drawn], width))
+    return chosen
+
+
+def contexts_around(
+    tokenizer: Any,
+    latents: Latents,
+    latent: int,
+    rows: Sequence[int] | Int[np.ndarray, " rows"],
+    width: int = 8,
+) -> list[Context]:
+    """A latent's contexts around these rows, in this order, with `width` tokens on each side."""
+    on, values = latents.column(latent)
+    contexts = []
+    for row in rows:
+        window = _window(latents, int(row), width)
+        inside = slice(*np.searchsorted(on, [window[0], window[-1] + 1]))
+        activations = np.zeros(len(window), dtype=np.float32)
+        activations[on[inside] - window[0]] = values[inside]
+        contexts.append(
+            Context(
+                token_strings(tokenizer, latents.token_ids[window]),
+                activations,
+                int(row - window[0]),
+                int(latents.document_ids[row]),
+            )
+        )
+    return contexts
+
+
+def _window(latents: Latents, row: int, width: int) -> Int[np.ndarray, " rows"]:
+    """The rows of the same document that are at most `width` away."""
+    rows = np.arange(max(0, row - width), min(len(latents), row + width + 1))
+    return rows[latents.document_ids[rows] == latents.document_ids[row]]
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """The latents that a text turns on.
+
+    Attributes:
+        tokens: the text's tokens as strings, BOS left out.
+        latents: the latents shown, strongest first.
+        activations: [tokens, latents], their activations.
+        n_active: how many latents are on anywhere in the text.
+    """
+
+    tokens: list[str]
+    latents: Int[np.ndarray, " latents"]
+    activations: Float[np.ndarray, "tokens latents"]
+    n_active: int
+
+
+def find_activating_features_for_text(
+    model: TransformerBridge,
+    sae: SparseAutoencoder,
+    text: str,
+    hook_name: str,
+    top_k: int = 10,
+    ignore: Sequence[int] = (),
+) -> TextFeatures:
+    """The `top_k` latents with the largest activation anywhere in `text`; of a long text its first 127 tokens.
+
+    Args:
+        model: the language model.
+        sae: trained on `hook_name` of that model.
+        text: any text that is not empty.
+        hook_name: where the activations are read.
+        top_k: how many latents, at most.
+        ignore: latents to leave out, such as those that are on nearly everywhere.
+    """
+    read = read_texts(model, sae, [text], hook_name)
+    found, _ = _largest(read.matrix.max(axis=0).toarray(), top_k, ignore)
+    tokens = token_strings(model.tokenizer, read.token_ids)
+    return TextFeatures(tokens, found, read.matrix[:, found].toarray(), int((read.n_active > 0).sum()))
+
+
+def analyze_feature_activations(
+    model: TransformerBridge,
+    sae: SparseAutoencoder,
+    texts: Sequence[str],
+    hook_name: str,
+    top_k: int = 10,
+    ignore: Sequence[int] = (),
+) -> list[tuple[Int[np.ndarray, " latents"], Float[np.ndarray, " latents"]]]:
+    """For each text, at most `top_k` latents with the largest mean activation over its tokens, and those means.
+
+    Latents in `ignore` are left out, and so are latents that are off on the whole text.
+    """
+    read = read_texts(model, sae, texts, hook_name)
+    return [_largest(row, top_k, ignore) for row in document_means(read.matrix, read.document_ids).toarray()]
+
+
+def _largest(
+    activations: Float[np.ndarray, " d_sae"], n: int, ignore: Sequence[int]
+) -> tuple[Int[np.ndarray, " latents"], Float[np.ndarray, " latents"]]:
+    """At most n latents with the largest activations above 0, descending, and those activations."""
+    kept = activations.copy()
+    kept[np.asarray(ignore, dtype=np.int64)] = 0
+    order = np.argsort(-kept, kind="stable")[:n]
+    order = order[kept[order] > 0]
+    return order, kept[order]

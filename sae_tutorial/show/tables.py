@@ -1,0 +1,48 @@
+"""Tables as HTML: contexts with their tokens lit up, and rows of anything."""
+
+import html
+from collections.abc import Mapping, Sequence
+
+from IPython.display import HTML
+
+from sae_tutorial.features.contexts import Context
+from sae_tutorial.show.plots import visible
+
+
+def context_table(contexts: Mapping[str, Sequence[Context]]) -> HTML:
+    """Token heatmaps of contexts under a heading each: the darker a token, the stronger the latent; hover for values."""
+    parts = []
+    for heading, rows in contexts.items():
+        parts.append(f"<p style='margin:8px 0 2px'><b>{html.escape(heading)}</b></p>")
+        strongest = max((float(row.activations.max()) for row in rows), default=0.0)
+        parts += [_context_line(row, strongest) for row in rows]
+    return HTML(
+        "<div style='font-size:13px;line-height:1.7;color:#111;background:#fff'>" + "".join(parts) + "</div>"
+    )
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> HTML:
+    """Rows of equal keys as an HTML table."""
+    heads = "".join(
+        f"<th style='text-align:left;padding:2px 10px'>{html.escape(str(key))}</th>" for key in rows[0]
+    )
+    lines = ""
+    for row in rows:
+        cells = (
+            f"<td style='text-align:left;padding:2px 10px'>{html.escape(str(v))}</td>" for v in row.values()
+        )
+        lines += f"<tr>{''.join(cells)}</tr>"
+    return HTML(f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>")
+
+
+def _context_line(context: Context, strongest: float) -> str:
+    spans = []
+    for i, (token, activation) in enumerate(zip(context.tokens, context.activations, strict=True)):
+        strength = float(activation) / strongest if strongest else 0.0
+        border = ";outline:1px solid #333" if i == context.centre else ""
+        colour = f"background:rgba(224,159,62,{strength:.2f})"
+        spans.append(
+            f"<span title='{float(activation):.2f}' style='{colour}{border};white-space:pre-wrap'>"
+            f"{html.escape(visible(token))}</span>"
+        )
+    return f"<div>{''.join(spans)}</div>"
