@@ -246,7 +246,7 @@ def test_a_model_with_dropout_on_is_refused(make_gpt2, tmp_path):
 
 def test_a_directory_with_other_files_is_refused_before_anything_is_run(gpt2, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"notes\.txt, which writing here would delete"):
+    with pytest.raises(FileExistsError, match=r"notes\.txt, among which these files do not belong"):
         collect(gpt2, TEXTS, tmp_path)
     assert files_of(tmp_path) == {"notes.txt": b"mine"}
 

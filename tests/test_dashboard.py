@@ -387,7 +387,11 @@ def test_a_folder_has_an_index_that_leads_to_every_latent(sae, hostile_store, su
     dashboard.write_dashboard_folder(sae, hostile_store, HostileTokenizer(), index.parent, [1], survey=survey)
     assert sorted(path.name for path in index.parent.iterdir()) == ["index.html", "page-0000.html"]
     (index.parent / "notes.txt").touch()
+    dashboard.write_dashboard_folder(sae, hostile_store, HostileTokenizer(), index.parent, [1], survey=survey)
+    assert (index.parent / "notes.txt").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
     with pytest.raises(FileExistsError, match="notes.txt"):
         dashboard.write_dashboard_folder(
-            sae, hostile_store, HostileTokenizer(), index.parent, [1], survey=survey
+            sae, hostile_store, HostileTokenizer(), tmp_path / "mine", [1], survey=survey
         )
