@@ -361,6 +361,18 @@ def test_an_untrained_twin_has_the_shape_and_none_of_the_weights(request, name):
     assert not torch.allclose(twin(tokens), model(tokens))
 
 
+def test_an_untrained_twin_is_the_same_under_another_default_device_and_draws_from_no_other_generator(
+    gpt2, monkeypatch
+):
+    expected = untrained_twin(gpt2, 3).W_E
+    monkeypatch.setattr(
+        torch, "manual_seed", None
+    )  # it would seed the GPU's generators too, which are not put back
+    with torch.device("meta"):
+        twin = untrained_twin(gpt2, 3)
+    assert torch.equal(twin.W_E, expected)
+
+
 def test_fresh_texts_hold_every_concept():
     texts = fresh_texts()
     assert len(texts) == len(set(texts)) >= 40

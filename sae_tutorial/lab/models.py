@@ -64,8 +64,11 @@ def untrained_twin(model: TransformerBridge, seed: int = 0) -> TransformerBridge
     "Sparse autoencoders can interpret randomly initialized transformers").
     """
     original = model.original_model
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.device("cpu"),
+    ):  # the same weights, whatever the default device
+        torch.default_generator.manual_seed(seed)
         drawn = type(original)(original.config).eval()
         return TransformerBridge.boot_transformers(
             str(original.config.name_or_path), hf_model=drawn, tokenizer=model.tokenizer,
