@@ -26,7 +26,7 @@ SMOKE_LAB := SAE_LAB=gpt2 SAE_BUDGET=smoke CUDA_VISIBLE_DEVICES= HF_HOME="$(CURD
 .NOTPARALLEL:
 
 course: .venv/installed
-	$(BIN)/python -m sae_tutorial.lab.lab
+	$(BIN)/python -m sae_tutorial check
 	rm -rf build/executed
 	$(BIN)/python scripts/execute_notebooks.py --output build/executed $(NOTEBOOKS)
 	cp notebooks/glossary.ipynb build/executed
@@ -34,7 +34,7 @@ course: .venv/installed
 	$(BIN)/python scripts/build_course.py build/executed build/course
 
 lab: .venv/installed
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/python -m sae_tutorial lab
 
 test: lint unit-tests notebook-tests smoke-tests
 

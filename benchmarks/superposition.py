@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.report import Row, note, spread
-from sae_tutorial.toys.superposition import ToyConfig, ToyModels, train_toys
+from sae_tutorial.toys.toy_models import ToyConfig, ToyModels, train_toys
 
 CONFIG, SIDE, RESTARTS, STEPS, GRID_SECONDS = ToyConfig(2, 1), 12, 3, 1500, 40
 TURNS, SETTINGS_PER_TURN, STEPS_PER_TURN = 8, 6, 150

@@ -1,13 +1,22 @@
 """Files that are whole or not there: every write goes to a temporary name and is then renamed into place.
 
-A rename within one file system is atomic, so a full disk or a killed process leaves the old file (or none),
-never half of a new one. Leftovers of killed runs carry the suffix `.partial` and are removed by the next write.
+A rename within one file system is atomic, so a full disk or a killed process leaves the old files (or none), never
+half of new ones. A directory is written in three steps, and a kill in any of them loses nothing that was whole:
+
+    .partial   is being written; what a killed run left here is removed by the next write
+    .whole     is complete: a rename makes it so, and from here on the new files win over the old ones
+    in place   a directory that was not there appears by one more rename; one that was there keeps its place, since
+               it may be a mount point or the working directory, and the new files are moved into it one by one
+
+Whoever finds a `.whole` finishes the third step. Nothing but the writer's own files is ever moved or deleted.
 Weights are stored as safetensors and settings as JSON: nothing here can run code on loading.
 """
 
+import errno
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,68 +29,130 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+# Besides hidden files, what systems put into folders by themselves.
+LITTER = {"Thumbs.db", "desktop.ini", "lost+found"}
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+MOUNTED = {errno.EBUSY, errno.EXDEV}
+
 
 class DamagedFileError(ValueError):
     """A file exists but is not what it should be; the message names the file, the fault and the cure."""
 
 
+def full_path(path: str | Path) -> Path:
+    """The absolute path with `~` and symbolic links resolved, so that a link stays and what it points to changes."""
+    return Path(path).expanduser().resolve()
+
+
 @contextmanager
 def new_directory(directory: str | Path, files: Collection[str]) -> Iterator[Path]:
-    """Yield a temporary directory that becomes `directory` when the block ends without an exception.
+    """Yield a temporary directory whose files become those of `directory` when the block ends without an exception.
 
-    An existing `directory` is replaced as a whole, and only after the new one is complete.
+    The writer's files in an existing `directory` are replaced all together, and only after the new ones are complete.
 
     Args:
-        directory: where the files go.
+        directory: where the files go; "~" and links are followed, and it may be a mount point.
         files: names that `directory` may hold already; they are the writer's own.
 
     Raises:
-        FileExistsError: `directory` is a file, or holds something else, which replacing it would delete.
+        FileExistsError: `directory` is a file, or holds something else; see `check_replaceable`.
         RuntimeError: another process is writing the same directory.
     """
-    target = Path(directory)
-    partial, previous = _beside(target, "partial"), _beside(target, "previous")
+    target = full_path(directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _only_writer(target):
-        recover_directory(target)
+        _recover(target)
         check_replaceable(target, files)
-        for leftover in (partial, previous):
-            shutil.rmtree(leftover, ignore_errors=True)
+        for place in (_beside, _inside):
+            shutil.rmtree(place(target, "partial"), ignore_errors=True)
+        place = _inside if target.exists() else _beside
+        partial = place(target, "partial")
         partial.mkdir()
         try:
             yield partial
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        if target.exists():
-            target.rename(previous)
-        partial.rename(target)
-        shutil.rmtree(previous, ignore_errors=True)
+        whole = partial.rename(place(target, "whole"))
+        stale = set(files) - {path.name for path in whole.iterdir()}
+        _put_in_place(whole, target, stale)
 
 
 def check_replaceable(directory: str | Path, files: Collection[str]) -> None:
-    """Raise FileExistsError if `directory` is there and holds anything but `files`."""
-    target = Path(directory)
+    """Raise FileExistsError if `directory` is there and holds other things than `files`.
+
+    Hidden files may lie there: file browsers and notebooks make them. So may anything that was put beside a complete
+    set of `files`: the directory is theirs then, and a run that has written for hours must not stop over a note.
+    """
+    target = full_path(directory)
     if not target.exists():
         return
     if not target.is_dir():
         raise FileExistsError(f"{target} is a file; choose another directory.")
-    others = sorted({path.name for path in target.iterdir()} - set(files))
-    if others:
+    own = {path.name for path in target.iterdir() if path.name in files and path.is_file()}
+    others = sorted(
+        path.name
+        for path in target.iterdir()
+        if not path.name.startswith(".") and path.name not in own | LITTER
+    )
+    if others and not (own and own == set(files)):
         shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         raise FileExistsError(
-            f"{target} holds {shown}, which writing here would delete; choose a directory of its own, "
+            f"{target} holds {shown}, among which these files do not belong; choose a directory of its own, "
             f"such as {target / 'new'}."
         )
 
 
+def recover_directory(directory: str | Path) -> None:
+    """Finish what a process had written whole when it was killed. Call it before reading what an earlier run left.
+
+    Raises:
+        RuntimeError: another process is writing the directory.
+    """
+    target = full_path(directory)
+    if any(place(target, "whole").exists() for place in (_beside, _inside)):
+        with _only_writer(target):
+            _recover(target)
+
+
+def _recover(target: Path) -> None:
+    for place in (_beside, _inside):
+        if place(target, "whole").exists():
+            _put_in_place(place(target, "whole"), target)
+
+
+def _put_in_place(whole: Path, target: Path, stale: Collection[str] = ()) -> None:
+    """Make the complete files those of `target`; done again after a kill, it goes on where it was."""
+    try:
+        if not target.exists():
+            whole.rename(target)
+            return
+        # JSON files say what the others are. They go first and come last: no reader sees new weights with old settings.
+        new = sorted(whole.iterdir(), key=lambda path: (path.suffix == ".json", path.name))
+        for name in [*stale, *(path.name for path in new if path.suffix == ".json")]:
+            (target / name).unlink(missing_ok=True)
+        for path in new:
+            os.replace(path, target / path.name)
+        whole.rmdir()
+    except OSError as error:
+        error.add_note(f"What was made is complete and lies in {whole}; the next call puts it into {target}.")
+        raise
+
+
 @contextmanager
 def _only_writer(target: Path) -> Iterator[None]:
-    lock = FileLock(_beside(target, "lock"), blocking=False)
+    lock = FileLock((_inside if target.is_dir() else _beside)(target, "lock"), blocking=False)
     try:
         lock.acquire()
     except Timeout:
         raise RuntimeError(f"another process is writing {target}; wait until it is done.") from None
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise
+        warnings.warn(
+            f"{target} is on a file system without locks ({error}): nothing stops a second process from writing it.",
+            stacklevel=4,
+        )
     try:
         yield
     finally:
@@ -90,32 +161,39 @@ def _only_writer(target: Path) -> Iterator[None]:
         lock.release()
 
 
-def recover_directory(directory: str | Path) -> None:
-    """Put back what a process killed between the two renames of `new_directory` had moved aside.
-
-    For a directory's only writer, before it reads what an earlier run left.
-    """
-    target = Path(directory)
-    previous = _beside(target, "previous")
-    if previous.exists() and not target.exists():
-        previous.rename(target)
-
-
 def _beside(target: Path, suffix: str) -> Path:
-    return target.with_name(f".{target.name}.{suffix}")
+    return target.parent / f".{target.name}.{suffix}"
+
+
+def _inside(target: Path, suffix: str) -> Path:
+    return target / f".{suffix}"
 
 
 @contextmanager
 def new_file(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path whose file replaces `path` when the block ends without an exception."""
-    target = Path(path)
+    """Yield a temporary path whose file replaces `path` when the block ends without an exception.
+
+    Raises:
+        IsADirectoryError: `path` is a directory.
+    """
+    target = full_path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a directory; name a file in it.")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = _beside(target, "partial")
     try:
         yield partial
-        os.replace(partial, target)
-    finally:
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
+    try:
+        os.replace(partial, target)
+    except OSError as error:
+        if error.errno not in MOUNTED:
+            error.add_note(f"What was made is complete and lies in {partial}.")
+            raise
+        shutil.copyfile(partial, target)  # a file that is mounted by itself can be written, but not replaced
+        partial.unlink()
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -131,7 +209,7 @@ def read_json(path: Path) -> dict[str, Any]:
         DamagedFileError: the file is not a JSON object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark first
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DamagedFileError(f"{path} is not JSON ({error}); delete it and make it again.") from error
     if not isinstance(value, dict):

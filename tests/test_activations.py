@@ -246,7 +246,7 @@ def test_a_model_with_dropout_on_is_refused(make_gpt2, tmp_path):
 
 def test_a_directory_with_other_files_is_refused_before_anything_is_run(gpt2, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"notes\.txt, which writing here would delete"):
+    with pytest.raises(FileExistsError, match=r"notes\.txt, among which these files do not belong"):
         collect(gpt2, TEXTS, tmp_path)
     assert files_of(tmp_path) == {"notes.txt": b"mine"}
 
@@ -491,3 +491,16 @@ def test_token_strings_give_one_string_for_each_of_any_tokens(tokenizer):
     for _ in range(30):
         ids = generator.integers(0, len(tokenizer), 15)
         assert len(token_strings(tokenizer, ids)) == 15
+
+
+def test_a_split_keeps_groups_of_documents_on_one_side(store):
+    groups = np.array([0, 1, 0, 1, 2, 2, 3, 3])[: len(TEXTS)]
+    for seed in range(5):
+        train, test = store.split_by_document(0.25, seed, groups=groups)
+        assert len(train) + len(test) == len(store)
+        assert set(groups[train.document_ids]).isdisjoint(groups[test.document_ids])
+        assert len(set(groups[test.document_ids])) == 1
+    alone = store.split_by_document(0.25, groups=np.arange(len(TEXTS)))
+    assert np.array_equal(alone[1].rows, store.split_by_document(0.25)[1].rows)
+    with pytest.raises(ValueError, match="leaves one side empty"):
+        store.split_by_document(0.25, groups=np.zeros(len(TEXTS), dtype=int))

@@ -1,5 +1,6 @@
 """What notebooks share is made once, from the same settings, and found again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,11 @@ def test_activations_are_collected_once_and_split_by_document(lab):
     again, _ = lab_activations(lab)
     assert changed(lab.artifacts) == before
     assert torch.equal(again[:], train[:])
+
+
+def test_activations_are_split_by_article(lab):
+    _, test = lab_activations(replace(lab, groups=np.arange(len(TEXTS)) // 2))
+    assert len({d // 2 for d in test.document_ids}) == 1 and len(set(test.document_ids)) == 2
 
 
 def test_the_autoencoder_is_trained_once_on_the_training_documents(lab, monkeypatch):

@@ -436,8 +436,12 @@ def test_a_folder_has_an_index_that_leads_to_every_latent(sae, latents, tmp_path
     dashboard.write_dashboard(sae, latents, HostileTokenizer(), index.parent, [1])
     assert sorted(path.name for path in index.parent.iterdir()) == ["index.html", "page-0000.html"]
     (index.parent / "notes.txt").touch()
+    dashboard.write_dashboard(sae, latents, HostileTokenizer(), index.parent, [1])
+    assert (index.parent / "notes.txt").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
     with pytest.raises(FileExistsError, match="notes.txt"):
-        dashboard.write_dashboard(sae, latents, HostileTokenizer(), index.parent, [1])
+        dashboard.write_dashboard(sae, latents, HostileTokenizer(), tmp_path / "mine", [1])
 
 
 # ------------------------------------------------------------------------------------------- tokenizers

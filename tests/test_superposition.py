@@ -8,21 +8,18 @@ import pytest
 import torch
 
 from sae_tutorial.features.recovery import learned_dictionary, recovery_curves, rival_dictionaries
-from sae_tutorial.toys.known_dictionary import KnownDictionary, matched_cosine, recovery
-from sae_tutorial.toys.superposition import (
+from sae_tutorial.toys.geometry import (
     SharedSpace,
-    ToyConfig,
-    ToyModels,
     count_neurons,
     dimensionality,
     features_per_dimension,
     interference,
-    sample_features,
     shared_spaces,
     superposition_boundary,
-    toy_loss,
-    train_toys,
 )
+from sae_tutorial.toys.hierarchy import HierarchicalWorld
+from sae_tutorial.toys.known_dictionary import KnownDictionary, matched_cosine, recovery
+from sae_tutorial.toys.toy_models import ToyConfig, ToyModels, sample_features, toy_loss, train_toys
 
 SHORT = {"steps": 150, "batch_size": 64}
 
@@ -291,3 +288,49 @@ def test_rivals_do_not_follow_the_default_device():
         got = rival_dictionaries(known, d_sae=16)
     for name in expected:
         torch.testing.assert_close(got[name], expected[name])
+
+
+# ------------------------------------------------------------------------- what a notebook has switched on or off
+
+
+@pytest.fixture(params=[torch.no_grad, torch.inference_mode, lambda: torch.device("meta")])
+def around(request):
+    """Gradients off, as many notebooks begin, or another default device."""
+    with request.param():
+        yield
+
+
+SETTINGS = torch.tensor([0.9, 0.3]), importance(2, 4)
+EXPECTED = {kind: train_toys(ToyConfig(4, 2, kind), *SETTINGS, **SHORT) for kind in ("relu", "absolute")}
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_toys_train_the_same_whatever_was_switched_outside(around, kind):
+    before = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    toys = train_toys(ToyConfig(4, 2, kind), *SETTINGS, **SHORT)
+    assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == before
+    for name, tensor in EXPECTED[kind].state_dict().items():
+        assert torch.equal(toys.state_dict()[name], tensor), name
+    assert not toys.W.is_inference() and toys.W.requires_grad
+    assert toys.best(1).W.device.type == "cpu"
+
+
+def test_settings_made_in_inference_mode_can_be_trained_on():
+    with torch.inference_mode():
+        settings = [t.clone() for t in SETTINGS]
+    assert torch.equal(train_toys(ToyConfig(4, 2), *settings, **SHORT).W, EXPECTED["relu"].W)
+
+
+EXPECTED_ROWS = {
+    "dictionary": KnownDictionary(correlation=0.5, noise=0.1).sample(50, seed=1),
+    "hierarchy": HierarchicalWorld().sample(50, seed=1),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "world"),
+    [("dictionary", KnownDictionary(correlation=0.5, noise=0.1)), ("hierarchy", HierarchicalWorld())],
+)
+def test_worlds_are_the_same_whatever_was_switched_outside(around, name, world):
+    for got, expected in zip(world.sample(50, seed=1), EXPECTED_ROWS[name], strict=True):
+        assert torch.equal(got, expected)

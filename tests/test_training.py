@@ -527,7 +527,7 @@ def test_a_kill_between_the_renames_of_a_checkpoint_loses_no_steps(tmp_path, mon
         stop_after(43, patch)
         with pytest.raises(Stop):
             train(new_sae(), x, checkpoint_dir=tmp_path / "run")
-    (tmp_path / "run").rename(tmp_path / ".run.previous")
+    (tmp_path / "run").rename(tmp_path / ".run.whole")
     calls = []
     real = SparseAutoencoder.loss
     monkeypatch.setattr(

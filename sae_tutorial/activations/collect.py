@@ -81,7 +81,8 @@ def collect_activations(
     is_bos = np.zeros(len(token_ids), dtype=bool)
     is_bos[starts[:-1]] = True
     document_ids = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths - 1)
-    places = [Path(directory)] if isinstance(hook_name, str) else [Path(directory, hook) for hook in hooks]
+    place = storage.full_path(directory)
+    places = [place] if isinstance(hook_name, str) else [place / hook for hook in hooks]
     origin = {"format": FORMAT, "model_name": str(model.cfg.model_name), "context_size": context_size}
     counted = {"prepend_bos": True, "n_truncated": n_truncated}
     settings: dict[str, dict[str, Any]] = {hook: origin | {"hook_name": hook} | counted for hook in hooks}

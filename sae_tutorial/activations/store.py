@@ -47,7 +47,7 @@ class ActivationStore:
             FileNotFoundError: there is no store.
             storage.DamagedFileError: files are cut short or do not fit each other.
         """
-        directory = Path(directory)
+        directory = Path(directory).expanduser()
         if not (directory / STORE_FILE).is_file():
             raise FileNotFoundError(
                 f"{directory} holds no activation store; make one with collect_activations."
@@ -110,20 +110,31 @@ class ActivationStore:
         lengths = np.diff(np.append(first_rows, len(self)))
         return np.arange(len(self)) - np.repeat(first_rows, lengths) + 1
 
-    def split_by_document(self, test_fraction: float = 0.1, seed: int = 0) -> tuple[Self, Self]:
+    def split_by_document(
+        self,
+        test_fraction: float = 0.1,
+        seed: int = 0,
+        groups: Int[np.ndarray, " documents"] | None = None,
+    ) -> tuple[Self, Self]:
         """Two stores, train and test, that share no document.
+
+        Args:
+            test_fraction: share of the documents, or of the groups, in test.
+            seed: of the draw.
+            groups: the group of every document, such as its article (a lab's `groups`); none is on both sides.
 
         Raises:
             ValueError: a side would be empty.
         """
-        documents = np.unique(self.document_ids)
+        of_row = self.document_ids if groups is None else np.asarray(groups)[self.document_ids]
+        documents = np.unique(of_row)
         n_test = round(test_fraction * len(documents))
         if not 0 < n_test < len(documents):
             raise ValueError(
                 f"test_fraction {test_fraction} of {len(documents)} documents leaves one side empty."
             )
         held_out = np.random.default_rng(seed).choice(documents, n_test, replace=False)
-        in_test = np.isin(self.document_ids, held_out)
+        in_test = np.isin(of_row, held_out)
         return self._take(np.flatnonzero(~in_test)), self._take(np.flatnonzero(in_test))
 
     def _take(self, rows: np.ndarray) -> Self:

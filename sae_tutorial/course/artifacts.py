@@ -17,14 +17,14 @@ TEST_FRACTION = 0.15
 
 
 def lab_activations(lab: Lab) -> tuple[ActivationStore, ActivationStore]:
-    """The lab's activations as (train, test) stores that share no document."""
+    """The lab's activations as (train, test) stores that share no document, and no article."""
     directory = lab.artifact("activations")
     if directory.is_dir():
         store = ActivationStore.open(directory)
     else:
         _announce(f"collecting the activations of {len(lab.texts):,} texts")
         store = collect_activations(lab.model, lab.texts, lab.hook_name, directory=directory)
-    return store.split_by_document(TEST_FRACTION)
+    return store.split_by_document(TEST_FRACTION, groups=lab.groups)
 
 
 def lab_sae_config(lab: Lab) -> SAEConfig:

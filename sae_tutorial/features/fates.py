@@ -13,7 +13,7 @@ from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import Architecture, SAEConfig, auxk_recipe
 from sae_tutorial.sae.training import train_sae
 from sae_tutorial.toys.hierarchy import HierarchicalWorld
-from sae_tutorial.toys.superposition import one_thread
+from sae_tutorial.toys.toy_models import one_thread
 
 ALIKE = 0.6  # cosine from which a latent points the way of a feature; of random ones the nearest has 0.4
 PART = 0.3  # cosine from which a feature's direction is a part of what a latent writes

@@ -15,7 +15,7 @@ from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig, auxk_recipe
 from sae_tutorial.sae.training import train_sae
 from sae_tutorial.toys.known_dictionary import KnownDictionary, Recovery, recovery
-from sae_tutorial.toys.superposition import one_thread
+from sae_tutorial.toys.toy_models import one_thread
 
 
 def learned_dictionary(

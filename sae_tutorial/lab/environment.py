@@ -103,5 +103,5 @@ def _disk() -> str:
 
 
 def _language_model() -> str:
-    name, why = lab.choose_lab(os.environ.get("SAE_LAB", "auto"))
-    return f"lab {name}, {why}"
+    chosen = lab.choose()
+    return f"lab {chosen.lab}, {chosen.why}; budget {chosen.budget}, texts {chosen.texts}"

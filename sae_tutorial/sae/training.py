@@ -31,6 +31,7 @@ from sae_tutorial.sae.runs import (
     share_of_batch,
     this_process,
 )  # fmt: skip
+from sae_tutorial.storage import full_path
 
 # How close to its start a row of a soft-frozen decoder stays, as a cosine (Korznikov et al. 2026).
 SOFT_COSINE = 0.8
@@ -75,7 +76,7 @@ def train_sae(
         FileExistsError: `checkpoint_dir` holds other files than a run's state.
         FloatingPointError: the loss is no longer finite. `sae` and `checkpoint_dir` are from before.
     """
-    directories = [None if checkpoint_dir is None else Path(checkpoint_dir)]
+    directories = [None if checkpoint_dir is None else full_path(checkpoint_dir)]
     inputs = Inputs.of([sae], activations, target, validation, config)
     return _train([sae], inputs, config, directories, on_log, progress)[0]
 
@@ -98,7 +99,9 @@ def train_saes(
     """
     if not saes or len({id(sae) for sae in saes}) < len(saes):
         raise ValueError(f"saes must be different autoencoders, at least one; got {len(saes)}.")
-    folders = [None if checkpoint_dir is None else Path(checkpoint_dir, str(i)) for i in range(len(saes))]
+    folders = [
+        None if checkpoint_dir is None else full_path(checkpoint_dir) / str(i) for i in range(len(saes))
+    ]
     inputs = Inputs.of(saes, activations, target, validation, config)
     return _train(saes, inputs, config, folders, None, progress)
 

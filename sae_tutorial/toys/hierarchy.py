@@ -59,7 +59,7 @@ class HierarchicalWorld:
     def directions(self) -> Float[Tensor, "features d_in"]:
         """The true directions, unit vectors, one per row."""
         generator = torch.Generator().manual_seed(self.seed)
-        return normalize(torch.randn(len(self.kinds), self.d_in, generator=generator), dim=1)
+        return normalize(torch.randn(len(self.kinds), self.d_in, generator=generator, device="cpu"), dim=1)
 
     def sample(
         self, n_rows: int, seed: int = 0
@@ -68,18 +68,19 @@ class HierarchicalWorld:
         generator = torch.Generator().manual_seed(1_000 * self.seed + seed + 1)
 
         def chance(*columns: int) -> Tensor:
-            return torch.rand(n_rows, *columns, generator=generator)
+            return torch.rand(n_rows, *columns, generator=generator, device="cpu")
 
         parents = chance(self.n_parents) < 0.1
         # Which child comes with a parent: one of them, or with the last fifth of the chance none.
         which = (chance(self.n_parents) * 1.25 * self.n_children).long()
         children = [
-            parents[:, [p]] & (which[:, [p]] == torch.arange(self.n_children)) for p in range(self.n_parents)
+            parents[:, [p]] & (which[:, [p]] == torch.arange(self.n_children, device="cpu"))
+            for p in range(self.n_parents)
         ]
         first = chance(self.n_pairs) < 0.05
         second = torch.where(chance(self.n_pairs) < self.together, first, chance(self.n_pairs) < 0.05)
         pairs = torch.stack([first, second], dim=2).flatten(1)
-        singles = chance(self.n_singles) < 0.2 / torch.arange(1, self.n_singles + 1)
+        singles = chance(self.n_singles) < 0.2 / torch.arange(1, self.n_singles + 1, device="cpu")
         on = torch.cat([parents, *children, pairs, singles], dim=1)
         strength = on * (0.5 + chance(on.shape[1]))
         return strength @ self.directions, strength

@@ -45,7 +45,7 @@ class KnownDictionary:
     def directions(self) -> Float[Tensor, "n_features d_in"]:
         """The true directions, one per row."""
         generator = torch.Generator().manual_seed(self.seed)
-        return normalize(torch.randn(self.n_features, self.d_in, generator=generator), dim=1)
+        return normalize(torch.randn(self.n_features, self.d_in, generator=generator, device="cpu"), dim=1)
 
     def sample(
         self, n_rows: int, seed: int = 0
@@ -53,15 +53,15 @@ class KnownDictionary:
         """Rows, and how strongly each feature is on in them."""
         generator = torch.Generator().manual_seed(1_000 * self.seed + seed + 1)
         shape = (n_rows, self.n_features)
-        chance, size = (torch.rand(shape, generator=generator) for _ in range(2))
+        chance, size = (torch.rand(shape, generator=generator, device="cpu") for _ in range(2))
         n_pairs = self.n_features // 2
-        copies = torch.rand(n_rows, n_pairs, generator=generator) < self.correlation
+        copies = torch.rand(n_rows, n_pairs, generator=generator, device="cpu") < self.correlation
         chance[:, 1 : 2 * n_pairs : 2] = torch.where(
             copies, chance[:, : 2 * n_pairs : 2], chance[:, 1 : 2 * n_pairs : 2]
         )
         strength = size * (chance < self.active / self.n_features)
         signal = strength @ self.directions
-        noise = torch.randn(signal.shape, generator=generator)
+        noise = torch.randn(signal.shape, generator=generator, device="cpu")
         return signal + noise * (self.noise * signal.norm() / noise.norm()), strength
 
 

@@ -1,4 +1,4 @@
-"""Superposition made by hand: toy models that learn it, and rows from a dictionary that is known.
+"""Toy models that learn superposition.
 
 A toy model squeezes n features, few of which are on at once, through m < n hidden dimensions and must give them
 back (Elhage et al. 2022, "Toy models of superposition", section 2):
@@ -7,28 +7,24 @@ back (Elhage et al. 2022, "Toy models of superposition", section 2):
 
 Row i of W is the direction of feature i, as a row of an SAE's decoder is that of a latent; the paper's W is the
 transpose. Many toys of one shape train at once: every tensor has a leading axis `instances`, and all of them see
-the same random numbers, so that a toy comes out the same whether it trains in company or alone.
-
-`KnownDictionary` goes the other way: it makes rows out of given directions, for an autoencoder to find them.
+the same random numbers, so that a toy comes out the same whether it trains in company or alone. They are so small that
+all of it stays on the CPU.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self, get_args
+from typing import Literal, Self, get_args
 
 import torch
 from einops import einsum, rearrange, repeat
 from jaxtyping import Float, Int
-from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 Kind = Literal["linear", "relu", "neurons", "absolute"]
 Together = Literal["independent", "correlated", "anticorrelated"]
 EVALUATION_ROWS = 8192
-SAME_SPACE = 0.1  # squared cosine above which two features count as sharing dimensions
 
 
 @dataclass(frozen=True)
@@ -80,14 +76,17 @@ class ToyModels(nn.Module):
 
         def start(rows: int, columns: int) -> nn.Parameter:
             """Xavier's start; the first, second, ... restart of every setting begins at the same place."""
-            W = torch.randn(restarts, rows, columns, generator=generator) * (2 / (rows + columns)) ** 0.5
+            W = (
+                torch.randn(restarts, rows, columns, generator=generator, device="cpu")
+                * (2 / (rows + columns)) ** 0.5
+            )
             W = repeat(W, "restarts n m -> (settings restarts) n m", settings=instances // restarts)
             return nn.Parameter(W.clone(memory_format=torch.contiguous_format))  # `repeat` may give a view
 
         self.W = start(n, m)
-        self.b = nn.Parameter(torch.zeros(instances, n))
+        self.b = nn.Parameter(torch.zeros(instances, n, device="cpu"))
         self.W_out = start(m, n) if config.kind == "absolute" else None
-        self.register_buffer("loss", torch.full((instances,), torch.nan))
+        self.register_buffer("loss", torch.full((instances,), torch.nan, device="cpu"))
 
     def hidden(self, x: Float[Tensor, "instances batch n"]) -> Float[Tensor, "instances batch m"]:
         """What is left of x in m dimensions."""
@@ -113,7 +112,7 @@ class ToyModels(nn.Module):
     def best(self, restarts: int) -> Self:
         """The restart with the lowest loss of each setting; instances are ordered (settings restarts)."""
         loss = rearrange(self.loss, "(settings restarts) -> settings restarts", restarts=restarts)
-        return self.pick(loss.argmin(1) + restarts * torch.arange(len(loss)))
+        return self.pick(loss.argmin(1) + restarts * torch.arange(len(loss), device="cpu"))
 
 
 def sample_features(
@@ -123,8 +122,8 @@ def sample_features(
 
     For "absolute" uniform in [-1, 1]. All instances share one draw: a row of a sparser one has fewer features on.
     """
-    chance = torch.rand(n_rows, config.n_features, generator=generator)
-    size = torch.rand(n_rows, config.n_features, generator=generator)
+    shape = (n_rows, config.n_features)
+    chance, size = (torch.rand(shape, generator=generator, device="cpu") for _ in range(2))
     if config.together != "independent":
         first = chance[:, ::2]
         second = first if config.together == "correlated" else 1 - first
@@ -143,6 +142,8 @@ def toy_loss(
     return (importance * squares).sum(1)
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()  # notebooks of the field often begin with set_grad_enabled(False)
 def train_toys(
     config: ToyConfig,
     probability: Float[Tensor, " settings"],
@@ -180,7 +181,7 @@ def train_toys(
     highest = 0.5 if config.together == "anticorrelated" else 1.0
     if not (probability.min() > 0 and probability.max() <= highest):
         raise ValueError(f"probability must lie in (0, {highest}] for {config.together} features.")
-    probability, importance = (t.repeat_interleave(restarts, 0) for t in (probability, importance))
+    probability, importance = (t.cpu().repeat_interleave(restarts, 0) for t in (probability, importance))
     toys = ToyModels(config, len(probability), restarts, seed)
     generator = torch.Generator().manual_seed(seed + 1)
     with one_thread():
@@ -220,88 +221,3 @@ def one_thread() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-
-
-# ------------------------------------------------------------------------------------- what a toy has learned
-
-
-def features_per_dimension(W: Float[Tensor, "instances n m"]) -> Float[Tensor, " instances"]:
-    """‖W‖² / m: about how many features each dimension carries (Elhage et al. 2022, section 4)."""
-    return W.pow(2).sum((1, 2)) / W.shape[2]
-
-
-def interference(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instances n"]:
-    """Σ_{j≠i} (Ŵ_i · W_j)², how much of the other features lies along feature i; Ŵ_i is W_i at norm 1."""
-    along = _along(W)
-    return along.sum(2) - along.diagonal(dim1=1, dim2=2)
-
-
-def dimensionality(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instances n"]:
-    """D_i = ‖W_i‖² / Σ_j (Ŵ_i · W_j)², feature i's share of a dimension (Elhage et al. 2022, section 4).
-
-    1 for a dimension of one's own, 1/2 for each of two features back to back, 2/5 in a pentagon, 0 for a feature
-    that is not represented.
-    """
-    return W.pow(2).sum(2) / _along(W).sum(2).clamp(min=1e-12)
-
-
-def _along(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instances n n"]:
-    """(Ŵ_i · W_j)²."""
-    return einsum(normalize(W, dim=2), W, "instances i m, instances j m -> instances i j").pow(2)
-
-
-class SharedSpace(NamedTuple):
-    """Features that share dimensions with one another and with no others."""
-
-    features: tuple[int, ...]
-    dimensions: int
-
-
-def shared_spaces(W: Float[Tensor, "n m"], smallest: float = 0.5) -> list[SharedSpace]:
-    """Which features share dimensions: five features in two make a pentagon, two in one a pair back to back.
-
-    Features are linked where their squared cosine exceeds 0.1, those with a norm below `smallest` are left out,
-    and a set's dimensions are the singular values above a tenth of its largest.
-    """
-    kept = (W.norm(dim=1) > smallest).nonzero().flatten()
-    unit = normalize(W[kept], dim=1)
-    n_spaces, space = connected_components(((unit @ unit.T).pow(2) > SAME_SPACE).numpy())
-    spaces = []
-    for i in range(n_spaces):
-        inside = torch.from_numpy(space == i)
-        singular = torch.linalg.svdvals(unit[inside])
-        spaces.append(SharedSpace(tuple(kept[inside].tolist()), int((singular > 0.1 * singular[0]).sum())))
-    return spaces
-
-
-def superposition_boundary(importance: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """The probability below which two features in one dimension should share it, by pen and paper.
-
-    Of x₁ with importance 1 and x₂ with importance I, each uniform in [0, 1] when on, either one is given the
-    dimension and the other its mean, or both lie back to back and spoil each other when both are on:
-
-        (p/3 − p²/4) min(1, I)        against        (1 + I) p²/6        equal at p = 4a / (2 (1 + I) + 3a)
-
-    with a = min(1, I). Norms other than 1 are left out, so a trained toy may do slightly better.
-    """
-    least = importance.clamp(max=1)
-    return 4 * least / (2 * (1 + importance) + 3 * least)
-
-
-class NeuronCount(NamedTuple):
-    """Hidden neurons by the number of features they read, for each instance."""
-
-    monosemantic: Float[Tensor, " instances"]
-    polysemantic: Float[Tensor, " instances"]
-    silent: Float[Tensor, " instances"]
-
-
-def count_neurons(W: Float[Tensor, "instances n m"], share: float = 0.9) -> NeuronCount:
-    """A neuron is monosemantic if one feature holds `share` of its squared weights; silent if its norm is below 0.1."""
-    squares = W.pow(2)
-    silent = squares.sum(1) < 0.01
-    mono = (squares.amax(1) > share * squares.sum(1)) & ~silent
-    return NeuronCount(*(kind.sum(1).float() for kind in (mono, ~mono & ~silent, silent)))
-
-
-# ----------------------------------------------------------------------------------- a dictionary that is known

