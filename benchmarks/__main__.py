@@ -20,8 +20,10 @@ MODULES = {
     "stores": "stores",
     "superposition": "superposition",
     "quality": "quality",
+    "defaults": "defaults",
     "features": "features",
     "peers": "peers",
+    "gpu": "gpu",
 }
 
 
@@ -41,8 +43,8 @@ def main() -> None:
     unknown = set(options.names) - set(MODULES)
     if unknown:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(MODULES)}")
-    names = [name for name in MODULES if name in options.names or not options.names]
-    if not set(names) <= {"training", "stores", "superposition", "features", "peers"}:
+    names = [name for name in MODULES if name in options.names or (not options.names and name != "gpu")]
+    if not set(names) <= {"training", "stores", "superposition", "features", "defaults", "peers", "gpu"}:
         hub.use_stand_in()
 
     from benchmarks import report, results

@@ -51,7 +51,7 @@ def _compare(train: ActivationStore, test: ActivationStore, d_in: int, tokens: i
         results[name] = evaluate_reconstruction(sae, test)
     for rate in (2e-3, 5e-3):
         note(f"quality: the encoder's rows and steps whole, rate {rate}")
-        with patch("sae_tutorial.sae.coder.TIED_SHARE", 1.0):
+        with patch("sae_tutorial.sae.config.TIED_SHARE", 1.0):
             sae = SparseAutoencoder(SAEConfig(d_in, k=32))
             train_sae(sae, train, TrainConfig(tokens, learning_rate=rate))
         name = f"TopK, k = 32, tied encoder's rows and steps whole, rate {rate:g}"

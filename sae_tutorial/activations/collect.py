@@ -6,7 +6,6 @@ forward pass stops after the hooked layer. Padding is on the right, where a caus
 rows are kept by each text's length, never by token id (in GPT-2 padding, BOS and EOS are the same id).
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from sae_tutorial import storage
 from sae_tutorial.activations.store import FORMAT, STORE_FILE, STORE_FILES, ActivationStore
 from sae_tutorial.storage import RowWriter
+from sae_tutorial.transformer.families import check_bridge, check_causal, check_hooks
 from sae_tutorial.transformer.tokens import batches_by_length, pad_right, tokenize
 
 
@@ -178,20 +178,8 @@ def _listed(texts: Any) -> Any:
 
 
 def _check_model(model: TransformerBridge, hooks: Sequence[str]) -> None:
-    if not isinstance(model, TransformerBridge):
-        raise TypeError(
-            f"model is a {type(model).__name__}, not a TransformerBridge; wrap it: "
-            "TransformerBridge.boot_transformers(name, hf_model=model, tokenizer=tokenizer)."
-        )
-    if model.tokenizer is None:
-        raise ValueError("the model has no tokenizer; give boot_transformers one: tokenizer=...")
-    known = model.hook_dict
-    for hook_name in hooks:
-        if hook_name not in known:
-            near = difflib.get_close_matches(str(hook_name), known, n=3, cutoff=0.5)
-            raise ValueError(
-                f"the model has no hook {hook_name!r}; near matches: {', '.join(near) or 'none'}."
-            )
+    check_bridge(model)
+    check_hooks(model, hooks)
     if not hooks or len(set(hooks)) < len(hooks):
         raise ValueError(f"hook_name must name different hooks, at least one; got {hooks}.")
     if any(
@@ -200,3 +188,4 @@ def _check_model(model: TransformerBridge, hooks: Sequence[str]) -> None:
         raise ValueError(
             "the model is in training mode, where dropout changes activations; call model.eval()."
         )
+    check_causal(model)

@@ -197,7 +197,9 @@ def as_rows(name: str, rows: Any) -> Activations:
     """
     if isinstance(rows, np.ndarray | list | tuple):
         try:
-            rows = torch.from_numpy(np.asarray(rows, dtype=np.float32))  # on the CPU, whatever the default device
+            rows = torch.from_numpy(
+                np.asarray(rows, dtype=np.float32)
+            )  # on the CPU, whatever the default device
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name} is not an array of numbers [n, d_in] ({error}).") from None
     if not isinstance(rows, ActivationStore | SideBySide | Tensor):

@@ -1,4 +1,4 @@
-"""Checks for the learner's answers, one module per notebook, and `clinic`, the runs that went wrong.
+"""Checks for the learner's answers, one or two modules per notebook, and `clinic`, the runs that went wrong.
 
 Every check prints where the learner stands and returns nothing; none stops the notebook. They use small tensors of
 their own, so they need neither the lab nor a trained autoencoder.
@@ -13,14 +13,7 @@ from sae_tutorial.exercises.analysing import (
     check_top_rows,
     check_topic_share,
 )
-from sae_tutorial.exercises.architectures import (
-    check_auxk,
-    check_batchtopk,
-    check_fold,
-    check_frontier,
-    check_jumprelu_l0,
-    check_narrow,
-)
+from sae_tutorial.exercises.architectures import check_auxk, check_batchtopk, check_jumprelu_l0
 from sae_tutorial.exercises.building import (
     check_encode,
     check_loss,
@@ -35,12 +28,19 @@ from sae_tutorial.exercises.collecting import (
     check_split,
     check_store_rows,
 )
+from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_narrow
 from sae_tutorial.exercises.meaning import (
     check_fit,
     check_holes,
     check_loss_recovered,
     check_redraw,
     check_shown_claims,
+)
+from sae_tutorial.exercises.patients import (
+    check_first_diagnosis,
+    check_first_repair,
+    check_second_diagnosis,
+    check_second_repair,
 )
 from sae_tutorial.exercises.residual import (
     check_attribution,
@@ -57,15 +57,7 @@ from sae_tutorial.exercises.superposition import (
     check_sample_rows,
     check_shapes,
 )
-from sae_tutorial.exercises.training import (
-    check_beaten,
-    check_explained_variance,
-    check_first_diagnosis,
-    check_first_repair,
-    check_project,
-    check_second_diagnosis,
-    check_second_repair,
-)
+from sae_tutorial.exercises.training import check_beaten, check_explained_variance, check_project
 from sae_tutorial.exercises.using import (
     check_ablate,
     check_false_alarms,

@@ -7,14 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.reporting import (
-    Exercise,
-    Mistakes,
-    NotAttempted,
-    WrongAnswer,
-    match_function,
-    match_number,
-)
+from sae_tutorial.exercises.matching import Mistakes, match_choice, match_function, match_number
+from sae_tutorial.exercises.reporting import Exercise, NotAttempted, WrongAnswer
 
 
 def check_density(density: Callable[[Tensor], Tensor]) -> None:
@@ -22,7 +16,7 @@ def check_density(density: Callable[[Tensor], Tensor]) -> None:
     exercise = Exercise(
         "6.1",
         "write the body of `density`.",
-        "`FeatureUsage` and the section 'How the dictionary is used'",
+        "the section 'How the dictionary is used'",
         "you can tell dead, rare and dense latents apart; and density(f).sum() is L0.",
     )
     inputs = [
@@ -48,12 +42,18 @@ def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
     exercise = Exercise(
         "6.3",
         "write the body of `top_rows`.",
-        "`from sae_tutorial.features import distinct_rows`, then `show_source(distinct_rows)`",
+        "the section 'Where a latent is on most', and the folded help",
         "your contexts come from different documents, so one repetitive text cannot pass for a meaning.",
     )
     inputs = [
         (torch.tensor([3.0, 0.5, 9.0, 8.0, 7.0, 0.0, 2.0]), torch.tensor([0, 0, 1, 1, 1, 2, 3]), 3),
         (torch.tensor([1.0, 6.0, 5.0, 4.0, 0.0]), torch.tensor([0, 0, 0, 1, 2]), 3),
+        # Documents in no order, so that agreeing with a mistake by chance is out of the question.
+        (
+            torch.randn(24, generator=torch.Generator().manual_seed(0)).relu(),
+            torch.randint(8, (24,), generator=torch.Generator().manual_seed(1)),
+            5,
+        ),
     ]
     exercise.check(lambda answer: match_function(answer, _top_rows, inputs, _TOP_MISTAKES), top_rows)
 
@@ -63,13 +63,14 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
     exercise = Exercise(
         "6.4",
         "write `topic_share` so that a frequent class has no advantage; `raw_share` gives it one.",
-        "`from sae_tutorial.features import TokenSums`, then `show_source(TokenSums.result)`, the lines with `weighted`",
+        "the section 'What kinds of latents there are', and the folded help",
         "a topic latent of yours is one of a topic, not one of the class with the most rows. (`token_statistics` does "
         "the same with squared activations.)",
     )
     inputs = [
         (torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 2.0]), torch.tensor([0, 0, 0, 0, 1, 1, 2])),
         (torch.tensor([0.0, 3.0, 1.0, 0.0, 0.5]), torch.tensor([1, 0, 2, 2, 2])),
+        (torch.tensor([0.5, 0.0, 3.0, 0.25]), torch.tensor([1, 1, 0, 1])),
     ]
     exercise.check(lambda answer: match_function(answer, _topic_share, inputs, _TOPIC_MISTAKES), topic_share)
 
@@ -90,10 +91,10 @@ def check_luck(luck: Callable[[int, int], float]) -> None:
     exercise = Exercise(
         "6.6",
         "write the body of `luck`.",
-        "the docstring of `feature_kinds`, and the folded help",
+        "the section 'What kinds of latents there are', and the folded help",
         "you can set a threshold by what luck would pass: of 6144 latents, 24 at 5 rows each and none at 50.",
     )
-    inputs = [(5, 4), (10, 4), (12, 2)]
+    inputs = [(5, 4), (10, 4), (12, 2), (11, 3)]
     exercise.check(lambda answer: match_function(answer, _luck, inputs, _LUCK_MISTAKES), luck)
 
 
@@ -137,6 +138,7 @@ _DENSITY_MISTAKES: Mistakes = [
 
 
 def _judge_know_nothing(mean_ev: Any, zero_ev: Any) -> None:
+    smaller = "Where the mean row holds half of the squared norm, answering 0 would score 1 - 1 / 0.5 = -1."
     match_number(
         "mean_ev",
         mean_ev,
@@ -147,22 +149,30 @@ def _judge_know_nothing(mean_ev: Any, zero_ev: Any) -> None:
             0.6: "that is the share of the squared norm that the mean leaves over, all of it unexplained.",
             1: "the mean predictor is right on average and wrong on every row; 1 is a perfect reconstruction.",
         },
-        tolerance=0.005,
+        within=0.005,
     )
+    ratio = "the error is 1 and the variance is 0.6 of the squared norm: the score is 1 minus their ratio."
     match_number(
         "zero_ev",
         zero_ev,
         1 - 1 / 0.6,
         {
             0: "0 is the mean's score, and answering 0 has a larger error than answering the mean.",
-            -0.4: "the error is 1 and the variance is 0.6 of the squared norm: the score is 1 minus their ratio.",
-            -1: "the sign is right; the ratio of error to variance is 1 / 0.6, not 2.",
+            -0.4: ratio,
+            -0.6: ratio,
+            0.6: ratio,
+            -1: "a score below 0 is right, but -1 would mean an error of twice the variance; it is 1 / 0.6 of it.",
             0.4: "its error is the whole squared norm, more than the variance, so the score is negative.",
-            -1.5: "you divided by 0.4, what the mean holds; the variance is the other 0.6.",
-            -0.6: "the error is 1 and the variance is 0.6 of the squared norm: the score is 1 minus their ratio.",
+            -1.5: "that is 1 minus 1 / 0.4, and 0.4 is what the mean holds; the variance is the other 0.6.",
             1 / 0.6: "that is the unexplained share; subtract it from 1.",
+            -1 / 0.6: "that is minus the unexplained share; the score is 1 minus it.",
+            1 / 0.6
+            - 1: "the size is right and the sign is not: the error is larger than the variance, so 1 minus "
+            "their ratio is below 0.",
         },
-        tolerance=0.01,
+        digits=1,
+        within=0.01,
+        example=smaller,
     )
 
 
@@ -187,8 +197,8 @@ _TOP_MISTAKES: Mistakes = [
     (
         lambda v, d, n: v.topk(n).indices,
         "documents repeat: for values = [3, 0.5, 9, 8, 7, 0, 2] and document_ids = [0, 0, 1, 1, 1, 2, 3] your rows "
-        "2, 3 and 4 are all of document 1. Skip a row whose document you have already; if you keep tensors in a set, "
-        "equal ones do not match: use int(...).",
+        "2, 3 and 4 are all of document 1. Skip a row whose document you have already. (Tensors kept in a set are "
+        "never found there again, even equal ones; keep int(...) of them.)",
     ),
     (
         lambda v, d, n: [row for row in _top_rows(v, d, n) if row in v.topk(n).indices],
@@ -301,11 +311,12 @@ def _judge_controls(controls: Any) -> None:
     if missing:
         raise NotAttempted(f" Still open: {', '.join(missing)}.")
     for objection, right in _ANSWERS.items():
-        chosen = controls[objection]
-        if chosen not in _ANSWERS.values():
-            raise WrongAnswer(f"{chosen!r} is not one of {sorted(_ANSWERS.values())}.")
-        if chosen != right:
-            raise WrongAnswer(f"'{chosen}' does not answer '{objection}': {_WHY_NOT[objection, chosen]}")
+        others = [control for control in _ANSWERS.values() if control != right]
+        wrong = {
+            control: f"'{control}' does not answer '{objection}': {_WHY_NOT[objection, control]}"
+            for control in others
+        }
+        match_choice(controls[objection], right, wrong)
 
 
 def _luck(n_on: int, n_classes: int) -> float:

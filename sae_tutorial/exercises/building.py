@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises.reporting import (
-    Exercise,
+from sae_tutorial.exercises.matching import (
     Mistakes,
-    NotAttempted,
-    WrongAnswer,
     match_choice,
+    match_choices,
     match_function,
     match_number,
 )
+from sae_tutorial.exercises.reporting import Exercise, NotAttempted
 
 
 def check_sizes(parameters: int | None, relu_l0: float | None, topk_l0: float | None) -> None:
@@ -34,7 +33,7 @@ def check_encode(encode: Callable[..., Tensor]) -> None:
     exercise = Exercise(
         "3.2",
         "write the body of `encode`.",
-        "the source of `pre_activations` and `encode` in the section 'Encode, decode'",
+        "the section 'Encode, decode'",
         "you can write the encoder of a TopK SAE; with a decoder of one line it is a whole SAE.",
     )
     exercise.check(
@@ -50,8 +49,12 @@ def check_loss(loss: Callable[..., Tensor]) -> None:
         "the formula in the section 'The loss and its parts'",
         "you can tell what λ multiplies; a λ from a paper means nothing until you know what it averages over.",
     )
-    x, x_hat = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
-    f = torch.tensor([[1.0, 0.0, 2.0], [0.0, 4.0, 0.0]])
+    # As many rows as there are dimensions or latents would hide what is summed and what is averaged.
+    x, x_hat = (
+        torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]]),
+        torch.tensor([[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]),
+    )
+    f = torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 4.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0]])
     inputs = [(x, x_hat, f, 0.1), (x, x_hat, f, 1.0)]
     exercise.check(lambda answer: match_function(answer, _loss, inputs, _LOSS_MISTAKES), loss)
 
@@ -84,14 +87,21 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
         parameters,
         2 * 64 * 256 + 256 + 64,
         {
-            2 * 64 * 256: "the two matrices are right; both biases are missing.",
+            2 * 64 * 256: "that is the two matrices; both biases are missing.",
             2 * 64 * 256 + 256: "b_dec, one number per input dimension, is missing.",
             2 * 64 * 256 + 64: "b_enc, one number per latent, is missing.",
-            64 * 256 + 256: "you counted the encoder; the decoder has a matrix and a bias too.",
-            64 * 256 + 256 + 64: "you counted one matrix. A tied start makes W_enc and W_dec equal at first; "
-            "they are trained apart, so both count.",
+            64 * 256 + 256: "that is the encoder; the decoder has a matrix and a bias too.",
+            64 * 256
+            + 256
+            + 64: "that is one matrix and both biases. A tied start makes W_enc and W_dec equal at "
+            "first; they are trained apart, so both count.",
+            2 * 64 * 256
+            + 2 * 256: "b_enc has one number per latent, but b_dec has one per input dimension, 64.",
+            2 * 64 * 256
+            + 2 * 64: "b_dec has one number per input dimension, but b_enc has one per latent, 256.",
             9_444_096: "that is the notebook's SAE; here d_in is 64 and d_sae is 4 · 64.",
         },
+        example="With d_in = 3 and d_sae = 6 there would be 18 + 18 + 6 + 3 = 45.",
     )
     match_number(
         "relu_l0",
@@ -101,11 +111,11 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
             256: "not all latents are on: a pre-activation is negative as often as positive, and ReLU turns it off.",
             8: "ReLU knows no k; nothing limits how many latents are on.",
             0.5: "that is the share of latents that are on; L0 is their number.",
-            32: "you took half of d_in; L0 counts latents, of which there are d_sae.",
+            32: "that is half of d_in; L0 counts latents, of which there are d_sae.",
             3067: "that is half of the notebook's 6144; here d_sae is 256.",
             0: "nothing has been trained, so nothing has pushed latents to zero yet.",
         },
-        tolerance=13,
+        within=13,
     )
     match_number(
         "topk_l0",
@@ -114,7 +124,8 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
         {
             4: "the 8 largest of 256 pre-activations are all positive, so ReLU turns none of them off.",
             128: "TopK keeps k latents, also before training.",
-            256: "TopK sets all but k latents to zero.",
+            256: "that is every latent; TopK sets all but k of them to zero.",
+            2: "that is k / 4: k counts latents, however much wider d_sae is than d_in.",
             32: "k is 8 here, not the notebook's 32.",
         },
     )
@@ -134,7 +145,9 @@ def _encoder_inputs() -> list[tuple[Any, ...]]:
     b_enc, b_dec = torch.tensor([0.1, -0.3, -0.2, -0.4]), torch.tensor([0.5, -0.2])
     x = torch.tensor([[2.0, 1.0], [-1.0, 0.5], [-0.2, -1.5]])
     # In the third row of x fewer than three pre-activations are positive.
-    return [(x, W_enc, b_enc, b_dec, k) for k in (1, 2, 3)]
+    generator = torch.Generator().manual_seed(0)
+    larger = [torch.randn(shape, generator=generator) for shape in ((20, 4), (4, 12), (12,), (4,))]
+    return [*((x, W_enc, b_enc, b_dec, k) for k in (1, 2, 3)), (*larger, 3)]
 
 
 _ENCODER_MISTAKES: Mistakes = [
@@ -206,40 +219,66 @@ def _loss(x: Tensor, x_hat: Tensor, f: Tensor, l1_coefficient: float) -> Tensor:
     return (x - x_hat).pow(2).mean() + l1_coefficient * f.sum(1).mean()
 
 
-_LOSS_MISTAKES: Mistakes = [
+# How the two terms are reduced, rightly (no message) and wrongly.
+_ERRORS: Mistakes = [
+    (lambda e: e.mean(), ""),
+    (lambda e: e.sum(1).mean(), "the squared error is summed over d_in, where the formula averages over it."),
+    (lambda e: e.sum(0).mean(), "the squared error is summed over the rows and averaged over d_in only."),
+    (lambda e: e.sum(), "the squared error is summed over rows and d_in; the formula averages over both."),
+]
+_PENALTIES: Mistakes = [
+    (lambda f: f.sum(1).mean(), ""),
     (
-        lambda x, y, f, a: (x - y).pow(2).mean() + a * f.mean(),
+        lambda f: f.mean(),
         "the penalty is averaged over the latents too, as in `weak_loss`: that makes λ d_sae times weaker. "
         "Sum over latents, average over rows.",
     ),
     (
-        lambda x, y, f, a: (x - y).pow(2).mean() + a * f.sum(),
+        lambda f: f.sum(0).mean(),
+        "the penalty is summed over the rows and averaged over the latents; it should be the other way round.",
+    ),
+    (
+        lambda f: f.sum(),
         "the penalty is summed over the batch: twice as many rows would double λ. Average over rows.",
     ),
     (
-        lambda x, y, f, a: (x - y).pow(2).sum(1).mean() + a * f.sum(1).mean(),
-        "the squared error is summed over d_in, where the formula averages over it; λ would weigh d_in times less.",
-    ),
-    (
-        lambda x, y, f, a: (x - y).pow(2).sum() + a * f.sum(1).mean(),
-        "the squared error is summed over rows and d_in; the formula averages over both.",
-    ),
-    (
-        lambda x, y, f, a: (x - y).pow(2).mean() + a * (f > 0).float().sum(1).mean(),
+        lambda f: (f > 0).float().sum(1).mean(),
         "you penalise the number of active latents (L0). Its gradient is zero nearly everywhere; use their sum.",
     ),
     (
-        lambda x, y, f, a: (x - y).pow(2).mean() + a * f.pow(2).sum(1).mean(),
+        lambda f: f.pow(2).sum(1).mean(),
         "you penalise f squared (L2): its slope vanishes near zero, so small activations are never pushed all the way.",
     ),
     (
-        lambda x, y, f, a: (x - y).pow(2).mean() + a * f.norm(),
+        lambda f: f.pow(2).mean(),
+        "you penalise the mean of f squared; the formula has the sum of f itself in each row (L1).",
+    ),
+    (
+        lambda f: f.norm(),
         "`norm` is the root of the sum of squares (L2), here over the whole batch. L1 is the sum of f in each row.",
     ),
     (
-        lambda x, y, f, a: (x - y).pow(2).mean() + a * f.norm(dim=1).mean(),
+        lambda f: f.norm(dim=1).mean(),
         "`norm` is the root of the sum of squares (L2); the formula has the sum of f in each row (L1).",
     ),
+]
+
+
+def _reduced_otherwise() -> Mistakes:
+    """Every pair of reductions of which at least one is wrong."""
+    return [
+        (
+            lambda x, y, f, a, error=error, penalty=penalty: error((x - y).pow(2)) + a * penalty(f),
+            " And ".join(filter(None, (in_error, in_penalty))),
+        )
+        for error, in_error in _ERRORS
+        for penalty, in_penalty in _PENALTIES
+        if in_error or in_penalty
+    ]
+
+
+_LOSS_MISTAKES: Mistakes = [
+    *_reduced_otherwise(),
     (
         lambda x, y, f, a: (x - y).pow(2).mean() + f.sum(1).mean(),
         "λ is missing: the penalty is not multiplied by l1_coefficient.",
@@ -249,12 +288,20 @@ _LOSS_MISTAKES: Mistakes = [
         "λ multiplies the whole loss; it belongs to the penalty alone.",
     ),
     (
+        lambda x, y, f, a: a * (x - y).pow(2).mean() + f.sum(1).mean(),
+        "λ multiplies the error; it belongs to the penalty.",
+    ),
+    (
         lambda x, y, f, a: (x - y).abs().mean() + a * f.sum(1).mean(),
         "the error is the absolute difference; the formula squares it.",
     ),
     (
         lambda x, y, f, a: (x - y).pow(2).mean().sqrt() + a * f.sum(1).mean(),
         "you took the root of the mean squared error; the formula has no root.",
+    ),
+    (
+        lambda x, y, f, a: (x - y).pow(2).sum(1) / x.shape[1] + a * f.sum(1),
+        "this is a loss for each row; average over the rows as well.",
     ),
     (lambda x, y, f, a: (x - y).pow(2).mean(), "the penalty is missing."),
     (
@@ -265,23 +312,18 @@ _LOSS_MISTAKES: Mistakes = [
 
 
 def _judge_who_learns(receives: Any) -> None:
-    reasons = {
-        "W_enc[:, 7]": "the loss sees column 7 only through f_7, and where ReLU or TopK has switched f_7 off, a small "
-        "change of the column changes nothing.",
-        "b_enc[7]": "b_enc[7] acts only through f_7, which stays at zero under a small change of the bias.",
-        "W_dec[7]": "row 7 is multiplied by f_7 = 0 on every row, so it does not enter x_hat.",
-    }
-    if isinstance(receives, str) or not isinstance(receives, Iterable):
-        raise WrongAnswer(f"answer with a set of names, not {receives!r}.")
-    names = set(receives)
-    known = {*reasons, "b_dec"}
-    if names - known:
-        raise WrongAnswer(f"{sorted(map(str, names - known))[0]!r} is not one of {sorted(known)}.")
-    for name, reason in reasons.items():
-        if name in names:
-            raise WrongAnswer(f"{name} receives none: {reason}")
-    if "b_dec" not in names:
-        raise WrongAnswer("b_dec does: it belongs to no latent and is added to x_hat on every row.")
+    match_choices(
+        receives,
+        {"b_dec": "b_dec does: it belongs to no latent and is added to x_hat on every row."},
+        {
+            "W_enc[:, 7]": "W_enc[:, 7] receives none: the loss sees column 7 only through f_7, and where ReLU or TopK "
+            "has switched f_7 off, a small change of the column changes nothing.",
+            "b_enc[7]": "b_enc[7] receives none: it acts only through f_7, which stays at zero under a small change of "
+            "the bias.",
+            "W_dec[7]": "W_dec[7] receives none: row 7 is multiplied by f_7 = 0 on every row, so it does not enter "
+            "x_hat.",
+        },
+    )
 
 
 def _matched(truth: Tensor, dictionary: Tensor) -> Tensor:
@@ -311,6 +353,22 @@ _MATCHED_MISTAKES: Mistakes = [
         "these are plain products: bring the rows of both to norm 1 to get cosines.",
     ),
     (
+        lambda t, d: (t @ normalize(d, dim=1).T).abs().amax(1).mean(),
+        "the true directions are not brought to norm 1, so a long one counts for more. That is no cosine.",
+    ),
+    (
+        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).pow(2).amax(1).mean(),
+        "you square the cosine; the score is the mean of |cos|.",
+    ),
+    (
+        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().amax(1).sum(),
+        "you return the sum; take the mean over the true directions.",
+    ),
+    (
+        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().argmax(1),
+        "you return which row is nearest to each true direction; return how near it is, and the mean.",
+    ),
+    (
         lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().amax(1),
         "you return one number per true direction; take their mean.",
     ),
@@ -324,9 +382,10 @@ _MATCHED_MISTAKES: Mistakes = [
 def _judge_matched(matched: Any, control: Any) -> None:
     truth = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
     dictionary = torch.tensor([[-3.0, 1.0], [1.0, 1.0], [0.5, 0.2]])
-    match_function(
-        matched, _matched, [(truth, dictionary), (truth.flip(1), 2 * dictionary)], _MATCHED_MISTAKES
-    )
+    generator = torch.Generator().manual_seed(0)
+    larger = tuple(torch.randn(rows, 4, generator=generator) for rows in (3, 5))
+    inputs = [(truth, dictionary), (truth.flip(1), 2 * dictionary), larger]
+    match_function(matched, _matched, inputs, _MATCHED_MISTAKES)
     if control is None or control is Ellipsis:
         raise NotAttempted(" `matched` is right; `control` is still open.")
     match_choice(

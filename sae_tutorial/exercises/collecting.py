@@ -7,14 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.reporting import (
-    Exercise,
+from sae_tutorial.exercises.matching import (
+    N_SEEDS,
     Mistakes,
-    WrongAnswer,
-    call,
+    match_draws,
     match_function,
     match_number,
+    read_tensor,
 )
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_store_rows(stored: int | None, computed: int | None) -> None:
@@ -33,12 +34,13 @@ def check_real_rows(real_rows: Callable[[Tensor, Tensor], Tensor]) -> None:
     exercise = Exercise(
         "4.2",
         "write `real_rows` so that it goes by length; `by_token_id` does not.",
-        "`every_position` in the section 'Rows that do not belong'",
+        "the section 'Rows that do not belong: BOS and padding'",
         "you can keep exactly the real tokens of any batch, also where padding, BOS and EOS share an id.",
     )
     inputs = [
         (torch.tensor([[0, 7, 0, 9, 0, 0], [0, 5, 6, 8, 4, 3]]), torch.tensor([4, 6])),
         (torch.tensor([[0, 2, 0, 0], [0, 0, 2, 0], [0, 3, 4, 5]]), torch.tensor([2, 4, 3])),
+        (torch.tensor([[0, 6, 0, 0, 5, 1, 0]]), torch.tensor([5])),
     ]
     exercise.check(lambda answer: match_function(answer, _real_rows, inputs, _MASK_MISTAKES), real_rows)
 
@@ -64,7 +66,7 @@ def check_split(split: Callable[..., np.ndarray]) -> None:
     exercise = Exercise(
         "4.4",
         "write `split` so that no document is on both sides; `by_row` does not.",
-        "`ActivationStore.split_by_document` in `sae_tutorial/activations.py`",
+        "`from sae_tutorial import ActivationStore`, then `show_source(ActivationStore.split_by_document)`",
         "your held-out score now says what the SAE does on texts it has not seen.",
     )
     exercise.check(_judge_split, split)
@@ -82,31 +84,46 @@ def check_shuffled_labels(shuffled_labels: Callable[..., np.ndarray]) -> None:
 
 
 def _judge_store_rows(stored: Any, computed: Any) -> None:
+    smaller = (
+        "In a smaller batch, texts of 2 and 9 tokens with context_size 8, 2 + 7 = 9 rows are stored and 2 · 8 = 16 "
+        "positions computed."
+    )
     match_number(
         "stored",
         stored,
         5 + 12 + 15 + 3,
         {
-            39: "you counted the four BOS rows, which are not stored.",
-            36: "the longest text is cut to 16 positions, BOS included, so 15 of its tokens are stored.",
-            60: "nothing was cut: context_size allows 16 positions, BOS included.",
+            39: "that is 35 tokens and four BOS rows; BOS is not stored.",
+            36: "that is 5 + 12 + 16 + 3. The longest text is cut to 16 positions, BOS included, so 15 tokens are stored.",
+            60: "that is every token, with nothing cut: context_size allows 16 positions, BOS included.",
             64: "that is every position of the padded batch; padding and BOS are not stored.",
-            40: "you counted BOS for each text, but did not let it take one of the 16 positions.",
+            40: "that is 36 tokens and four BOS rows. BOS is not stored, and takes one of the 16 positions.",
+            31: "the lengths do not count BOS, so there is none to take off the shorter texts.",
+            20: "that is without the longest text; it is cut to what fits, not left out.",
         },
+        example=smaller,
+    )
+    rectangle = (
+        "a batch is a rectangle: shorter texts are padded to the longest, and padding is computed too."
     )
     match_number(
         "computed",
         computed,
         4 * 16,
         {
-            160: "nothing was cut: no text takes more than context_size = 16 positions.",
-            164: "nothing was cut: no text takes more than context_size = 16 positions.",
-            39: "a batch is a rectangle: shorter texts are padded to the longest, and padding is computed too.",
-            35: "a batch is a rectangle with BOS and padding in it; the model computes all of it.",
-            60: "BOS takes a position too: each text begins with it.",
-            68: "BOS is one of the 16 positions, not a 17th.",
-            40: "a batch is a rectangle: shorter texts are padded to the longest, and padding is computed too.",
+            160: "that is 4 · 40, with nothing cut: no text takes more than context_size = 16 positions.",
+            164: "that is 4 · 41, with nothing cut: no text takes more than context_size = 16 positions.",
+            39: rectangle,
+            35: rectangle,
+            36: rectangle,
+            40: rectangle,
+            60: "that is 4 · 15, or every token with nothing cut. The batch is as wide as its longest text after cutting, "
+            "BOS included.",
+            68: "that is 4 · 17; BOS is one of the 16 positions, not a 17th.",
+            48: "that is 3 · 16 or 4 · 12. All four texts are in the batch, and the longest is cut to 16, not left out.",
+            52: "that is 4 · 13. The longest text is not left out but cut, to 16 positions.",
         },
+        example=smaller,
     )
 
 
@@ -161,11 +178,6 @@ _MASK_MISTAKES: Mistakes = [
         "your mask is True for padding; it should be True for the rows to keep.",
     ),
     (lambda t, n: ~_real_rows(t, n), "your mask is the wrong way round: it is True for BOS and padding."),
-    (
-        lambda t, n: _real_rows(t, n).long(),
-        "the ones and zeros are right but they are integers: indexing with them would pick rows 0 and 1 over and "
-        "over. Return booleans.",
-    ),
     (lambda t, n: _place(t) > 0, "`lengths` is not used: only BOS is dropped, padding is kept."),
 ]
 
@@ -233,9 +245,13 @@ _SCALE_MISTAKES: Mistakes = [
 _DOCUMENTS = np.repeat([0, 1, 2, 4, 5, 7, 8, 9, 12, 15], [1, 9, 4, 2, 7, 3, 8, 2, 6, 5])
 
 
+# 0.2 and 0.3 are whole numbers of documents; of 3.7 `int` makes 3 and of 2.2 `ceil` makes 3.
+_FRACTIONS = {0.2: 2, 0.3: 3, 0.37: 4, 0.22: 2}
+
+
 def _judge_split(split: Any) -> None:
     # Drawing from the rows goes wrong with some seeds only, so many are tried.
-    splits = [_held_out(call(split, _DOCUMENTS.copy(), 0.2, seed)) for seed in range(40)]
+    splits = [_held_out(call(split, _DOCUMENTS, 0.2, seed)) for seed in range(N_SEEDS)]
     counts = [len(np.unique(_DOCUMENTS[in_test])) for in_test in splits]
     if set(counts) == {1, 2}:
         raise WrongAnswer(
@@ -245,19 +261,26 @@ def _judge_split(split: Any) -> None:
         )
     for n_held_out in counts:
         _check_count(n_held_out)
-    if not np.array_equal(splits[0], call(split, _DOCUMENTS.copy(), 0.2, 0)):
-        raise WrongAnswer("two calls with the same seed hold out different documents: use `seed`.")
     if all(np.array_equal(splits[0], other) for other in splits):
         held_out = np.unique(_DOCUMENTS[splits[0]]).tolist()
         raise WrongAnswer(
             f"documents {held_out} are held out whatever the seed. In a corpus sorted by topic or date, a "
             "fixed stretch is unlike the rest; draw at random."
         )
+    for fraction, expected in _FRACTIONS.items():
+        n_held_out = len(np.unique(_DOCUMENTS[_held_out(call(split, _DOCUMENTS, fraction, 0))]))
+        if n_held_out != expected:
+            raise WrongAnswer(
+                f"at test_fraction {fraction} {n_held_out} of 10 documents are held out, expected round({fraction} · "
+                f"10) = {expected}. Use test_fraction, and `round`: `int` always goes down and `ceil` always up."
+            )
+    # Two of ten documents: 45 splits.
+    match_draws(lambda seed: tuple(np.unique(_DOCUMENTS[_held_out(call(split, _DOCUMENTS, 0.2, seed))])), 45)
 
 
 def _held_out(result: Any) -> np.ndarray:
     """A split of `_DOCUMENTS` that holds out whole documents, or WrongAnswer."""
-    in_test = _row_array(result, "one boolean")
+    in_test = _row_array(result, "one boolean", len(_DOCUMENTS))
     if in_test.dtype != bool:
         raise WrongAnswer(
             f"the result holds {in_test.dtype}, not booleans; True marks the rows of held-out documents."
@@ -280,45 +303,61 @@ def _check_count(n_held_out: int) -> None:
         )
 
 
-# Labels of documents 0 to 7, two of each of four classes, and the document of each row.
-_LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 3])
-_ROWS = np.repeat(np.arange(8), [3, 5, 2, 4, 6, 3, 2, 5])
+# Labels of documents 0 to 11, three of each of four classes, and the document of each row.
+_LABELS = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+_ROWS = np.repeat(np.arange(12), [3, 5, 2, 4, 6, 3, 2, 5, 1, 4, 2, 3])
 
 
 def _judge_shuffled_labels(shuffled_labels: Any) -> None:
-    results = [np.asarray(call(shuffled_labels, _LABELS.copy(), _ROWS.copy(), seed)) for seed in (0, 1, 2, 3)]
-    if results[0].shape == _LABELS.shape:
+    def of_documents(seed: int) -> np.ndarray:
+        return _document_labels(call(shuffled_labels, _LABELS, _ROWS, seed))
+
+    dealt = [of_documents(seed) for seed in range(N_SEEDS)]
+    if all(np.array_equal(labels, _LABELS) for labels in dealt):
+        raise WrongAnswer("the labels are unchanged: nothing was shuffled.")
+    for labels in dealt:
+        counts = [int((labels == label).sum()) for label in range(4)]
+        if counts != [3, 3, 3, 3]:
+            raise WrongAnswer(
+                f"classes 0 to 3 have {counts} documents instead of [3, 3, 3, 3]: these are not the labels that there "
+                "were. A class that became frequent is easier to guess; deal out the labels that there are."
+            )
+    together = [labels[:, None] == labels for labels in dealt]
+    if all(np.array_equal(pairs, _LABELS[:, None] == _LABELS) for pairs in together):
+        raise WrongAnswer(
+            "documents of one class still share a label: only the names of the classes changed places, and a probe "
+            "learns those as well as the old ones. Shuffle the labels of the documents."
+        )
+    moves = [np.roll(_LABELS, shift).tolist() for shift in range(len(_LABELS))]
+    if all(labels.tolist() in moves for labels in dealt):
+        raise WrongAnswer(
+            "the labels have moved along by some places and kept their order. Where neighbouring documents are alike, "
+            "most of them keep a label that they share. Deal the labels out at random."
+        )
+    # 12! / 3!⁴ ways to deal them out.
+    match_draws(lambda seed: tuple(of_documents(seed).tolist()), 369_600)
+
+
+def _document_labels(result: Any) -> np.ndarray:
+    """The label of each document in a result with one for each row, or WrongAnswer."""
+    if np.shape(result) == _LABELS.shape:
         raise WrongAnswer(
             "you return one label per document; the probe needs one per row: index by document_ids."
         )
-    results = [_row_array(result, "one label", len(_ROWS)) for result in results]
-    for result in results:
-        for document in range(8):
-            found = np.unique(result[document == _ROWS])
-            if len(found) > 1:
-                raise WrongAnswer(
-                    f"rows of document {document} get the labels {found.tolist()}: you shuffle rows. Such a control "
-                    "is too easy to beat, since a probe that merely recognises documents fails on it too."
-                )
-    per_document = [result[np.unique(_ROWS, return_index=True)[1]] for result in results]
-    if all(np.array_equal(labels, _LABELS) for labels in per_document):
-        raise WrongAnswer("the labels are unchanged: nothing was shuffled.")
-    for labels in per_document:
-        if sorted(labels.tolist()) != sorted(_LABELS.tolist()):
-            counts = np.bincount(labels, minlength=4).tolist()
+    labels = _row_array(result, "one label", len(_ROWS))
+    for document in range(len(_LABELS)):
+        found = np.unique(labels[document == _ROWS])
+        if len(found) > 1:
             raise WrongAnswer(
-                f"the classes have {counts} documents instead of [2, 2, 2, 2]: you drew new labels. A class that "
-                "became frequent is easier to guess; deal out the labels that there are."
+                f"rows of document {document} get the labels {found.tolist()}: you shuffle rows. Such a control "
+                "is too easy to beat, since a probe that merely recognises documents fails on it too."
             )
-    if all(np.array_equal(per_document[0], labels) for labels in per_document):
-        raise WrongAnswer(
-            "every seed gives the same labels: use `seed`, so that the control can be repeated."
-        )
+    return labels[np.unique(_ROWS, return_index=True)[1]]
 
 
-def _row_array(value: Any, what: str, length: int = len(_DOCUMENTS)) -> np.ndarray:
-    array = np.asarray(value) if not isinstance(value, tuple) else None
+def _row_array(value: Any, what: str, length: int) -> np.ndarray:
+    array = None if isinstance(value, tuple) and len(value) != length else read_tensor(value).numpy()
     if array is None or array.shape != (length,):
-        shape = "a tuple" if array is None else f"shape {list(array.shape)}"
+        shape = f"{len(value)} parts" if array is None else f"shape {list(array.shape)}"
         raise WrongAnswer(f"the result has {shape}; {what} per row is needed, shape [{length}].")
     return array

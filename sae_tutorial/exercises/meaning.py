@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.reporting import Exercise, Mistakes, WrongAnswer, match_function
+from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function
+from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_loss_recovered(loss_recovered: Callable[[float, float, float], float]) -> None:
@@ -14,7 +15,7 @@ def check_loss_recovered(loss_recovered: Callable[[float, float, float], float])
     exercise = Exercise(
         "8.1",
         "write the body of `loss_recovered`.",
-        "the equations at the top of `downstream.py`, shown in the section 'What the model loses'",
+        "the equations in the section 'What the model loses'",
         "you can turn a published loss recovered back into nats, if its pieces were published too.",
     )
     inputs = [(3.0, 3.5, 5.0), (2.0, 2.0, 2.4), (4.0, 6.0, 5.0), (3.0, 2.9, 3.2)]
@@ -28,7 +29,7 @@ def check_redraw(redraw: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
     exercise = Exercise(
         "8.2",
         "write the body of `redraw`.",
-        "`from sae_tutorial import intervals`, then `show_source(intervals.document_draws)`",
+        "the folded help, on whose rows are gathered",
         "your intervals are as wide as the documents differ, not as narrow as if every token were news.",
     )
     values, documents = torch.tensor([1.0, 2.0, 6.0, 4.0, 0.0, 8.0]), torch.tensor([0, 0, 0, 1, 2, 2])
@@ -44,12 +45,15 @@ def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
         "the section 'A description, written down and tested'",
         "you can tell a description that is too narrow from one that is too wide.",
     )
+    generator = torch.Generator().manual_seed(0)
     inputs = [
         (
             torch.tensor([0.0, 2.0, 1.0, 0.0, 0.0, 3.0, 0.5, 0.0]),
             torch.tensor([True, True, True, True, False, False, True, True]),
         ),
         (torch.tensor([1.0, 0.0, 4.0, 0.0, 0.0]), torch.tensor([True, False, False, False, False])),
+        # Counts of a few rows agree by chance; these do not.
+        ((torch.rand(97, generator=generator) - 0.6).relu(), torch.rand(97, generator=generator) < 0.3),
     ]
     exercise.check(lambda answer: match_function(answer, _fit, inputs, _FIT_MISTAKES), fit)
 
@@ -64,7 +68,9 @@ def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
     )
     f = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
     label = torch.tensor([True, True, True, False, False])
-    inputs = [(f, label, [0]), (f, label, [0, 1]), (f, ~label, [2])]
+    generator = torch.Generator().manual_seed(0)
+    larger = (torch.rand(30, 5, generator=generator) - 0.6).relu(), torch.rand(30, generator=generator) < 0.5
+    inputs = [(f, label, [0]), (f, label, [0, 1]), (f, ~label, [2]), (*larger, [3, 1])]
     exercise.check(lambda answer: match_function(answer, _holes, inputs, _HOLES_MISTAKES), holes)
 
 
@@ -115,7 +121,8 @@ def _redraw(values: Tensor, documents: Tensor, drawn: list[int]) -> Tensor:
 _REDRAW_MISTAKES: Mistakes = [
     (
         lambda v, d, drawn: v[torch.isin(d, torch.tensor(drawn))].mean(),
-        "a document that was drawn twice counts once: `isin` only asks whether it was drawn. Take its rows twice.",
+        "a document that was drawn twice counts once, as with `isin`, which only asks whether it was drawn. Take its "
+        "rows twice.",
     ),
     (
         lambda v, d, drawn: torch.stack([v[d == document].mean() for document in drawn]).mean(),
@@ -189,30 +196,30 @@ _HOLES_MISTAKES: Mistakes = [
         "these are the rows where one of them is on: the opposite.",
     ),
     (
+        lambda f, label, own: ~label & ~(f[:, own] > 0).any(1),
+        "these are rows *without* the label at which none is on; a hole has the label.",
+    ),
+    (
+        lambda f, label, own: torch.nonzero(_holes(f, label, own)).flatten(),
+        "these are the numbers of the rows; return one True or False for every row.",
+    ),
+    (
         lambda f, label, own: (label & ~(f[:, own] > 0).any(1)).sum(),
         "this is their number; return one True or False per row, so that they can be looked at.",
     ),
 ]
 
-_WHY_NOT_SHOWN = {
-    "B": "B was scored on the documents that chose it; of thousands of latents the best one always looks good there.",
-    "C": "in C a latent of the untrained dictionary scores as well: training has nothing to do with it.",
-    "D": "D's interval reaches down to its control's: with so few documents the difference may be luck.",
-    "E": "E has no control at all, and 0.97 of the tokens lack the concept: who always says no is right as often.",
-}
-
 
 def _judge_shown(shown: Any) -> None:
-    if not isinstance(shown, set | frozenset | list | tuple | str):
-        raise WrongAnswer(f"answer with a set of letters, not {shown!r}.")
-    letters = {str(letter).strip().upper() for letter in shown}
-    if not letters:
-        raise WrongAnswer("at least one of the claims is shown.")
-    unknown = letters - {"A", *_WHY_NOT_SHOWN}
-    if unknown:
-        raise WrongAnswer(f"{sorted(unknown)[0]!r} is none of A to E.")
-    for letter, reason in _WHY_NOT_SHOWN.items():
-        if letter in letters:
-            raise WrongAnswer(reason)
-    if "A" not in letters:
-        raise WrongAnswer("one of the claims is shown: new documents, a control that loses, intervals apart.")
+    match_choices(
+        shown,
+        {"A": "one of the claims is shown: new documents, a control that loses, intervals apart."},
+        {
+            "B": "B was scored on the documents that chose it; of thousands of latents the best one always looks good "
+            "there.",
+            "C": "in C a latent of the untrained dictionary scores as well: training has nothing to do with it.",
+            "D": "D's interval reaches down to its control's: with so few documents the difference may be luck.",
+            "E": "E has no control at all, and 0.97 of the tokens lack the concept: who always says no is right as "
+            "often.",
+        },
+    )

@@ -1,19 +1,21 @@
 """Checks for notebook 02: counting paths, an induction score, an attribution, a control for heads, faithfulness, claims."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from operator import index
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.reporting import (
-    Exercise,
+from sae_tutorial.exercises.matching import (
     Mistakes,
-    WrongAnswer,
-    call,
+    match_choices,
+    match_draws,
     match_function,
     match_number,
 )
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_paths(whole_blocks: int | None, apart: int | None, with_heads: int | None) -> None:
@@ -32,10 +34,17 @@ def check_induction_score(induction_score: Callable[[Tensor, int], float]) -> No
     exercise = Exercise(
         "2.2",
         "write the body of `induction_score`.",
-        "`attention_to_offset` in the section 'Heads that repeat what came next'",
+        "the section 'Heads that repeat what came next'",
         "you can find induction heads in any model that shows you its attention.",
     )
-    inputs = [(_pattern(2 * n + 1, seed), n) for seed, n in enumerate((3, 4))]
+    small = [
+        [1.0, 0.0, 0.0, 0.0, 0.0],
+        [0.7, 0.3, 0.0, 0.0, 0.0],
+        [0.2, 0.5, 0.3, 0.0, 0.0],
+        [0.1, 0.2, 0.6, 0.1, 0.0],
+        [0.2, 0.0, 0.1, 0.5, 0.2],
+    ]
+    inputs = [(torch.tensor(small), 2), *((_pattern(2 * n + 1, seed), n) for seed, n in enumerate((3, 5)))]
     exercise.check(
         lambda answer: match_function(answer, _induction, inputs, _INDUCTION_MISTAKES), induction_score
     )
@@ -46,7 +55,7 @@ def check_attribution(attribution: Callable[[Tensor, Tensor, Tensor], Tensor]) -
     exercise = Exercise(
         "2.3",
         "write `attribution` so that the shares add up to the whole; those of `shares_that_do_not` do not.",
-        "the docstring of `attribute_logits` in the section 'Who is for Paris?'",
+        "the section 'Who is for Paris?'",
         "you can split a logit among parts without the shares depending on how the parts are cut.",
     )
     generator = torch.Generator().manual_seed(0)
@@ -96,16 +105,18 @@ def check_shown(shown: Iterable[str] | None) -> None:
 
 
 def _judge_paths(whole_blocks: Any, apart: Any, with_heads: Any) -> None:
+    smaller = "With 2 blocks of 3 heads the three answers would be 4, 16 and 64."
     match_number(
         "whole_blocks",
         whole_blocks,
         2**4,
         {
             4: "that is the number of blocks. Each is gone through or passed by, whatever the others do.",
-            8: "choices multiply, they do not add: 2 · 2 · 2 · 2, not 2 · 4.",
-            15: "the path past all blocks counts too: it is the direct path.",
+            8: "that is 2 · 4. Choices multiply, they do not add: 2 · 2 · 2 · 2.",
+            15: "one less than all: the path past all blocks, the direct path, counts too.",
             5: "that is the number of lengths a path can have; of most lengths there are several paths.",
         },
+        example=smaller,
     )
     match_number(
         "apart",
@@ -113,24 +124,30 @@ def _judge_paths(whole_blocks: Any, apart: Any, with_heads: Any) -> None:
         4**4,
         {
             16: "that counts whole blocks. Attention and MLP of a block are passed by independently: 8 modules.",
-            32: "a block is not twice the choices but twice the modules: 2 for attention times 2 for the MLP.",
-            81: "you gave a block three ways; there are four: neither, attention, MLP, and attention then MLP.",
-            255: "the direct path counts too.",
+            32: "that is 2 · 16. A block has twice the modules, 2 ways for attention times 2 for the MLP.",
+            81: "that is 3 ways for each block; there are four: neither, attention, MLP, and attention then MLP.",
+            255: "one less than all: the direct path counts too.",
+            8: "that is the number of modules; each is gone through or passed by.",
         },
+        example=smaller,
     )
     match_number(
         "with_heads",
         with_heads,
         8**4,
         {
-            65536: "you let a path go through any set of a layer's heads. A path is one line: one head, or none.",
-            1296: "a path may also pass attention by: 3 heads make 4 ways through it.",
-            256: "that is 4 ways through attention alone; each goes through the MLP or passes it by.",
-            625: "the MLP comes after attention, not beside it: ways through the two multiply.",
-            2401: "the MLP comes after attention, not beside it: ways through the two multiply.",
-            20736: "a head is no switch beside the others: 3 heads and passing by make 4 ways, not 6.",
-            4095: "the direct path counts too.",
+            65536: "that is 16 ways for each block, as if a path could go through any set of a layer's heads. A path is "
+            "one line: one head, or none.",
+            1296: "that is 6 ways for each block, 3 heads times 2. A path may also pass attention by: 3 heads make 4 "
+            "ways through it.",
+            256: "that is 4 ways for each block, those through attention; each goes on through the MLP or passes it by.",
+            625: "that is 5 ways for each block. The MLP comes after attention, not beside it: ways through the two "
+            "multiply.",
+            2401: "that is 7 ways for each block. The MLP comes after attention: ways through the two multiply.",
+            20736: "that is 12 ways for each block. 3 heads and passing by make 4 ways through attention, not 6.",
+            4095: "one less than all: the direct path counts too.",
         },
+        example=smaller,
     )
 
 
@@ -140,42 +157,65 @@ def _pattern(size: int, seed: int) -> Tensor:
 
 
 def _induction(pattern: Tensor, n: int) -> Tensor:
-    return pattern.diagonal(-(n - 1))[2:].mean()
+    return _looking_back(pattern, n - 1, n + 1, 2 * n)
+
+
+def _looking_back(pattern: Tensor, offset: int, first: int, last: int) -> Tensor:
+    """The mean attention to the key `offset` places back, over the queries from `first` to `last`."""
+    queries = torch.arange(first, last + 1)
+    return pattern[queries, queries - offset].mean()
+
+
+# What a head is that looks so many places back, as the number to add to or take from n, or counted from the query.
+_OFFSETS: dict[str, tuple[Callable[[int], int], str]] = {
+    "n - 1": (lambda n: n - 1, ""),
+    "n": (
+        lambda n: n,
+        "The query's own token stood there, so this scores a duplicate-token head. An induction head looks one place "
+        "later, n - 1 back, at what followed.",
+    ),
+    "n + 1": (lambda n: n + 1, "That is the token *before* the earlier one; look at the one after it, n - 1 back."),
+    "n - 2": (lambda n: n - 2, "That is two places after the earlier token; look at the one after it, n - 1 back."),
+    "1": (lambda n: 1, "That is the token just before, which a previous-token head looks at; look n - 1 back."),
+}  # fmt: skip
+_FIRST = {"the first one possible": None, "n": 0, "n + 1": 1, "n + 2": 2}
+# The first query that can look n or n + 1 places back is n or n + 1, so these are the same as others.
+_TWICE = {("n", "the first one possible"), ("n + 1", "n"), ("n + 1", "the first one possible")}
+
+
+def _off_by_one() -> Mistakes:
+    """Every mean over one diagonal, from a query that is right or one place off to one that is."""
+    mistakes = []
+    for offset, (places, what) in _OFFSETS.items():
+        for first, start in _FIRST.items():
+            for last, end in (("2n", 0), ("2n - 1", -1)):
+                if (offset, first, last) == ("n - 1", "n + 1", "2n") or (offset, first) in _TWICE:
+                    continue
+                message = (
+                    f"your mean reads, for the queries from {first} to {last}, the key {offset} places back."
+                )
+                if what:
+                    message += f" {what}"
+                if (first, last) != ("n + 1", "2n"):
+                    message += " BOS is at 0 and the second half goes from n + 1 to 2n."
+                mistakes.append((partial(_mean_of, places, start, end), message))
+    return mistakes
+
+
+def _mean_of(places: Callable[[int], int], start: int | None, end: int, pattern: Tensor, n: int) -> Tensor:
+    return _looking_back(pattern, places(n), places(n) if start is None else n + start, 2 * n + end)
 
 
 _INDUCTION_MISTAKES: Mistakes = [
-    (
-        lambda p, n: p.diagonal(-n)[1:].mean(),
-        "you score attention to the *same* token, n places back: a duplicate-token head. An induction head looks one "
-        "place later, at what followed it.",
-    ),
-    (
-        lambda p, n: p.diagonal(-(n + 1)).mean(),
-        "you score attention to the token *before* the earlier one, n + 1 places back; it is the one after it.",
-    ),
-    (
-        lambda p, n: p.diagonal(-(n - 1)).mean(),
-        "the mean runs over all queries. In the first half nothing has been repeated yet: start at query n + 1.",
-    ),
-    (
-        lambda p, n: p.diagonal(-(n - 1))[1:].mean(),
-        "your second half starts a query too early: BOS is at 0, so the first half ends at n.",
-    ),
-    (
-        lambda p, n: p.diagonal(-(n - 1))[3:].mean(),
-        "your second half starts a query too late: with BOS at 0 it starts at n + 1.",
-    ),
+    *_off_by_one(),
     (
         lambda p, n: p.diagonal(-(n - 1))[2:].sum(),
         "that is the sum; a score that can be compared between lengths is the mean over queries.",
     ),
     (
-        lambda p, n: p.diagonal(n - 1).mean(),
-        "rows are queries and columns are keys: this diagonal lies above the main one, where a causal head has zeros.",
-    ),
-    (
-        lambda p, n: p.diagonal(-1)[n:].mean(),
-        "you score attention to the token just before: a previous-token head.",
+        lambda p, n: _induction(p.T, n),
+        "your score is 0 for every causal head, like all that lies above the main diagonal: rows are queries, columns "
+        "are keys.",
     ),
     (
         lambda p, n: p[n + 1 :].max(-1).values.mean(),
@@ -230,36 +270,48 @@ _ATTRIBUTION_MISTAKES: Mistakes = [
 
 
 def _judge_control_heads(control_heads: Any) -> None:
+    for found, n_heads in (([(3, 0), (3, 4), (7, 2), (1, 5)], 6), ([(2, 9), (0, 0), (5, 11)], 12)):
+        for seed in range(12):
+            _judge_heads(_heads(call(control_heads, found, n_heads, seed)), found, n_heads)
+    # Two of the four other heads of layer 3, one of five in layer 7, one of five in layer 1: 6 · 5 · 5 controls.
     found, n_heads = [(3, 0), (3, 4), (7, 2), (1, 5)], 6
-    drawn = [[tuple(head) for head in call(control_heads, list(found), n_heads, seed)] for seed in range(12)]
+    match_draws(lambda seed: tuple(sorted(_heads(call(control_heads, found, n_heads, seed)))), 150)
+
+
+def _heads(result: Any) -> list[tuple[int, int]]:
+    """The pairs in a result, or WrongAnswer."""
+    heads = []
+    for pair in result if isinstance(result, Iterable) else [result]:
+        try:
+            layer, head = (index(number) for number in pair)
+        except (TypeError, ValueError):
+            raise WrongAnswer(
+                f"{pair!r} is among the results; a head is a pair of whole numbers, (layer, head)."
+            ) from None
+        heads.append((layer, head))
+    return heads
+
+
+def _judge_heads(heads: list[tuple[int, int]], found: list[tuple[int, int]], n_heads: int) -> None:
     layers = sorted(layer for layer, _ in found)
-    for heads in drawn:
-        if set(heads) & set(found):
-            raise WrongAnswer(
-                f"{sorted(set(heads) & set(found))[0]} is one of the found heads; a control must not contain what it "
-                "controls for."
-            )
-        if len(heads) != len(found):
-            raise WrongAnswer(
-                f"you return {len(heads)} heads for {len(found)} found ones; ablating fewer or more is another dose."
-            )
-        if sorted(layer for layer, _ in heads) != layers:
-            raise WrongAnswer(
-                f"the layers are {sorted(layer for layer, _ in heads)}, those of the found heads {layers}: a layer's "
-                "place in the model matters by itself, so match it head by head."
-            )
-        if len(set(heads)) < len(heads):
-            raise WrongAnswer("a head was drawn twice, so fewer heads are ablated. Draw without replacement.")
-        if not all(0 <= head < n_heads for _, head in heads):
-            raise WrongAnswer(f"a head's number must be below n_heads = {n_heads}; got {heads}.")
-    if len({tuple(sorted(heads)) for heads in drawn}) == 1:
+    if set(heads) & set(found):
         raise WrongAnswer(
-            "every seed gives the same heads, so there is no spread to compare with: use `seed`."
+            f"{sorted(set(heads) & set(found))[0]} is one of the found heads; a control must not contain what it "
+            "controls for."
         )
-    if [tuple(head) for head in call(control_heads, list(found), n_heads, 3)] != drawn[3]:
+    if len(heads) != len(found):
         raise WrongAnswer(
-            "the same seed gives other heads a second time; draw from a generator made with `seed`."
+            f"you return {len(heads)} heads for {len(found)} found ones; ablating fewer or more is another dose."
         )
+    if sorted(layer for layer, _ in heads) != layers:
+        raise WrongAnswer(
+            f"the layers are {sorted(layer for layer, _ in heads)}, those of the found heads {layers}: a layer's "
+            "place in the model matters by itself, so match it head by head."
+        )
+    if len(set(heads)) < len(heads):
+        raise WrongAnswer("a head was drawn twice, so fewer heads are ablated. Draw without replacement.")
+    if not all(0 <= head < n_heads for _, head in heads):
+        raise WrongAnswer(f"a head's number must be below n_heads = {n_heads}; got {heads}.")
 
 
 def _faithfulness(full: float, ablated: float, circuit: float) -> float:
@@ -300,21 +352,14 @@ _FAITHFULNESS_MISTAKES: Mistakes = [
 
 
 def _judge_shown(shown: Any) -> None:
-    why_not = {
-        "B": "random heads of the same layers do as much: the control rules B out.",
-        "C": "C has one draw. Without a spread, 0.9 against 0.1 may be luck.",
-        "D": "D's heads also matter on ordinary text, as much: that they serve *repetition* is not shown.",
-        "E": "nothing was changed inside the model for E: an attention score says where a head looks, not that it "
-        "matters.",
-    }
-    if isinstance(shown, str) or not isinstance(shown, Iterable):
-        raise WrongAnswer(f"answer with a set of letters, not {shown!r}.")
-    letters = set(shown)
-    known = {"A", *why_not}
-    if letters - known:
-        raise WrongAnswer(f"{sorted(map(str, letters - known))[0]!r} is not one of {sorted(known)}.")
-    for letter, reason in why_not.items():
-        if letter in letters:
-            raise WrongAnswer(reason)
-    if "A" not in letters:
-        raise WrongAnswer("A is shown: its effect exceeds its control by far more than either spreads.")
+    match_choices(
+        shown,
+        {"A": "A is shown: its effect exceeds its control by far more than either spreads."},
+        {
+            "B": "random heads of the same layers do as much: the control rules B out.",
+            "C": "C has one draw. Without a spread, 0.9 against 0.1 may be luck.",
+            "D": "D's heads also matter on ordinary text, as much: that they serve *repetition* is not shown.",
+            "E": "nothing was changed inside the model for E: an attention score says where a head looks, not that it "
+            "matters.",
+        },
+    )

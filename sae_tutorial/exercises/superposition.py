@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises.reporting import (
-    Exercise,
+from sae_tutorial.exercises.matching import (
     Mistakes,
-    WrongAnswer,
-    call,
     match_choice,
     match_function,
     match_number,
+    read_tensor,
 )
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_dimensionality(dimensionality: Callable[[Tensor], Tensor]) -> None:
@@ -30,6 +30,7 @@ def check_dimensionality(dimensionality: Callable[[Tensor], Tensor]) -> None:
     inputs = [
         (torch.tensor([[2.0, 0.0], [-1.0, 1.0], [0.0, 0.5]]),),
         (1.2 * torch.stack([pentagon.cos(), pentagon.sin()], 1),),
+        (torch.randn(4, 3, generator=Generator().manual_seed(0)),),
     ]
     exercise.check(
         lambda answer: match_function(answer, _dimensionality, inputs, _D_MISTAKES), dimensionality
@@ -52,7 +53,7 @@ def check_sample_rows(sample_rows: Callable[..., Tensor]) -> None:
     exercise = Exercise(
         "1.3",
         "write `sample_rows` so that features are on independently; `bad_rows` has one mistake.",
-        "`show_source(sample_features)`",
+        "the folded help, on how often features 0 and 1 meet",
         "your toys now see sparse rows. Whether superposition pays is decided by how often features meet, so count "
         "that before you blame the model.",
     )
@@ -74,12 +75,7 @@ def check_phase(change: str | None) -> None:
         "d": "the order is the other way round: as a feature matters less, its interference is no longer worth its "
         "keep.",
     }
-    exercise.check(
-        lambda answer: match_choice(
-            answer.strip().strip("()").lower() if isinstance(answer, str) else answer, "b", wrong
-        ),
-        change,
-    )
+    exercise.check(lambda answer: match_choice(answer, "b", wrong), change)
 
 
 def check_fair_rival(control: str | None, sae_wins: bool | None) -> None:
@@ -149,25 +145,27 @@ def _judge_shapes(hexagon: Any, tetrahedron: Any, per_dimension: Any) -> None:
         hexagon,
         1 / 3,
         {
-            1 / 6: "six features share *two* dimensions, not one.",
+            1 / 6: "that would be six features that share one dimension; they share *two*.",
             3: "that is how many features share each dimension; D is the share of one feature.",
             1 / 2: "three pairs back to back would need three dimensions; here all six share two.",
             2: "that is the number of dimensions they share; divide it among the six.",
+            1: "a feature would have a dimension to itself; here six share two.",
         },
-        tolerance=0.005,
+        digits=2,
     )
     match_number(
         "tetrahedron",
         tetrahedron,
         3 / 4,
         {
-            1 / 4: "four features share *three* dimensions, not one.",
+            1 / 4: "that would be four features that share one dimension; they share *three*.",
             2 / 3: "that is the triangle, three features in two dimensions; a tetrahedron is four in three.",
             4 / 3: "that is how many features there are per dimension; D is its inverse.",
             1
-            / 2: "that is a pair back to back, or four features in two dimensions; a tetrahedron needs three.",
+            / 2: "that is a pair back to back; a tetrahedron's four features have three dimensions to share.",
+            3: "that is the number of dimensions they share; divide it among the four.",
         },
-        tolerance=0.005,
+        digits=2,
     )
     match_number(
         "per_dimension",
@@ -176,70 +174,116 @@ def _judge_shapes(hexagon: Any, tetrahedron: Any, per_dimension: Any) -> None:
         {
             2 / 5: "that is D of each feature; ‖W‖² / m is five squared norms over two dimensions.",
             5: "that is ‖W‖²; divide by the number of dimensions.",
-            1: "‖W‖² sums over all five features.",
-            5**0.5 / 2: "you took the root: ‖W‖² is the sum of all squares.",
+            1: "that is the squared norm of one feature; ‖W‖² sums over all five.",
+            5**0.5 / 2: "that is ‖W‖ / m, with the root taken; ‖W‖² is the sum of all squares.",
+            5 / 3: "a pentagon lies in a plane: it has two dimensions, not three.",
         },
-        tolerance=0.005,
+        digits=2,
     )
 
 
-N_ROWS, N_FEATURES, PROBABILITY = 4000, 6, 0.1
+N_FEATURES = 6
 
 
 def _judge_sample_rows(sample_rows: Any) -> None:
-    rows = _rows(sample_rows, 0)
-    on = (rows != 0).float()
-    rate, together = float(on.mean()), float((on[:, 0] * on[:, 1]).mean())
+    # Two shapes and two probabilities: a sampler that keeps to one of them ignores an argument.
+    for probability, n_rows, n_features in ((0.1, 4000, N_FEATURES), (0.4, 3000, N_FEATURES - 2)):
+        rows = _rows(sample_rows, probability, n_rows, n_features, seed=0)
+        _judge_what_is_on((rows != 0).float(), probability)
+        _judge_what_meets((rows != 0).float(), probability)
+        _judge_sizes_of(rows, probability)
+        again = _rows(sample_rows, probability, n_rows, n_features, seed=0)
+        other = _rows(sample_rows, probability, n_rows, n_features, seed=1)
+        if not torch.equal(rows, again):
+            raise WrongAnswer(
+                "two generators with the same seed give different rows: pass `generator` to every torch.rand."
+            )
+        if torch.equal(rows, other):
+            raise WrongAnswer(
+                "another generator gives the same rows again: draw from the one that is handed in."
+            )
+
+
+def _judge_what_is_on(on: Tensor, probability: float) -> None:
+    rate = float(on.mean())
     if abs(rate - 1) < 0.01:
+        raise WrongAnswer("every feature is on in every row: compare a random number with `probability`.")
+    if abs(rate - (1 - probability)) < 0.02:
         raise WrongAnswer(
-            "every feature is on in every row: nothing compares a random number with `probability`."
-        )
-    if abs(rate - (1 - PROBABILITY)) < 0.02:
-        raise WrongAnswer(
-            f"features are on in {rate:.0%} of the rows for probability 0.1: you switch off with the probability, "
-            "which is the paper's sparsity S, where 1 - S is meant."
-        )
-    if together > 0.6 * rate:
-        raise WrongAnswer(
-            "where one feature is on all are, as in `bad_rows`: one random number per row decides for all features. "
-            "Draw one for each feature, [n_rows, n_features]."
+            f"features are on in {rate:.0%} of the rows for probability {probability}: that is how often they should "
+            "be off, the paper's sparsity S, where 1 - S is meant."
         )
     if float((on.mean(0) * (1 - on.mean(0))).max()) < 1e-6:
         raise WrongAnswer(
             "a feature is on in all rows or in none: one random number per feature decides for all rows. Draw one "
             "for each row too."
         )
-    if abs(rate - PROBABILITY) > 0.02:
-        raise WrongAnswer(f"features are on in {rate:.1%} of the rows for probability 0.1.")
-    _judge_sizes_of(rows[rows != 0])
-    if not torch.equal(rows, _rows(sample_rows, 0)) or torch.equal(rows, _rows(sample_rows, 1)):
-        raise WrongAnswer("the rows do not follow from `generator`: pass it to every torch.rand.")
-
-
-def _judge_sizes_of(sizes: Tensor) -> None:
-    if float(sizes.max()) <= PROBABILITY + 1e-6:
+    worst = int((on.mean(0) - probability).abs().argmax())
+    if abs(float(on[:, worst].mean()) - probability) > 0.045:
         raise WrongAnswer(
-            "no value is above the probability: the number that decides whether a feature is on is also its size. "
-            "Draw the two apart."
+            f"for probability {probability} feature {worst} is on in {float(on[:, worst].mean()):.1%} of the rows."
+        )
+
+
+def _judge_what_meets(on: Tensor, probability: float) -> None:
+    """Of independent features any two are on together in p² of the rows."""
+    together = on.T @ on / len(on)
+    if float(together.min()) > 0.6 * probability:
+        raise WrongAnswer(
+            "where one feature is on all are, as in `bad_rows`: one random number per row decides for all features. "
+            "Draw one for each feature, [n_rows, n_features]."
+        )
+    spread = (probability**2 * (1 - probability**2) / len(on)) ** 0.5
+    excess = (together - probability**2).fill_diagonal_(0) / spread
+    first, second = divmod(int(excess.abs().argmax()), len(excess))
+    if float(excess.abs().max()) > 5:
+        raise WrongAnswer(
+            f"features {first} and {second} are on together in {float(together[first, second]):.1%} of the rows. Two "
+            f"independent features with probability {probability} meet in {probability**2:.0%}: whether one is on "
+            "must not depend on another."
+        )
+
+
+def _judge_sizes_of(rows: Tensor, probability: float) -> None:
+    sizes = rows[rows != 0]
+    if float(sizes.max()) <= probability + 1e-6:
+        raise WrongAnswer(
+            "no value is above the probability, where sizes go up to 1. Is the number that decides whether a feature "
+            "is on also its size? Draw the two apart."
         )
     if float(sizes.std()) < 1e-6:
         raise WrongAnswer("all values are the same; a feature that is on has a size, uniform in [0, 1].")
+    if float(rows[:, 0][rows[:, 0] != 0].std()) < 1e-6:
+        raise WrongAnswer("feature 0 has the same size in every row: draw a size for each row too.")
     if float(sizes.min()) < 0:
         raise WrongAnswer(
             "some values are negative; sizes are uniform in [0, 1] (torch.rand, not torch.randn)."
         )
-    if abs(float(sizes.mean()) - 0.5) > 0.04 or float(sizes.max()) > 1:
+    if (
+        abs(float(sizes.mean()) - 0.5) > 0.04
+        or float(sizes.max()) > 1
+        or abs(float(sizes.std()) - 0.289) > 0.03
+    ):
         raise WrongAnswer(
-            f"sizes have the mean {float(sizes.mean()):.2f} and the maximum {float(sizes.max()):.2f}; "
-            "uniform in [0, 1] they have 0.5 and 1."
+            f"sizes have the mean {float(sizes.mean()):.2f}, the maximum {float(sizes.max()):.2f} and the standard "
+            f"deviation {float(sizes.std()):.2f}; uniform in [0, 1] they have 0.50, 1.00 and 0.29."
+        )
+    both = rows[(rows[:, 0] != 0) & (rows[:, 1] != 0)]
+    if float(torch.corrcoef(both[:, :2].T)[0, 1].nan_to_num(1)) > 0.8:
+        raise WrongAnswer(
+            "where two features are on they have the same size: one size per row serves them all. Draw one for each "
+            "feature, [n_rows, n_features]."
         )
 
 
-def _rows(sample_rows: Any, seed: int) -> Tensor:
-    rows = call(sample_rows, PROBABILITY, N_ROWS, N_FEATURES, Generator().manual_seed(seed))
-    if not isinstance(rows, Tensor) or rows.shape != (N_ROWS, N_FEATURES):
-        got = f"a tensor {list(rows.shape)}" if isinstance(rows, Tensor) else repr(rows)
-        raise WrongAnswer(f"the result must have the shape [n_rows, n_features], got {got}.")
+def _rows(sample_rows: Any, probability: float, n_rows: int, n_features: int, *, seed: int) -> Tensor:
+    result = call(sample_rows, probability, n_rows, n_features, Generator().manual_seed(seed))
+    rows = read_tensor(result)
+    if rows.shape != (n_rows, n_features):
+        raise WrongAnswer(
+            f"for n_rows = {n_rows} and n_features = {n_features} the result has the shape {list(rows.shape)}; it "
+            "must be [n_rows, n_features]."
+        )
     return rows.float()
 
 
@@ -254,7 +298,7 @@ def _judge_fair_rival(control: Any, sae_wins: Any) -> None:
             "d": "shuffled columns have nothing to find, so both would fail; the doubt is about the number of rows.",
         },
     )
-    if not isinstance(sae_wins, bool):
+    if not isinstance(sae_wins, bool | np.bool_):
         raise WrongAnswer(f"`sae_wins` must be True or False, got {sae_wins!r}.")
     if sae_wins:
         raise WrongAnswer(

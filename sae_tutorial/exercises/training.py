@@ -1,4 +1,4 @@
-"""Checks for notebook 05: explained variance, gradient projection, a table of runs, and two patients."""
+"""Checks for notebook 05: explained variance, gradient projection, a table of runs. The clinic is in `patients`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,16 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises import clinic
-from sae_tutorial.exercises.reporting import (
-    Exercise,
+from sae_tutorial.exercises.matching import (
     Mistakes,
-    WrongAnswer,
-    call,
-    match_choice,
     match_function,
-    show,
+    read_choices,
 )
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
 
 Batches = list[tuple[Tensor, Tensor]]
 
@@ -26,7 +22,7 @@ def check_explained_variance(explained_variance: Callable[[Batches], float]) -> 
     exercise = Exercise(
         "5.1",
         "write `explained_variance`; `per_batch` has a mistake.",
-        "`ReconstructionSums` in `sae_tutorial/metrics.py`",
+        "the folded help, on the rows over which the mean runs",
         "your score does not depend on the batch size, and a predictor that knows only the mean gets exactly 0.",
     )
     generator = torch.Generator().manual_seed(0)
@@ -48,13 +44,17 @@ def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
     exercise = Exercise(
         "5.2",
         "write the body of `project`.",
-        "the `addcmul_` line of `_optimize`, shown in the section 'The plain recipe'",
+        "the section 'The plain recipe', where the gradient of W_dec loses a part",
         "Adam's moments now hold only what turns a direction; the part that renormalising undoes never enters them.",
     )
-    W_dec = torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, -1.0]])
+    generator = torch.Generator().manual_seed(0)
+    gradient, rows = torch.randn(2, 4, 3, generator=generator)
     inputs = [
-        (torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 2.0]]), W_dec),
-        (torch.tensor([[-1.0, 0.5], [0.2, 0.4], [1.0, 1.0]]), W_dec),
+        (
+            torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 2.0]]),
+            torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, -1.0]]),
+        ),
+        (gradient, normalize(rows, dim=1)),
     ]
     exercise.check(lambda answer: match_function(answer, _project, inputs, _PROJECT_MISTAKES), project)
 
@@ -68,69 +68,6 @@ def check_beaten(beaten: Iterable[str] | None) -> None:
         "you can read a table of SAEs: held-out numbers only, and two numbers per run, never one.",
     )
     exercise.check(_judge_beaten, beaten)
-
-
-def check_first_diagnosis(diagnosis: str | None) -> None:
-    """Exercise 5.4: what is wrong with patient 1."""
-    exercise = Exercise(
-        "5.4 (diagnosis)",
-        "replace None by a letter.",
-        "the table of patient 1, row by row",
-        "the rows are far too small: the squared error shrinks with the square of their size, the penalty only in "
-        "proportion, so the same λ weighs 33 times more and silence is the cheapest answer. Now the repair.",
-    )
-    wrong = {
-        "a": "λ is the same in the healthy run and in the patient, so λ alone cannot be the difference. Look for a "
-        "number that differs before anything was learned.",
-        "b": "at a tenth of the rate the patient falls silent too, only later. If the rate were too high, a tenth of "
-        "the rate would then have cured it.",
-        "d": "the decoder rows have norm 1, as in the healthy run.",
-        "e": "L0 and error have settled long before the end of the run; more steps repeat what is there.",
-    }
-    exercise.check(lambda answer: match_choice(answer, "c", wrong), diagnosis)
-
-
-def check_first_repair(prepare: clinic.Prepare) -> None:
-    """Exercise 5.4: `prepare(rows)`, what should happen to the rows before training. Trains a small SAE."""
-    exercise = Exercise(
-        "5.4 (repair)",
-        "write the body of `prepare`.",
-        "the section 'Scale and mean' of notebook 04",
-        "the patient speaks again. When L0 collapses on a new layer, look at the norm of the rows before you touch λ.",
-    )
-    exercise.check(_judge_first_repair, prepare)
-
-
-def check_second_diagnosis(diagnosis: str | None) -> None:
-    """Exercise 5.5: what is wrong with patient 2."""
-    exercise = Exercise(
-        "5.5 (diagnosis)",
-        "replace None by a letter.",
-        "the table of patient 2, row by row",
-        "the decoder rows grew, so a smaller f does the same work: the L1 norm falls while more latents are on, and λ "
-        "no longer prices anything. A lower loss of this kind is not a better SAE. Now the repair.",
-    )
-    wrong = {
-        "a": "λ is the same as in the healthy run. And the healthy run at half the λ has a *larger* L1 norm, where "
-        "the patient's is less than half of the healthy one.",
-        "b": "the rows have the same mean norm as in the healthy run.",
-        "c": "rows in the order of a corpus make the error jump where the subject changes. Here the curve is smooth "
-        "and the held-out score is not worse.",
-        "e": "a rate that is too high makes curves jump and the error settle above the healthy run's; here both are "
-        "smooth and the error is lower.",
-    }
-    exercise.check(lambda answer: match_choice(answer, "d", wrong), diagnosis)
-
-
-def check_second_repair(after_step: clinic.AfterStep) -> None:
-    """Exercise 5.5: `after_step(W_dec)`, what should happen to the decoder after each step. Trains a small SAE."""
-    exercise = Exercise(
-        "5.5 (repair)",
-        "write the body of `after_step`.",
-        "`after_step`, shown in the section 'The plain recipe'",
-        "λ prices every activation again. Print the norm of the decoder rows before you compare two losses.",
-    )
-    exercise.check(_judge_second_repair, after_step)
 
 
 def _joined(batches: Batches) -> tuple[Tensor, Tensor]:
@@ -256,6 +193,15 @@ _PROJECT_MISTAKES: Mistakes = [
         lambda g, W: g - g * W,
         "you multiplied element by element: sum g · W over the row, then multiply by the row.",
     ),
+    (
+        lambda g, W: g - (g @ W.T) @ W,
+        "(g Wᵀ) W takes out of each row its parts along *all* rows of the decoder. Take out the part along the row it "
+        "belongs to, and no other: sum gradient · W_dec over dim=1.",
+    ),
+    (
+        lambda g, W: (g @ W.T) @ W,
+        "these are the parts of each row along *all* rows of the decoder; subtract the part along its own row.",
+    ),
     (lambda g, W: g - W, "you subtracted the row itself, not the gradient's part along it."),
     (
         lambda g, W: normalize(_project(g, W), dim=1),
@@ -278,119 +224,25 @@ _PROJECT_MISTAKES: Mistakes = [
 
 
 def _judge_beaten(beaten: Any) -> None:
-    if isinstance(beaten, str) or not isinstance(beaten, Iterable):
-        raise WrongAnswer(f"answer with a set of names, not {beaten!r}.")
-    names = frozenset(beaten)
-    if names == {"B", "D"}:
-        return
-    if names - set("ABCDE"):
-        raise WrongAnswer(f"{sorted(map(str, names - set('ABCDE')))[0]!r} is not a run of the table.")
-    known = {
+    names = "".join(sorted(read_choices(beaten, "ABCDE")))
+    together = {
+        "BD": None,
         "ACD": "these are the runs that lose on *training* rows. B learned its rows by heart: held out it is worse "
         "than A at the same L0.",
-        "ABCD": "you took the highest explained variance as the winner. E has it at four times the L0 of A: neither "
-        "beats the other.",
-        "CDE": "you took the lowest L0 as the winner. C and E have more latents on and reconstruct better: no run "
+        "ABCD": "by the highest explained variance alone E wins. But it has four times the L0 of A: neither beats the "
+        "other.",
+        "CDE": "by the lowest L0 alone A and B win. C and E have more latents on and reconstruct better: no run "
         "beats them on both counts.",
         "B": "D too: C reconstructs better *and* with fewer active latents. L0 need not be equal for that.",
         "D": "B too: A has the same L0 and a higher held-out score. B's lead is on training rows.",
         "": "at least one run is beaten: look for another with no more latents on and a higher held-out score.",
     }
-    message = known.get("".join(sorted(names)))
-    reasons = {
+    one_by_one = {
         "A": "A is not: the one run with as low an L0, B, scores less held out.",
         "C": "C is not: A and B have a lower L0 but score less held out.",
         "E": "E is not: no run scores as much held out.",
     }
-    if message is None:
-        extra = sorted(names - {"B", "D"})
-        message = reasons[extra[0]]
-    raise WrongAnswer(message)
-
-
-def _judge_first_repair(prepare: Any) -> None:
-    rows = torch.tensor([[0.3, 0.4], [0.0, 0.1], [0.2, 0.0]])
-    out = _same_shape(call(prepare, rows), rows)
-    norms, target = out.norm(dim=1), rows.shape[1] ** 0.5
-    mean_norm = float(norms.mean())
-    if torch.allclose(norms, norms[:1].expand_as(norms), rtol=1e-3):
-        raise WrongAnswer(
-            "every row comes out with the same norm: how strong a row was is lost, and with it part of what is to be "
-            "reconstructed. Multiply all rows by one number."
-        )
-    if torch.allclose(out, rows):
-        raise WrongAnswer("the rows are unchanged.")
-    if not torch.allclose(out, rows * (mean_norm / float(rows.norm(dim=1).mean())), atol=1e-4):
-        raise WrongAnswer(
-            "the rows are not multiplied by one number, so their mean or the proportions of their dimensions change. "
-            "The SAE would learn another space than the model's; b_dec takes care of the mean."
-        )
-    if abs(mean_norm - 1) < 0.01:
-        raise WrongAnswer(
-            "the mean norm is 1; it should be √d_in. At norm 1 a wide layer is as silent as before."
-        )
-    if abs(mean_norm / target - 1) > 0.01:
-        raise WrongAnswer(
-            f"the mean norm of rows with d_in = 2 becomes {mean_norm:.3f}; √d_in is {target:.3f}. "
-            "Compute the factor from the rows: it differs from layer to layer."
-        )
-    _improved(*_retrained(clinic.retrain_first, prepare))
-
-
-def _improved(before: clinic.Run, after: clinic.Run) -> None:
-    ev, l0 = after.numbers["explained variance"], after.numbers["L0"]
-    was = {name: round(value, 2) + 0.0 for name, value in before.numbers.items()}
-    print(
-        f"retrained: explained variance {was['explained variance']:.2f} -> {ev:.2f}, L0 {was['L0']:.1f} -> {l0:.1f}"
-    )
-    if not (ev > 0.7 and 1 < l0 < 6):
-        raise WrongAnswer(
-            f"retrained with your repair, it ends at explained variance {ev:.2f} and L0 {l0:.1f}."
-        )
-
-
-def _judge_second_repair(after_step: Any) -> None:
-    W_dec = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, -2.0]])
-    out = _same_shape(call(after_step, W_dec), W_dec)
-    norms = out.norm(dim=1)
-    if torch.allclose(out, W_dec):
-        raise WrongAnswer("the decoder is unchanged.")
-    if torch.allclose(out, normalize(W_dec, dim=0)):
-        raise WrongAnswer("columns (dim=0) were brought to norm 1; a latent's direction is a row, dim=1.")
-    if torch.allclose(out, W_dec / W_dec.norm()):
-        raise WrongAnswer("the whole matrix was brought to norm 1; each row has to be.")
-    if torch.allclose(out, W_dec / W_dec.norm(dim=1).mean()):
-        raise WrongAnswer(
-            "you divided by the mean norm, so long rows stay longer than others; each row has to have norm 1."
-        )
-    if torch.allclose(out, W_dec / W_dec.norm(dim=1, keepdim=True).clamp(min=1)):
-        raise WrongAnswer(
-            "rows longer than 1 are cut, shorter ones stay. Under an L1 penalty rows grow, so this mends the patient, "
-            "but a row left short makes its f look larger than others'; set every row to norm 1."
-        )
-    if torch.allclose(out, W_dec / W_dec.pow(2).sum(1, keepdim=True)):
-        raise WrongAnswer("you divided by the squared norm; divide by the norm.")
-    if torch.allclose(out, W_dec / W_dec.abs().sum(1, keepdim=True)):
-        raise WrongAnswer(
-            "you divided by the sum of absolute values; the norm is the root of the sum of squares."
-        )
-    if not torch.allclose(norms, torch.ones_like(norms), atol=1e-3):
-        raise WrongAnswer(
-            f"for W_dec = [[3, 4], [0.3, 0.4], [0, -2]] the norms become {show(norms)}; each should be 1."
-        )
-    if not torch.allclose(out, normalize(W_dec, dim=1), atol=1e-3):
-        raise WrongAnswer("the norms are 1 but the directions changed; only the length of a row may change.")
-    _improved(*_retrained(clinic.retrain_second, after_step))
-
-
-def _retrained(
-    retrain: Callable[..., tuple[clinic.Run, clinic.Run]], repair: Any
-) -> tuple[clinic.Run, clinic.Run]:
-    return retrain(lambda value: call(repair, value))
-
-
-def _same_shape(value: Any, like: Tensor) -> Tensor:
-    if not isinstance(value, Tensor) or value.shape != like.shape:
-        got = f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else repr(value)
-        raise WrongAnswer(f"the result must have the shape of what goes in, {list(like.shape)}, got {got}.")
-    return value.float()
+    extra = [name for name in names if name in one_by_one]
+    message = together[names] if names in together else one_by_one[extra[0]]
+    if message:
+        raise WrongAnswer(message)

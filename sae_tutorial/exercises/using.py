@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.reporting import Exercise, Mistakes, WrongAnswer, match_function, match_number
+from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function, match_number
+from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_ablate(ablate: Callable[..., Tensor]) -> None:
@@ -14,10 +15,17 @@ def check_ablate(ablate: Callable[..., Tensor]) -> None:
     exercise = Exercise(
         "9.1",
         "write the body of `ablate`.",
-        "`edited` and `set_latents` in the section 'Changing a latent and nothing else'",
+        "the section 'Changing a latent and nothing else'",
         "you can take a latent out of a model and know that whatever changes is due to that latent.",
     )
-    inputs = [(*_weights(seed), latents) for seed, latents in ((0, [1]), (1, [0, 3]), (2, [2, 4]))]
+    small = (
+        torch.tensor([[2.0, 1.0], [0.0, 3.0]]),
+        torch.tensor([[1.0, 0.0, -1.0], [0.0, 1.0, 1.0]]),
+        torch.tensor([0.0, -0.5, 0.25]),
+        torch.tensor([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]]),
+        torch.tensor([0.5, 0.0]),
+    )
+    inputs = [(*small, [1]), *((*_weights(seed), latents) for seed, latents in ((1, [0, 3]), (2, [2, 4])))]
     exercise.check(lambda answer: match_function(answer, _ablate, inputs, _ABLATE_MISTAKES), ablate)
 
 
@@ -26,10 +34,16 @@ def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor
     exercise = Exercise(
         "9.2",
         "write `latent_shares`; those of `shares_that_do_not_add_up` do not add up.",
-        "`latent_attribution` in the section 'Which latents an answer rests on'",
+        "the section 'Which latents an answer rests on'",
         "you can rank thousands of latents by what they do for an answer, with one backward pass.",
     )
-    inputs = []
+    inputs = [
+        (
+            torch.tensor([[2.0, 0.0, 0.5], [0.0, 1.0, 0.0]]),
+            torch.tensor([[1.0, 0.0], [0.5, -1.0]]),
+            torch.tensor([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]]),
+        )
+    ]
     for seed in range(2):
         x, W_enc, b_enc, W_dec, b_dec = _weights(seed)
         gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(9 + seed))
@@ -42,13 +56,15 @@ def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], lis
     exercise = Exercise(
         "9.3",
         "write the body of `matched_latents`.",
-        "`from sae_tutorial.effects.steering import matched_latents`, then `show_source(matched_latents)`",
+        "the folded help, on which latents are still free",
         "you can answer the objection that any latents as strong as yours would have done.",
     )
     inputs = [
         ([2, 5], torch.tensor([0.0, 0.5, 3.0, 2.5, 0.0, 0.25, 9.0, 0.625])),
         ([0, 1], torch.tensor([2.0, 2.125, 2.25, 4.0, 0.0, 1.0])),
         ([3], torch.tensor([0.0, 0.0, 8.0, 0.125])),
+        # More latents, so that agreeing with a mistake by chance is out of the question.
+        ([9, 4, 17, 2], _strengths(40, on=[9, 4, 17, 2])),
     ]
     exercise.check(
         lambda answer: match_function(answer, _matched, inputs, _MATCHED_MISTAKES), matched_latents
@@ -83,6 +99,13 @@ def _weights(seed: int) -> tuple[Tensor, ...]:
     return tuple(torch.randn(shape, generator=generator) for shape in ((3, 4), (4, 5), (5,), (5, 4), (4,)))
 
 
+def _strengths(n_latents: int, on: list[int]) -> Tensor:
+    """Random strengths, about half of them 0, those in `on` among the others."""
+    strength = torch.randn(n_latents, generator=torch.Generator().manual_seed(0))
+    strength[on] = strength[on].abs()
+    return strength.relu()
+
+
 def _encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor) -> Tensor:
     return ((x - b_dec) @ W_enc + b_enc).relu()
 
@@ -93,8 +116,8 @@ def _ablate(
     return x - _encode(x, W_enc, b_enc, b_dec)[:, latents] @ W_dec[latents]
 
 
-def _others(latents: list[int]) -> list[int]:
-    return [i for i in range(5) if i not in latents]
+def _others(latents: list[int], W_dec: Tensor) -> list[int]:
+    return [i for i in range(len(W_dec)) if i not in latents]
 
 
 def _project_out(x: Tensor, rows: Tensor) -> Tensor:
@@ -105,7 +128,7 @@ def _project_out(x: Tensor, rows: Tensor) -> Tensor:
 
 _ABLATE_MISTAKES: Mistakes = [
     (
-        lambda x, We, be, Wd, bd, n: _encode(x, We, be, bd)[:, _others(n)] @ Wd[_others(n)] + bd,
+        lambda x, We, be, Wd, bd, n: _encode(x, We, be, bd)[:, _others(n, Wd)] @ Wd[_others(n, Wd)] + bd,
         "you return the reconstruction without the latents. What the SAE does not reconstruct, x − x̂, is gone too, so "
         "the model may change for that reason alone. Subtract from x what the latents write.",
     ),
@@ -229,33 +252,27 @@ _MATCHED_MISTAKES: Mistakes = [
 
 
 def _judge_steers(steers: Any) -> None:
-    why_not = {
-        "A": "in A a random direction of the same norm does as much: a push of that size moves these words whichever "
-        "way it goes.",
-        "C": "C's latent was chosen on the very texts it is scored on, the best of 400. The best of 400 random "
-        "directions would look good there as well.",
-        "D": "in D the text has fallen apart: its loss under the untouched model is near that of a uniform guess (10.8 "
-        "nats). Words of any kind come up there.",
-        "E": "E compares with a *shorter* random vector. At equal norm the control may do as much; that is left open.",
-    }
-    if isinstance(steers, str) or not isinstance(steers, Iterable):
-        raise WrongAnswer(f"answer with a set of letters, not {steers!r}.")
-    letters = set(steers)
-    known = {"B", *why_not}
-    if letters - known:
-        raise WrongAnswer(f"{sorted(map(str, letters - known))[0]!r} is not one of {sorted(known)}.")
-    for letter, reason in why_not.items():
-        if letter in letters:
-            raise WrongAnswer(reason)
-    if "B" not in letters:
-        raise WrongAnswer(
-            "B is shown: on texts that did not choose it, its effect lies outside the spread of the control, at the "
-            "same norm, in text that can still be read."
-        )
+    match_choices(
+        steers,
+        {
+            "B": "B is shown: on texts that did not choose it, its effect lies outside the spread of the control, at the "
+            "same norm, in text that can still be read.",
+        },
+        {
+            "A": "in A a random direction of the same norm does as much: a push of that size moves these words whichever "
+            "way it goes.",
+            "C": "C's latent was chosen on the very texts it is scored on, the best of 400. The best of 400 random "
+            "directions would look good there as well.",
+            "D": "in D the text has fallen apart: its loss under the untouched model is near that of a uniform guess "
+            "(10.8 nats). Words of any kind come up there.",
+            "E": "E compares with a *shorter* random vector. At equal norm the control may do as much; that is left "
+            "open.",
+        },
+    )
 
 
 def _judge_false_alarms(rare: Any, common: Any) -> None:
-    for name, value, base in (("rare", rare, 0.001), ("common", common, 0.1)):
+    for name, value, base, within in (("rare", rare, 0.001, 0.0005), ("common", common, 0.1, 0.005)):
         true, false = 0.9 * base, 0.02 * (1 - base)
         match_number(
             name,
@@ -265,12 +282,18 @@ def _judge_false_alarms(rare: Any, common: Any) -> None:
                 0.9: "that is the share of the concept's tokens that raise an alarm. Asked for is the share of the alarms "
                 "that are right.",
                 0.9
-                / 0.92: "you divided the two rates as if both kinds of tokens were equally many. Weigh them by how "
-                "many there are.",
+                / 0.92: "that is 0.9 / (0.9 + 0.02), as if both kinds of tokens were equally many. Weigh the two "
+                "rates by how many tokens there are.",
                 false / (true + false): "that is the share of *false* alarms; take 1 minus it.",
                 true: "that is the share of all tokens that raise a right alarm; divide by the share that raise any.",
                 true
                 + false: "that is the share of all tokens that raise an alarm; which part of it is right?",
+                true
+                / false: "that is right alarms for each false one; divide by all alarms, the right ones included.",
+                100 * true / (true + false): "that is in percent; give a number between 0 and 1.",
+                base: "that is the share of the tokens that have the concept; the monitor should do better.",
             },
-            tolerance=0.005 if name == "common" else 0.002,
+            digits=1,
+            within=within,
+            example="If the concept were in half of all tokens it would be 0.45 / (0.45 + 0.01) = 0.98.",
         )

@@ -185,7 +185,9 @@ class SparseAutoencoder(nn.Module):
     ) -> tuple[ActivePairs, Float[Tensor, " pairs"]]:
         """The activations as active pairs, and π of the same pairs, whose gradients `sparse.py` knows."""
         if x.shape[-1] != self.config.d_in:  # a view would cut the rows elsewhere
-            raise ValueError(f"x has shape {tuple(x.shape)}; this coder reads rows of width {self.config.d_in}.")
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}; this coder reads rows of width {self.config.d_in}."
+            )
         rows = x.reshape(-1, self.config.d_in).to(self.W_enc.dtype)
         pairs = encode_pairs(rows, self.centre, self.W_enc, self.b_enc, self._chooser(training))
         pre = pairs.values

@@ -12,7 +12,6 @@ from torch import Tensor
 from sae_tutorial.sae.coder import Loss, SparseAutoencoder
 from sae_tutorial.sae.runs import Run, mean_over_processes
 
-
 ALIKE = 0.5  # cosine over which two latents do not restart together
 
 

@@ -76,7 +76,7 @@ def write_dashboard(
         ValueError: there are no latents to show, a latent is not one of the autoencoder's or is named twice, `latents` is
             of an autoencoder of another width, labels are no classes of documents, or class names lack labels.
     """
-    path, seen = Path(path), _look(sae, latents, model_or_tokenizer, labels, class_names)
+    path, seen = storage.full_path(path), _look(sae, latents, model_or_tokenizer, labels, class_names)
     if path.suffix == ".html":
         shown = _checked(
             find_top_features(seen.usage, DEFAULT_LATENTS) if shown is None else shown, latents.d_sae

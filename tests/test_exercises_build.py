@@ -1,0 +1,572 @@
+"""Answers to the exercises of notebooks 03 to 05: right ones written in several ways, and plausible wrong ones."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_count, ways_to_return
+from torch.nn.functional import mse_loss, normalize
+
+from sae_tutorial.exercises import building, collecting, training
+
+MATCHED = building._matched
+
+# 3.2
+
+
+def encode_by_threshold(x, W_enc, b_enc, b_dec, k):
+    pre = torch.relu((x - b_dec) @ W_enc + b_enc)
+    return pre * (pre >= pre.sort(dim=1, descending=True).values[:, k - 1 : k])
+
+
+def encode_row_by_row(x, W_enc, b_enc, b_dec, k):
+    rows = []
+    for row in x:
+        pre = torch.einsum("d,ds->s", row - b_dec, W_enc) + b_enc
+        f = torch.zeros(len(b_enc))
+        for latent in pre.argsort(descending=True)[:k].tolist():
+            f[latent] = max(0.0, float(pre[latent]))
+        rows.append(f)
+    return rows
+
+
+def encode_in_numpy(x, W_enc, b_enc, b_dec, k):
+    pre = np.asarray((x - b_dec) @ W_enc + b_enc)
+    largest = np.argpartition(-pre, k - 1, axis=1)[:, :k]
+    mask = np.zeros_like(pre)
+    np.put_along_axis(mask, largest, 1, axis=1)
+    return np.maximum(pre * mask, 0)
+
+
+def relu_before_bias(x, W_enc, b_enc, b_dec, k):
+    pre = torch.relu((x - b_dec) @ W_enc) + b_enc
+    values, indices = torch.topk(pre, k)
+    return torch.zeros_like(pre).scatter_(1, indices, values)
+
+
+def without_relu(x, W_enc, b_enc, b_dec, k):
+    pre = (x - b_dec) @ W_enc + b_enc
+    threshold = pre.sort(dim=1, descending=True).values[:, k - 1 : k]
+    return pre * (pre >= threshold)
+
+
+def by_size(x, W_enc, b_enc, b_dec, k):
+    pre = (x - b_dec) @ W_enc + b_enc
+    kept = torch.zeros_like(pre)
+    kept[torch.arange(len(x))[:, None], pre.abs().topk(k).indices] = 1
+    return (pre * kept).clamp(min=0)
+
+
+# 3.5
+
+
+def matched_in_loops(truth, dictionary):
+    best = [max(abs(float(t @ row / t.norm() / row.norm())) for row in dictionary) for t in truth]
+    return sum(best) / len(best)
+
+
+def matched_by_cosine(truth, dictionary):
+    return torch.cosine_similarity(truth[:, None], dictionary[None], dim=-1).abs().max(dim=1).values.mean()
+
+
+# 4.2
+
+
+def mask_in_loops(token_ids, lengths):
+    return [[0 < place < int(length) for place in range(token_ids.shape[1])] for length in lengths]
+
+
+def mask_in_numpy(token_ids, lengths):
+    place = np.arange(token_ids.shape[1])
+    return np.logical_and(place >= 1, place <= lengths.numpy()[:, None] - 1)
+
+
+def mask_filled_in(token_ids, lengths):
+    mask = torch.zeros_like(token_ids, dtype=torch.bool)
+    for row, length in enumerate(lengths):
+        mask[row, 1:length] = True
+    return mask
+
+
+# 4.4
+
+
+def good_split(document_ids, test_fraction, seed):
+    documents = np.random.default_rng(seed).permutation(np.unique(document_ids))
+    return np.isin(document_ids, documents[: round(test_fraction * len(documents))])
+
+
+def split_by_choice(document_ids, test_fraction, seed):
+    documents = np.unique(document_ids)
+    drawn = np.random.default_rng(seed).choice(
+        documents, round(test_fraction * len(documents)), replace=False
+    )
+    return np.isin(document_ids, drawn)
+
+
+def split_in_python(document_ids, test_fraction, seed):
+    documents = sorted(set(document_ids.tolist()))
+    drawn = set(random.Random(seed).sample(documents, round(test_fraction * len(documents))))
+    return [document in drawn for document in document_ids.tolist()]
+
+
+def split_in_torch(document_ids, test_fraction, seed):
+    ids = torch.as_tensor(document_ids)
+    documents = ids.unique()
+    order = torch.randperm(len(documents), generator=torch.Generator().manual_seed(seed))
+    return torch.isin(ids, documents[order[: round(test_fraction * len(documents))]])
+
+
+def split_with_the_global_seed(document_ids, test_fraction, seed):
+    np.random.seed(seed)
+    documents = np.unique(document_ids)
+    np.random.shuffle(documents)
+    return np.isin(document_ids, documents[: int(np.round(test_fraction * len(documents)))])
+
+
+def documents_of_the_largest_ids(document_ids, test_fraction, seed):
+    documents = np.unique(document_ids)
+    return document_ids >= documents[-round(test_fraction * len(documents))]
+
+
+def drawn_from_a_range(document_ids, test_fraction, seed):
+    n = document_ids.max() + 1
+    return np.isin(
+        document_ids, np.random.default_rng(seed).choice(n, round(test_fraction * n), replace=False)
+    )
+
+
+def drawn_from_the_rows(document_ids, test_fraction, seed):
+    n = round(test_fraction * len(np.unique(document_ids)))
+    return np.isin(document_ids, np.random.default_rng(seed).choice(document_ids, n, replace=False))
+
+
+def without_the_seed(document_ids, test_fraction, seed):
+    return good_split(document_ids, test_fraction, None)
+
+
+def always_two(document_ids, test_fraction, seed):
+    return np.isin(document_ids, np.random.default_rng(seed).permutation(np.unique(document_ids))[:2])
+
+
+def rounded_down(document_ids, test_fraction, seed):
+    documents = np.random.default_rng(seed).permutation(np.unique(document_ids))
+    return np.isin(document_ids, documents[: int(test_fraction * len(documents) + 1e-9)])
+
+
+def rounded_up(document_ids, test_fraction, seed):
+    documents = np.random.default_rng(seed).permutation(np.unique(document_ids))
+    return np.isin(document_ids, documents[: int(np.ceil(test_fraction * len(documents) - 1e-9))])
+
+
+def a_stretch_that_starts_anywhere(document_ids, test_fraction, seed):
+    documents = np.unique(document_ids)
+    return np.isin(document_ids, np.roll(documents, seed)[: round(test_fraction * len(documents))])
+
+
+# 4.5
+
+
+def dealt(labels, document_ids, seed):
+    return np.random.default_rng(seed).permutation(labels)
+
+
+def dealt_in_torch(labels, document_ids, seed):
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    return torch.as_tensor(labels)[order][torch.as_tensor(document_ids)]
+
+
+def dealt_in_python(labels, document_ids, seed):
+    shuffled = labels.tolist()
+    random.Random(seed).shuffle(shuffled)
+    return [shuffled[document] for document in document_ids]
+
+
+def dealt_in_place(labels, document_ids, seed):
+    np.random.seed(seed)
+    np.random.shuffle(labels)
+    return labels[document_ids]
+
+
+def dealt_by_sorting(labels, document_ids, seed):
+    return labels[np.argsort(np.random.default_rng(seed).random(len(labels)))][document_ids]
+
+
+def dealt_without_the_seed(labels, document_ids, seed):
+    return np.random.default_rng().permutation(labels)[document_ids]
+
+
+def classes_renamed(labels, document_ids, seed):
+    return np.random.default_rng(seed).permutation(4)[labels][document_ids]
+
+
+# 5.1
+
+
+def ev_in_one_pass(batches):
+    n = errors = squares = 0
+    total = 0
+    for x, x_hat in batches:
+        n, total, squares = n + len(x), total + x.double().sum(0), squares + float((x.double() ** 2).sum())
+        errors += float(((x - x_hat) ** 2).sum())
+    return 1 - errors / (squares - float((total**2).sum()) / n)
+
+
+def ev_of_variances(batches):
+    x, x_hat = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    return 1 - mse_loss(x_hat, x) / x.var(0, correction=0).mean()
+
+
+def ev_in_numpy(batches):
+    x = np.concatenate([x.numpy() for x, _ in batches])
+    x_hat = np.concatenate([x_hat.numpy() for _, x_hat in batches])
+    return 1 - ((x - x_hat) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()
+
+
+def per_batch_mean(batches):
+    errors = squares = 0.0
+    for x, x_hat in batches:
+        errors += ((x - x_hat) ** 2).sum().item()
+        squares += ((x - x.mean(dim=0, keepdim=True)) ** 2).sum().item()
+    return 1 - errors / squares
+
+
+def first_batch_mean(batches):
+    mean = batches[0][0].mean(0)
+    return 1 - sum(float(((x - y) ** 2).sum()) for x, y in batches) / sum(
+        float(((x - mean) ** 2).sum()) for x, _ in batches
+    )
+
+
+def zero_centred(batches):
+    errors = sum(float(((x - x_hat) ** 2).sum()) for x, x_hat in batches)
+    return 1 - errors / sum(float((x**2).sum()) for x, _ in batches)
+
+
+def mean_of_scores(batches):
+    return np.mean([1 - float(((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()) for x, y in batches])
+
+
+# 5.2
+
+
+def project_row_by_row(gradient, W_dec):
+    return torch.stack([g - torch.dot(g, w) * w for g, w in zip(gradient, W_dec, strict=True)])
+
+
+def project_by_einsum(gradient, W_dec):
+    return gradient - torch.einsum("sd,sd,se->se", gradient, W_dec, W_dec)
+
+
+def project_by_the_diagonal(gradient, W_dec):
+    return gradient - (gradient @ W_dec.T).diagonal()[:, None] * W_dec
+
+
+def project_for_any_norm(gradient, W_dec):
+    along = (gradient * W_dec).sum(-1) / (W_dec**2).sum(-1)
+    return gradient - along.unsqueeze(-1) * W_dec
+
+
+def scaled(rows):
+    return rows * rows.shape[1] ** 0.5 / rows.norm(dim=1).mean()
+
+
+def scaled_in_place(rows):
+    rows *= rows.shape[1] ** 0.5 / torch.linalg.norm(rows, dim=-1).mean()
+    return rows
+
+
+def with_no_grad(W_dec):
+    with torch.no_grad():
+        W_dec /= torch.linalg.vector_norm(W_dec, dim=1, keepdim=True) + 1e-8
+    return W_dec
+
+
+RIGHT: Right = [
+    *[("sizes", ways) for ways in zip(*map(ways_to_count, (33_088, 128, 8)), strict=True)],
+    ("sizes", (33_088, 120.5, 8)),
+    ("sizes", (33_088, 130, 8.0)),
+    *[("encode", (f,)) for f in ways_to_return(building._encode)],
+    *[("encode", (f,)) for f in (encode_by_threshold, encode_row_by_row, encode_in_numpy)],
+    *[("loss", (f,)) for f in ways_to_return(building._loss)],
+    ("loss", (lambda x, x_hat, f, a: mse_loss(x_hat, x) + a * f.abs().sum(dim=-1).mean(),)),
+    ("loss", (lambda x, x_hat, f, a: ((x - x_hat) ** 2).mean() + a * f.norm(p=1, dim=1).mean(),)),
+    ("loss", (lambda x, x_hat, f, a: (x - x_hat).square().mean(1).mean() + a * f.sum() / len(f),)),
+    ("loss", (lambda x, x_hat, f, a: ((x - x_hat) ** 2).sum() / x.numel() + a * f.mean(0).sum(),)),
+    *[("who_learns", (way,)) for way in ways_to_choose("b_dec")],
+    ("who_learns", (["B_dec"],)),
+    *[("matched", (f, "a")) for f in (*ways_to_return(MATCHED), matched_in_loops, matched_by_cosine)],
+    *[("matched", (MATCHED, way)) for way in ways_to_choose("a")],
+    *[("store_rows", ways) for ways in zip(*map(ways_to_count, (35, 64)), strict=True)],
+    *[("real_rows", (f,)) for f in ways_to_return(collecting._real_rows)],
+    *[("real_rows", (f,)) for f in (mask_in_loops, mask_in_numpy, mask_filled_in)],
+    *[("scale", (f,)) for f in ways_to_return(collecting._scale)],
+    ("scale", (lambda x: (x.shape[-1] ** 0.5 / torch.linalg.norm(x, dim=-1).mean()).item(),)),
+    ("scale", (lambda x: np.sqrt(x.shape[1]) / np.linalg.norm(x.numpy(), axis=1).mean(),)),
+    ("scale", (lambda x: len(x) * x.shape[1] ** 0.5 / sum(row.norm() for row in x),)),
+    *[
+        ("split", (f,))
+        for f in (good_split, split_by_choice, split_in_python, split_in_torch, split_with_the_global_seed)
+    ],
+    ("split", (lambda *inputs: good_split(*inputs).tolist(),)),
+    *[
+        ("shuffled_labels", (f,))
+        for f in (
+            lambda y, d, s: dealt(y, d, s)[d],
+            dealt_in_torch,
+            dealt_in_python,
+            dealt_in_place,
+            dealt_by_sorting,
+            lambda y, d, s: dealt(y, d, s)[d].astype(float),
+        )
+    ],
+    *[("explained_variance", (f,)) for f in ways_to_return(training._ev)],
+    *[("explained_variance", (f,)) for f in (ev_in_one_pass, ev_of_variances, ev_in_numpy)],
+    *[("project", (f,)) for f in ways_to_return(training._project)],
+    *[
+        ("project", (f,))
+        for f in (project_row_by_row, project_by_einsum, project_by_the_diagonal, project_for_any_norm)
+    ],
+    *[("beaten", (way,)) for way in ways_to_choose("B", "D")],
+    *[("first_diagnosis", (way,)) for way in ways_to_choose("c")],
+    *[
+        ("first_repair", (f,))
+        for f in (
+            scaled,
+            scaled_in_place,
+            lambda rows: rows / rows.pow(2).mean().sqrt(),
+            lambda rows: rows / rows.std(),
+            lambda rows: rows.numpy() / rows.numpy().std(),
+            lambda rows: rows * (rows.shape[1] / rows.pow(2).sum(1).mean()).sqrt(),
+        )
+    ],
+    *[("second_diagnosis", (way,)) for way in ways_to_choose("d")],
+    *[
+        ("second_repair", (f,))
+        for f in (
+            lambda W: W / W.norm(dim=1, keepdim=True),
+            normalize,
+            with_no_grad,
+            lambda W: torch.stack([row / row.norm() for row in W]),
+            lambda W: W.double() / W.double().pow(2).sum(-1, keepdim=True).sqrt(),
+            lambda W: W.numpy() / np.linalg.norm(W.numpy(), axis=1)[:, None],
+        )
+    ],
+]
+
+WRONG: Wrong = [
+    ("sizes", (32_768, 128, 8), "both biases are missing"),
+    ("sizes", (16_704, 128, 8), "one matrix"),
+    ("sizes", (9_444_096, 128, 8), "the notebook's SAE"),
+    ("sizes", (16_640, 128, 8), "that is the encoder"),
+    ("sizes", (33_280, 128, 8), "one per input dimension, 64"),
+    ("sizes", (33_000, 128, 8), "too small. With d_in = 3 and d_sae = 6"),
+    ("sizes", (33_088, 256, 8), "not all latents are on"),
+    ("sizes", (33_088, 8, 8), "ReLU knows no k"),
+    ("sizes", (33_088, 0, 8), "nothing has been trained"),
+    ("sizes", (33_088, 0.5, 8), "share of latents"),
+    ("sizes", (33_088, 128, 4), "are all positive"),
+    ("sizes", (33_088, 90, 8), "too small"),
+    ("encode", (relu_before_bias,), "the ReLU is applied before b_enc is added"),
+    ("encode", (without_relu,), "negative values are kept"),
+    ("encode", (by_size,), "by absolute size, so"),
+    ("encode", (lambda x, W, b, c, k: (x - c) @ W.T + b,), "stopped"),
+    ("encode", (lambda x, W, b, c, k: ((x - c) @ W + b).topk(k),), "`topk` gives values and places"),
+    ("encode", (lambda x, W, b, c, k: ((x - c) @ W + b).relu().topk(k)[0],), "without their places"),
+    ("encode", (lambda x, W, b, c, k: encode_by_threshold(x, W, b, 0 * c, k),), "b_dec is not subtracted"),
+    ("encode", (lambda x, W, b, c, k: encode_by_threshold(x, W, 0 * b, c, k),), "b_enc is missing"),
+    ("encode", (lambda x, W, b, c, k: encode_by_threshold(x, W, b, c, k + 1),), "expected"),
+    ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean() + a * f.mean(),), "averaged over the latents too"),
+    ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean() + a * torch.norm(f, 1),), "summed over the batch"),
+    (
+        "loss",
+        (lambda x, y, f, a: ((x - y) ** 2).sum(-1).mean() + a * f.sum(-1).mean(),),
+        "summed over d_in, where",
+    ),
+    (
+        "loss",
+        (lambda x, y, f, a: ((x - y) ** 2).sum(0).mean() + a * f.sum(-1).mean(),),
+        "averaged over d_in only",
+    ),
+    (
+        "loss",
+        (lambda x, y, f, a: ((x - y) ** 2).mean() + a * f.sum(0).mean(),),
+        "it should be the other way round",
+    ),
+    (
+        "loss",
+        (lambda x, y, f, a: ((x - y) ** 2).sum(1).mean() + a * f.mean(),),
+        "where the formula averages over it. And the penalty is averaged over the latents too",
+    ),
+    (
+        "loss",
+        (lambda x, y, f, a: ((x - y) ** 2).sum() + a * f.sum(),),
+        "averages over both. And the penalty is summed over the batch",
+    ),
+    ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean() + a * torch.norm(f),), "over the whole batch"),
+    (
+        "loss",
+        (lambda x, y, f, a: ((x - y) ** 2).mean() + a * torch.norm(f, dim=1).mean(),),
+        "in each row (L1)",
+    ),
+    ("loss", (lambda x, y, f, a: ((x - y) ** 2).mean(1) + a * f.sum(1),), "a loss for each row"),
+    ("loss", (lambda x, y, f, a: a * mse_loss(x, y) + f.sum(1).mean(),), "belongs to the penalty."),
+    ("who_learns", (set(),), "b_dec does"),
+    ("who_learns", ({"W_dec[7]", "b_dec"},), "row 7 is multiplied by f_7 = 0"),
+    ("who_learns", ("b_enc[7]",), "acts only through f_7"),
+    ("who_learns", ({"W_enc[:, 7]", "b_dec"},), "only through f_7, and"),
+    ("who_learns", ("W_enc[:,7], b_dec",), "W_enc[:, 7] receives none"),
+    ("who_learns", ({"W_dec"},), "'W_dec' is not one of"),
+    ("who_learns", (7,), "answer in text"),
+    ("matched", (lambda t, d: (normalize(t) @ normalize(d).T).max(1).values.mean(), "a"), "absolute value"),
+    (
+        "matched",
+        (lambda t, d: (normalize(t) @ normalize(d).T).abs().max(1), "a"),
+        "`max` gives values and places, `.values` and `.indices`. One tensor of shape [] is needed",
+    ),
+    ("matched", (lambda t, d: (normalize(t) @ normalize(d).T).abs().max(1).indices, "a"), "how near it is"),
+    (
+        "matched",
+        (lambda t, d: (t @ normalize(d).T).abs().amax(1).mean(), "a"),
+        "true directions are not brought",
+    ),
+    ("matched", (lambda t, d: (normalize(t) @ normalize(d).T).abs().amax(0).mean(), "a"), "Useless rows"),
+    ("matched", (lambda t, d: (normalize(t) @ normalize(d).T).abs().amax(1).median(), "a"), "expected"),
+    ("matched", (MATCHED, "b"), "96 random rows are too easy"),
+    ("matched", (MATCHED, "c"), "they score 1"),
+    ("matched", (MATCHED, "d"), "zeros have no direction"),
+    ("matched", (MATCHED, "random"), "'random' is not one of"),
+    ("store_rows", (39, 64), "four BOS rows"),
+    ("store_rows", (36, 64), "BOS included, so 15"),
+    ("store_rows", (60, 64), "with nothing cut"),
+    ("store_rows", (20, 64), "not left out"),
+    ("store_rows", (48, 64), "too large. In a smaller batch"),
+    ("store_rows", (56, 64), "too large. In a smaller batch, texts of 2 and 9 tokens"),
+    ("store_rows", (35, 164), "that is 4 · 41"),
+    ("store_rows", (35, 39), "rectangle: shorter"),
+    ("store_rows", (35, 60), "as wide as its longest text after cutting"),
+    ("store_rows", (35, 48), "3 · 16 or 4 · 12"),
+    ("store_rows", (35, 56), "too small. In a smaller batch"),
+    ("real_rows", (lambda t, n: t.ne(0),), "by token id"),
+    ("real_rows", (lambda t, n: torch.arange(t.shape[1])[None] < n[:, None],), "BOS is kept: "),
+    ("real_rows", (lambda t, n: [[0 < i < m for i in range(t.shape[1])] for m in n - 1],), "last token"),
+    ("real_rows", (lambda t, n: collecting._real_rows(t, n).to(torch.uint8),), "but with numbers (uint8)"),
+    ("real_rows", (lambda t, n: collecting._real_rows(t, n).long(),), "but with numbers (int64)"),
+    ("real_rows", (lambda t, n: collecting._real_rows(t, n).float(),), "but with numbers (float32)"),
+    ("real_rows", (lambda t, n: (torch.arange(t.shape[1]) < n[:, None]).byte(),), "BOS is kept: "),
+    ("real_rows", (lambda t, n: mask_filled_in(t, n).flatten(),), "expected [2, 6]"),
+    ("real_rows", (lambda t, n: torch.arange(t.shape[1]) < n,), "stopped"),
+    ("scale", (lambda x: 1 / x.norm(dim=-1).mean().item(),), "makes the mean norm 1"),
+    ("scale", (lambda x: np.sqrt(x.shape[1] / (x**2).sum(-1).mean().item()),), "*squared* norm"),
+    ("scale", (lambda x: x.shape[1] ** 0.5 / torch.linalg.norm(x, dim=1),), "one factor per row"),
+    ("scale", (lambda x: x.norm(dim=1).mean() / x.shape[1] ** 0.5,), "upside down"),
+    ("scale", (lambda x: x.shape[1] / x.norm(dim=1).mean(),), "the root is missing"),
+    ("scale", (lambda x: len(x) ** 0.5 / x.norm(dim=1).mean(),), "√ of the number of rows"),
+    ("scale", (lambda x: 1 / x.std(),), "standard deviation 1"),
+    ("scale", (lambda x: x.shape[1] ** 0.5 / x.norm(dim=1).median(),), "expected"),
+    ("split", (lambda d, p, s: np.random.default_rng(s).random(len(d)) < p,), "split is by row"),
+    ("split", (documents_of_the_largest_ids,), "whatever the seed"),
+    ("split", (drawn_from_a_range,), "there are gaps"),
+    ("split", (drawn_from_the_rows,), "long documents are likelier, and one can come up twice"),
+    ("split", (without_the_seed,), "two calls with the same seed"),
+    ("split", (always_two,), "at test_fraction 0.3 2 of 10"),
+    (
+        "split",
+        (rounded_down,),
+        "at test_fraction 0.37 3 of 10 documents are held out, expected round(0.37 · 10) = 4",
+    ),
+    ("split", (rounded_up,), "at test_fraction 0.22 3 of 10"),
+    ("split", (a_stretch_that_starts_anywhere,), "40 seeds give only 10 different draws"),
+    ("split", (lambda d, p, s: ~good_split(d, p, s),), "swapped"),
+    ("split", (lambda d, p, s: np.flatnonzero(good_split(d, p, s)),), "one boolean per row"),
+    ("split", (lambda d, p, s: (good_split(d, p, s), 1),), "the result has 2 parts"),
+    ("split", (lambda d, p, s: good_split(d, p, s).astype(int),), "not booleans"),
+    ("shuffled_labels", (lambda y, d, s: dealt(y[d], d, s),), "you shuffle rows"),
+    ("shuffled_labels", (dealt,), "one label per document"),
+    ("shuffled_labels", (lambda y, d, s: y[d],), "unchanged"),
+    ("shuffled_labels", (classes_renamed,), "only the names of the classes changed places"),
+    ("shuffled_labels", (lambda y, d, s: ((y + s) % 4)[d],), "only the names of the classes changed places"),
+    ("shuffled_labels", (lambda y, d, s: np.roll(y, s)[d],), "moved along by some places"),
+    ("shuffled_labels", (lambda y, d, s: np.roll(y, 1)[d],), "moved along by some places"),
+    ("shuffled_labels", (dealt_without_the_seed,), "two calls with the same seed"),
+    ("shuffled_labels", (lambda y, d, s: dealt(y, d, s % 3)[d],), "40 seeds give only 3 different draws"),
+    (
+        "shuffled_labels",
+        (lambda y, d, s: np.random.default_rng(s).integers(0, 4, len(y))[d],),
+        "these are not the labels that there were",
+    ),
+    ("shuffled_labels", (lambda y, d, s: dealt(y, d, 0)[d],), "every seed gives the same draw"),
+    ("explained_variance", (per_batch_mean,), "a mean of its own, as in `per_batch`"),
+    ("explained_variance", (first_batch_mean,), "the first batch's mean"),
+    ("explained_variance", (zero_centred,), "the mean is not subtracted"),
+    ("explained_variance", (mean_of_scores,), "one score per batch. Add"),
+    ("explained_variance", (lambda batches: 1 - ev_in_numpy(batches),), "*un*explained"),
+    ("explained_variance", (lambda batches: 100 * ev_in_numpy(batches),), "expected"),
+    ("explained_variance", (lambda batches: 1 - sum(mse_loss(y, x) for x, y in batches),), "expected"),
+    ("project", (lambda g, W: g + torch.einsum("ij,ij->i", g, W)[:, None] * W,), "is now there twice"),
+    ("project", (lambda g, W: torch.einsum("ij,ij->i", g, W)[:, None] * W,), "the part to throw away"),
+    ("project", (lambda g, W: g - torch.einsum("ij,ij->j", g, W) * W,), "along columns"),
+    ("project", (lambda g, W: g - (g @ W.T) @ W,), "along *all* rows"),
+    ("project", (lambda g, W: g - (g @ W.T).sum(1, keepdim=True) * W,), "expected"),
+    ("project", (lambda g, W: g - (g * W).mean(1, keepdim=True) * W,), "expected"),
+    ("project", (lambda g, W: normalize(project_by_einsum(g, W)),), "its size says how far"),
+    ("beaten", ({"A", "C", "D"},), "on *training* rows"),
+    ("beaten", ("abcd",), "highest explained variance"),
+    ("beaten", (["c", "d", "e"],), "lowest L0 alone"),
+    ("beaten", ({"B"},), "D too"),
+    ("beaten", ({"D"},), "B too"),
+    ("beaten", (set(),), "at least one"),
+    ("beaten", ({"A", "B", "D"},), "A is not"),
+    ("beaten", ({"F"},), "'F' is not one of"),
+    ("first_diagnosis", ("a",), "λ is the same"),
+    ("first_diagnosis", ("b",), "a tenth of the rate would then have cured it"),
+    ("first_diagnosis", ("d",), "have norm 1"),
+    ("first_diagnosis", ("e",), "long before the end"),
+    ("first_diagnosis", ("z",), "'z' is not one of"),
+    ("first_diagnosis", ({"a", "c"},), "exactly one of"),
+    ("first_repair", (lambda rows: rows,), "unchanged"),
+    ("first_repair", (normalize,), "every row comes out with the same norm"),
+    ("first_repair", (lambda rows: rows / rows.norm(dim=1).mean(),), "the mean norm is about 1"),
+    ("first_repair", (lambda rows: (rows - rows.mean(0)) / rows.std(0),), "not multiplied by one number"),
+    ("first_repair", (lambda rows: rows - rows.mean(0),), "b_dec takes care of the mean"),
+    ("first_repair", (lambda rows: rows * rows.shape[1] ** 0.5,), "rows ten times as large"),
+    ("first_repair", (lambda rows: rows * 33,), "ompute the factor from the rows"),
+    ("first_repair", (lambda rows: rows / rows.abs().max(),), "√d_in is 4.000"),
+    (
+        "first_repair",
+        (lambda rows: rows * 24**0.5 / rows.norm(dim=1).mean(),),
+        "rows with d_in = 4 becomes 4.899",
+    ),
+    ("first_repair", (lambda rows: rows.mean(),), "the shape of what goes in"),
+    ("second_diagnosis", ("a",), "has a *larger* L1"),
+    ("second_diagnosis", ("b",), "same mean norm"),
+    ("second_diagnosis", ("c",), "the subject changes"),
+    ("second_diagnosis", ("e",), "makes curves jump"),
+    ("second_diagnosis", ("norm",), "'norm' is not one of"),
+    ("second_diagnosis", ("a, d",), "exactly one of"),
+    ("second_repair", (lambda W: W,), "unchanged"),
+    ("second_repair", (lambda W: W / W.norm(dim=0),), "columns"),
+    ("second_repair", (lambda W: W / W.norm(),), "whole matrix"),
+    ("second_repair", (lambda W: W / W.norm(dim=1).mean(),), "long rows stay longer"),
+    ("second_repair", (lambda W: torch.renorm(W, 2, 0, 1),), "shorter ones stay"),
+    ("second_repair", (lambda W: W / (W**2).sum(1, keepdim=True),), "squared norm"),
+    ("second_repair", (lambda W: normalize(W, p=1),), "absolute values"),
+    ("second_repair", (lambda W: 2.0001 * normalize(W),), "the norms become [2, 2, 2]; each should be 1"),
+    ("second_repair", (lambda W: W / 3,), "the norms become [1.667, 0.1667, 0.6667]; each should be 1"),
+    ("second_repair", (lambda W: normalize(W + 1),), "directions changed"),
+]
+
+
+@pytest.mark.parametrize(("name", "answers"), RIGHT, ids=[f"{name}-{i}" for i, (name, _) in enumerate(RIGHT)])
+def test_a_right_answer_is_right_however_it_is_written(name: str, answers: tuple) -> None:
+    assert " right: " in last_line(said(name, *answers))
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "words"), WRONG, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(WRONG)]
+)
+def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
+    printed = said(name, *answers)
+    assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
+    assert words in printed and printed.count("\n") == 1

@@ -1,0 +1,629 @@
+"""Answers to the exercises of notebooks 06 to 09: right ones written in several ways, and plausible wrong ones."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_count, ways_to_return
+
+from sae_tutorial.exercises import analysing, architectures, frontier, meaning, using
+
+CONTROLS = analysing._ANSWERS
+
+# 6.3
+
+
+def rows_by_document(values, document_ids, n):
+    best = {}
+    for row, (value, document) in enumerate(zip(values.tolist(), document_ids.tolist(), strict=True)):
+        if value > 0 and value > best.get(document, (0, 0))[0]:
+            best[document] = (value, row)
+    return [row for _, row in sorted(best.values(), reverse=True)[:n]]
+
+
+def rows_by_maximum(values, document_ids, n):
+    left, rows = values.clone(), []
+    while len(rows) < n and left.max() > 0:
+        rows.append(left.argmax())
+        left[document_ids == document_ids[rows[-1]]] = 0
+    return rows
+
+
+def rows_in_numpy(values, document_ids, n):
+    order = np.argsort(-values.numpy(), kind="stable")
+    order = order[values.numpy()[order] > 0]
+    _, first = np.unique(document_ids.numpy()[order], return_index=True)
+    return order[np.sort(first)][:n]
+
+
+def keeps_tensors_in_a_set(values, document_ids, n):
+    rows, seen = [], set()
+    for row in values.argsort(descending=True):
+        if document_ids[row] not in seen and values[row] > 0:
+            rows.append(row)
+            seen.add(document_ids[row])
+    return rows[:n]
+
+
+def drops_repeats_late(values, document_ids, n):
+    rows = []
+    for row in values.argsort(descending=True)[:n]:
+        if document_ids[row] not in [document_ids[other] for other in rows]:
+            rows.append(row)
+    return [int(row) for row in rows if values[row] > 0]
+
+
+def keeps_silent_rows(values, document_ids, n):
+    rows, seen = [], set()
+    for row in values.argsort(descending=True).tolist():
+        if int(document_ids[row]) not in seen:
+            rows.append(row)
+            seen.add(int(document_ids[row]))
+    return rows[:n]
+
+
+# 6.4
+
+
+def share_of_means(f, topics):
+    means = torch.stack([f[topics == topic].mean() for topic in topics.unique()])
+    return means / means.sum()
+
+
+def share_in_numpy(f, topics):
+    f, topics = f.numpy(), topics.numpy()
+    per_row = np.bincount(topics, weights=f) / np.bincount(topics)
+    return per_row / per_row.sum()
+
+
+def share_by_one_hot(f, topics):
+    one_hot = torch.nn.functional.one_hot(topics).float()
+    per_row = torch.einsum("r,rc->c", f, one_hot) / one_hot.sum(0)
+    return per_row / per_row.sum()
+
+
+def over_rows_on(f, topics):
+    strength = torch.stack([f[(topics == c) & (f > 0)].mean() for c in topics.unique()])
+    return strength / strength.sum()
+
+
+def squared_share(f, topics):
+    strength = torch.stack([(f[topics == c] ** 2).mean() for c in topics.unique()])
+    return strength / strength.sum()
+
+
+# 6.6
+
+
+def luck_in_fractions(n_on, n_classes):
+    p = Fraction(1, n_classes)
+    return n_classes * sum(
+        math.comb(n_on, i) * p**i * (1 - p) ** (n_on - i) for i in range(n_on + 1) if 5 * i > 4 * n_on
+    )
+
+
+def luck_by_counting(n_on, n_classes):
+    ways = sum(math.comb(n_on, i) * (n_classes - 1) ** (n_on - i) for i in range(n_on + 1) if i / n_on > 0.8)
+    return n_classes * ways / n_classes**n_on
+
+
+def luck_in_scipy(n_on, n_classes):
+    from scipy.stats import binom
+
+    return n_classes * binom.sf(math.floor(0.8 * n_on), n_on, 1 / n_classes)
+
+
+def luck_by_simulation(n_on, n_classes):
+    drawn = np.random.default_rng(0).integers(0, n_classes, (20_000, n_on))
+    most = np.stack([(drawn == c).sum(1) for c in range(n_classes)]).max(0)
+    return (most > 0.8 * n_on).mean()
+
+
+# 7.1
+
+
+def batchtopk_by_threshold(pre, k):
+    threshold = pre.flatten().sort(descending=True).values[k * len(pre) - 1]
+    return torch.where(pre >= threshold, pre, 0.0).clamp(min=0)
+
+
+def batchtopk_in_numpy(pre, k):
+    pre = pre.numpy()
+    chosen = np.argsort(-pre, axis=None)[: k * len(pre)]
+    f = np.zeros(pre.size)
+    f[chosen] = np.maximum(pre.ravel()[chosen], 0)
+    return f.reshape(pre.shape)
+
+
+def kept_by_a_mask(pre, k):
+    smallest = torch.sort(pre.flatten(), descending=True).values[k - 1]
+    return torch.where(pre >= smallest, pre, torch.zeros(())).clamp(min=0)
+
+
+# 7.3
+
+
+def aux_of_all(pre, dead, W_dec, b_dec, k_aux):
+    top = pre.relu().topk(k_aux)
+    return torch.stack([(v[:, None] * W_dec[i]).sum(0) for v, i in zip(top.values, top.indices, strict=True)])
+
+
+def aux_masked_late(pre, dead, W_dec, b_dec, k_aux):
+    top = pre.relu().topk(k_aux)
+    f = torch.zeros_like(pre).scatter(1, top.indices, top.values)
+    return (f * dead) @ W_dec
+
+
+def aux_masked_first(pre, dead, W_dec, b_dec, k_aux):
+    alone = torch.where(dead, pre, -torch.inf).topk(k_aux)
+    return torch.zeros_like(pre).scatter(1, alone.indices, alone.values.relu()) @ W_dec
+
+
+def aux_row_by_row(pre, dead, W_dec, b_dec, k_aux):
+    numbers = dead.nonzero().flatten()
+    rows = []
+    for row in pre:
+        largest = row[numbers].relu().topk(k_aux)
+        rows.append(sum(v * W_dec[numbers[i]] for v, i in zip(largest.values, largest.indices, strict=True)))
+    return rows
+
+
+def aux_by_einsum(pre, dead, W_dec, b_dec, k_aux):
+    largest = (pre.relu() * dead).topk(k_aux, dim=1)
+    return torch.einsum("bk,bkd->bd", largest.values, W_dec[largest.indices])
+
+
+def aux_with_bias(pre, dead, W_dec, b_dec, k_aux):
+    return aux_masked_first(pre, dead, W_dec, b_dec, k_aux) + b_dec
+
+
+# 7.6
+
+
+def into_the_weights(W_enc, b_enc, W_dec, b_dec, threshold, scale):
+    return W_enc * scale, b_enc, W_dec / scale, b_dec / scale, threshold
+
+
+def without_the_threshold(We, be, Wd, bd, t, s):
+    return We, be / s, Wd, bd / s, t
+
+
+# 8.2
+
+
+def redraw_weighted(values, documents, drawn):
+    weight = torch.tensor([drawn.count(int(document)) for document in documents]).float()
+    return (weight * values).sum() / weight.sum()
+
+
+def redraw_in_numpy(values, documents, drawn):
+    values, documents = values.numpy(), documents.numpy()
+    return np.concatenate([values[documents == document] for document in drawn]).mean()
+
+
+def redraw_in_a_loop(values, documents, drawn):
+    rows = [float(v) for document in drawn for v, d in zip(values, documents, strict=True) if d == document]
+    return sum(rows) / len(rows)
+
+
+# 8.3
+
+
+def fit_by_means(f, described):
+    on = f > 0
+    return on[described].float().mean(), described[on].float().mean()
+
+
+def fit_in_numpy(f, described):
+    on, described = f.numpy() > 0, described.numpy()
+    hits = np.logical_and(on, described).sum()
+    return hits / described.sum(), hits / on.sum()
+
+
+def fit_by_counting(f, described):
+    pairs = list(zip((f > 0).tolist(), described.tolist(), strict=True))
+    hits, misses, extra = (pairs.count(pair) for pair in ((True, True), (False, True), (True, False)))
+    return [hits / (hits + misses), hits / (hits + extra)]
+
+
+# 9.1
+
+
+def ablate_one_by_one(x, W_enc, b_enc, W_dec, b_dec, latents):
+    f = torch.clamp((x - b_dec) @ W_enc + b_enc, min=0)
+    for latent in latents:
+        x = x - torch.outer(f[:, latent], W_dec[latent])
+    return x
+
+
+def ablate_with_the_error(x, W_enc, b_enc, W_dec, b_dec, latents):
+    f = torch.relu((x - b_dec) @ W_enc + b_enc)
+    error = x - (f @ W_dec + b_dec)
+    f[:, latents] = 0
+    return f @ W_dec + b_dec + error
+
+
+def ablate_in_numpy(x, W_enc, b_enc, W_dec, b_dec, latents):
+    x, W_enc, b_enc, W_dec, b_dec = (part.numpy() for part in (x, W_enc, b_enc, W_dec, b_dec))
+    return x - np.maximum((x - b_dec) @ W_enc[:, latents] + b_enc[latents], 0) @ W_dec[latents]
+
+
+def reconstructs(x, W_enc, b_enc, W_dec, b_dec, latents):
+    f = torch.relu((x - b_dec) @ W_enc + b_enc)
+    f[:, latents] = 0
+    return f @ W_dec + b_dec
+
+
+def adds_negative_latents(x, W_enc, b_enc, W_dec, b_dec, latents):
+    pre = (x - b_dec) @ W_enc + b_enc
+    return x - sum(pre[:, [i]] * W_dec[i] for i in latents)
+
+
+def takes_the_bias_too(x, W_enc, b_enc, W_dec, b_dec, latents):
+    f = torch.relu((x - b_dec) @ W_enc + b_enc)
+    return x - (f[:, latents] @ W_dec[latents] + b_dec)
+
+
+# 9.3
+
+
+def nearest_by_masking(named, strength):
+    free = strength > 0
+    free[named] = False
+    chosen = []
+    for latent in named:
+        distance = torch.where(free, (strength - strength[latent]).abs(), torch.inf)
+        chosen.append(distance.argmin())
+        free[chosen[-1]] = False
+    return torch.stack(chosen)
+
+
+def nearest_by_sorting(named, strength):
+    strength, chosen = strength.tolist(), []
+    for latent in named:
+        others = sorted(range(len(strength)), key=lambda i: abs(strength[i] - strength[latent]))
+        chosen.append(next(i for i in others if strength[i] > 0 and i not in named and i not in chosen))
+    return np.array(chosen)
+
+
+def nearest_of_all(named, strength):
+    return [int((strength - strength[latent]).abs().argmin()) for latent in named]
+
+
+def nearest_with_repeats(named, strength):
+    others = [i for i in range(len(strength)) if i not in named and strength[i] > 0]
+    return [min(others, key=lambda i: abs(strength[i] - strength[latent])) for latent in named]
+
+
+def nearest_even_if_off(named, strength):
+    chosen = []
+    for latent in named:
+        distance = (strength - strength[latent]).abs()
+        distance[named] = torch.inf
+        distance[chosen] = torch.inf
+        chosen.append(int(distance.argmin()))
+    return chosen
+
+
+def energy(f, n):
+    return (f**2).mean(0).topk(n).indices
+
+
+ALARMS = (0.0009 / 0.02088, 0.09 / 0.108)
+RIGHT: Right = [
+    *[("density", (f,)) for f in ways_to_return(analysing._density)],
+    ("density", (lambda f: np.count_nonzero(f, axis=0) / len(f),)),
+    ("density", (lambda f: torch.sign(f).mean(axis=0),)),
+    ("density", (lambda f: [sum(value > 0 for value in column) / len(column) for column in f.T],)),
+    *[("know_nothing", (0, way)) for way in ways_to_count(-2 / 3)],
+    ("know_nothing", (0.0, -0.7)),
+    ("know_nothing", ("0", "−0.67")),
+    ("know_nothing", (1 - 0.6 / 0.6, -0.66)),
+    *[("top_rows", (f,)) for f in ways_to_return(analysing._top_rows)],
+    *[("top_rows", (f,)) for f in (rows_by_document, rows_by_maximum, rows_in_numpy)],
+    ("top_rows", (lambda *inputs: tuple(rows_by_document(*inputs)),)),
+    *[("topic_share", (f,)) for f in ways_to_return(analysing._topic_share)],
+    *[("topic_share", (f,)) for f in (share_of_means, share_in_numpy, share_by_one_hot)],
+    ("controls", (CONTROLS,)),
+    ("controls", ({name: control.upper() for name, control in CONTROLS.items()},)),
+    ("controls", ({name: f" {control} " for name, control in CONTROLS.items()},)),
+    ("controls", ({name: {control} for name, control in CONTROLS.items()},)),
+    ("controls", ({**CONTROLS, "selection": "held out documents", "sparsity": ["Untrained SAE"]},)),
+    ("controls", (dict(reversed(CONTROLS.items())),)),
+    *[("luck", (f,)) for f in ways_to_return(analysing._luck)],
+    *[("luck", (f,)) for f in (luck_in_fractions, luck_by_counting, luck_in_scipy)],
+    *[("batchtopk", (f,)) for f in ways_to_return(architectures._batchtopk)],
+    *[("batchtopk", (f,)) for f in (batchtopk_by_threshold, batchtopk_in_numpy)],
+    *[("jumprelu_l0", ways) for ways in zip(*map(ways_to_count, (1.5, 2.5, 5)), strict=False)],
+    ("jumprelu_l0", (6 / 4, "10/4", 5)),
+    *[("auxk", (f,)) for f in ways_to_return(architectures._e_hat)],
+    *[("auxk", (f,)) for f in (aux_masked_first, aux_row_by_row, aux_by_einsum)],
+    *[("frontier", (way,)) for way in ways_to_choose("a", "d")],
+    *[
+        ("narrow", (f, "c"))
+        for f in (
+            *ways_to_return(frontier._strongest),
+            energy,
+            lambda f, n: set(energy(f, n).tolist()),
+            lambda f, n: (f.norm(dim=0)).argsort(descending=True)[:n],
+            lambda f, n: np.argsort((f.numpy() ** 2).sum(0))[::-1][:n],
+            lambda f, n: sorted(range(f.shape[1]), key=lambda i: -float(f[:, i] @ f[:, i]))[:n],
+        )
+    ],
+    *[("narrow", (energy, way)) for way in ways_to_choose("c")],
+    *[
+        ("fold", (f,))
+        for f in (
+            into_the_weights,
+            lambda We, be, Wd, bd, t, s: (We, be / s, Wd, bd / s, t / s),
+            lambda We, be, Wd, bd, t, s: [We, be / s, Wd, bd / s, t / s],
+            lambda We, be, Wd, bd, t, s: (We, (be / s).numpy(), Wd, (bd / s).numpy(), (t / s).numpy()),
+            lambda We, be, Wd, bd, t, s: tuple(
+                part.double() for part in into_the_weights(We, be, Wd, bd, t, s)
+            ),
+            lambda We, be, Wd, bd, t, s: (We, be.div_(s), Wd, bd.div_(s), t.div_(s)),
+        )
+    ],
+    *[("loss_recovered", (f,)) for f in ways_to_return(meaning._loss_recovered)],
+    ("loss_recovered", (lambda clean, replaced, zero: 1 - (replaced - clean) / (zero - clean),)),
+    (
+        "loss_recovered",
+        (lambda clean, replaced, zero: np.interp(0, [0], [1]) * (replaced - zero) / (clean - zero),),
+    ),
+    *[("redraw", (f,)) for f in ways_to_return(meaning._redraw)],
+    *[("redraw", (f,)) for f in (redraw_weighted, redraw_in_numpy, redraw_in_a_loop)],
+    *[
+        ("fit", (f,))
+        for f in (
+            meaning._fit,
+            fit_by_means,
+            fit_in_numpy,
+            fit_by_counting,
+            lambda f, d: torch.stack(meaning._fit(f, d)),
+            lambda f, d: np.array(fit_in_numpy(f, d), dtype=np.float32),
+        )
+    ],
+    *[("holes", (f,)) for f in ways_to_return(meaning._holes)],
+    ("holes", (lambda f, label, own: label & (f[:, own].sum(1) == 0),)),
+    ("holes", (lambda f, label, own: np.logical_and(label.numpy(), (f[:, own].numpy() <= 0).all(1)),)),
+    (
+        "holes",
+        (lambda f, label, own: [bool(y) and max(row[own]) <= 0 for row, y in zip(f, label, strict=True)],),
+    ),
+    *[("shown_claims", (way,)) for way in ways_to_choose("A")],
+    *[("ablate", (f,)) for f in ways_to_return(using._ablate)],
+    *[("ablate", (f,)) for f in (ablate_one_by_one, ablate_with_the_error, ablate_in_numpy)],
+    *[("latent_shares", (f,)) for f in ways_to_return(using._shares)],
+    ("latent_shares", (lambda f, g, W: torch.einsum("rl,rd,ld->rl", f, g, W),)),
+    ("latent_shares", (lambda f, g, W: (f[:, :, None] * W * g[:, None]).sum(-1),)),
+    *[("matched_latents", (f,)) for f in ways_to_return(using._matched)],
+    *[("matched_latents", (f,)) for f in (nearest_by_masking, nearest_by_sorting)],
+    *[("steers", (way,)) for way in ways_to_choose("B")],
+    *[("false_alarms", ways) for ways in zip(*map(ways_to_count, ALARMS), strict=True)],
+    ("false_alarms", (0.04, 0.83)),
+    ("false_alarms", (0.043, 0.8)),
+    ("false_alarms", ("0.0431", "5/6")),
+]
+
+WRONG: Wrong = [
+    ("density", (lambda f: f.mean(axis=0),), "mean activation: "),
+    ("density", (lambda f: np.count_nonzero(f, axis=0),), "these are counts"),
+    ("density", (lambda f: (f > 0).float().mean(-1),), "averaged over latents"),
+    ("density", (lambda f: (f >= 0).float().mean(0),), "zero counts as on"),
+    ("density", (lambda f: (f > 0).float().mean(),), "keep one number per latent"),
+    ("density", (lambda f: 100 * (f > 0).float().mean(0),), "expected [0, 0.75, 0.25], got [0, 75, 25]"),
+    ("know_nothing", (0.4, -0.67), "explains nothing"),
+    ("know_nothing", (0.6, -0.67), "leaves over"),
+    ("know_nothing", (0, 0), "0 is the mean's score"),
+    ("know_nothing", (0, -0.4), "1 minus their ratio"),
+    ("know_nothing", (0, -1.5), "the other 0.6"),
+    ("know_nothing", (1, -0.67), "right on average"),
+    ("know_nothing", (0, 0.67), "the size is right and the sign is not"),
+    ("know_nothing", (0, 1.67), "subtract it from 1"),
+    ("know_nothing", (0, -1.67), "minus the unexplained share"),
+    ("know_nothing", (0, -0.8), "too small. Where the mean row holds half"),
+    ("top_rows", (keeps_tensors_in_a_set,), "Tensors kept in a set are never found there again"),
+    ("top_rows", (drops_repeats_late,), "fewer than n are left"),
+    ("top_rows", (keeps_silent_rows,), "activation 0"),
+    ("top_rows", (lambda v, d, n: rows_by_document(v, d, n)[::-1],), "the weakest comes first"),
+    ("top_rows", (lambda v, d, n: d[rows_by_document(v, d, n)],), "you return the documents"),
+    ("top_rows", (lambda v, d, n: v[rows_by_document(v, d, n)],), "you return the activations"),
+    ("top_rows", (lambda v, d, n: v.topk(n),), "`topk` gives values and places"),
+    ("top_rows", (lambda v, d, n: set(rows_by_document(v, d, n)),), "returns set"),
+    ("topic_share", (lambda f, t: np.bincount(t, f) / float(f.sum()),), "wins by that alone"),
+    ("topic_share", (lambda f, t: [f[t == c].mean() for c in t.unique()],), "add up to 1"),
+    (
+        "topic_share",
+        (lambda f, t: torch.stack([(f[t == c] > 0).sum() for c in t.unique()]) / (f > 0).sum(),),
+        "counted",
+    ),
+    ("topic_share", (over_rows_on,), "0 / 0"),
+    ("topic_share", (squared_share,), "you squared the activations"),
+    ("topic_share", (lambda f, t: t.bincount() / len(t),), "the activations are not used"),
+    ("topic_share", (lambda f, t: 100 * share_of_means(f, t),), "expected"),
+    (
+        "topic_share",
+        (lambda f, t: share_of_means(torch.cat([f, torch.zeros(1)]), torch.cat([t, torch.tensor([2])])),),
+        "expected",
+    ),
+    ("luck", (lambda n, c: (1 / c) ** n * c,), "all rows share a class"),
+    ("luck", (lambda n, c: analysing._luck(n, c) / c,), "one given class; any"),
+    ("luck", (lambda n, c: analysing._luck(n, c) * 6144,), "expected number"),
+    ("luck", (lambda n, c: c * analysing._tail(n, c, range(math.ceil(0.8 * n), n + 1)),), "exactly 80%"),
+    ("luck", (lambda n, c: 1 - analysing._luck(n, c),), "does *not* happen"),
+    ("luck", (luck_by_simulation,), "expected 0.003906, got "),
+    ("luck", (lambda n, c: (1 / c) ** (n * 4 // 5 + 1) * c,), "number of ways to choose"),
+    ("controls", ({**CONTROLS, "sparsity": "mean"},), "'mean' does not answer 'sparsity'"),
+    ("controls", ({**CONTROLS, "luck": "Untrained SAE"},), "does not answer 'luck'"),
+    ("controls", ({**CONTROLS, "selection": "shuffled classes"},), "does not answer 'selection'"),
+    ("controls", ({**CONTROLS, "cosine": "untrained SAE"},), "each control is used once"),
+    ("controls", ({**CONTROLS, "cosine": "PCA"},), "'PCA' is not one of"),
+    ("controls", ({"sparsity": "mean"},), "the keys"),
+    ("controls", ({**CONTROLS, "luck": ["mean", "shuffled classes"]},), "exactly one of"),
+    ("batchtopk", (lambda p, k: p * (p >= p.sort(1).values[:, -k][:, None]) * (p > 0),), "That is TopK"),
+    ("batchtopk", (kept_by_a_mask,), "k of the whole batch"),
+    ("batchtopk", (lambda p, k: p.clamp(min=0),), "this is ReLU"),
+    ("batchtopk", (lambda p, k: p.flatten().topk(k * len(p)).values.clamp(min=0),), "without their places"),
+    ("batchtopk", (lambda p, k: batchtopk_by_threshold(p, k) > 0,), "(a mask)"),
+    ("batchtopk", (lambda p, k: p.flatten().topk(k * len(p)),), "`topk` gives values and places"),
+    (
+        "batchtopk",
+        (lambda p, k: p.relu() * (p > p.flatten().topk(k * len(p) + 1).values.min() - 1e-6),),
+        "expected",
+    ),
+    ("batchtopk", (lambda p, k: batchtopk_by_threshold(p, k).flatten(),), "shape [12], expected [3, 4]"),
+    ("jumprelu_l0", (6, 2.5, 5.0), "in the whole batch"),
+    ("jumprelu_l0", (1.75, 2.5, 5.0), "equals its threshold"),
+    ("jumprelu_l0", (2.5, 2.5, 5.0), "the L0 of ReLU"),
+    ("jumprelu_l0", (1.5, 3, 5.0), "negative pre-activations stay off"),
+    ("jumprelu_l0", (1.5, 2.5, 3.0), "with the thresholds subtracted"),
+    ("jumprelu_l0", (1.5, 2.5, 5.3), "everything positive"),
+    ("jumprelu_l0", (1.25, 2.5, 5.0), "too small. In a smaller table"),
+    ("jumprelu_l0", (1.5, 2.5, 2), "how many are on"),
+    ("auxk", (aux_of_all,), "all latents compete"),
+    ("auxk", (aux_masked_late,), "then dropped the live ones"),
+    ("auxk", (aux_with_bias,), "b_dec is still added"),
+    ("auxk", (lambda p, d, W, b, k: torch.relu(p[:, d]) @ W[d],), "only the k_aux largest"),
+    ("auxk", (lambda p, d, W, b, k: aux_masked_first(p, ~d, W, b, k),), "the live latents"),
+    ("auxk", (lambda p, d, W, b, k: aux_of_all(p, d, W, b, k) + b,), "both mistakes"),
+    ("auxk", (lambda p, d, W, b, k: aux_masked_first(p, d, W, b, k + 1),), "k_aux = 1 expected"),
+    ("frontier", ({"a", "b", "d"},), "(b) is not supported: the lines cross"),
+    ("frontier", ({"a", "c", "d"},), "no difference"),
+    ("frontier", ("ade",), "was not measured"),
+    ("frontier", (["A", "D", "F"],), "beyond L0 = 100"),
+    ("frontier", ({"d"},), "(a) is supported"),
+    ("frontier", ({"a"},), "(d) is supported"),
+    ("frontier", ({"a", "x"},), "'x' is not one of"),
+    ("narrow", (lambda f, n: list(range(n)), "c"), "the first n"),
+    ("narrow", (lambda f, n: f.bool().sum(0).argsort(descending=True)[:n], "c"), "on most often"),
+    ("narrow", (lambda f, n: f.mean(0).topk(n).indices, "c"), "summed the activations"),
+    ("narrow", (lambda f, n: f.var(0).topk(n).indices, "c"), "vary most"),
+    ("narrow", (lambda f, n: f.std(0, correction=0).topk(n).indices, "c"), "vary most"),
+    ("narrow", (lambda f, n: f.max(0).values.topk(n).indices, "c"), "single activation"),
+    ("narrow", (lambda f, n: f.pow(2).sum(0).topk(n), "c"), "`topk` gives values and places"),
+    ("narrow", (lambda f, n: f.pow(2).sum(0).topk(n).values, "c"), "you return the energies"),
+    ("narrow", (lambda f, n: energy(f, n + 1), "c"), "expected [1]"),
+    ("narrow", (energy, "a"), "too easy"),
+    ("narrow", (energy, "B"), "drawn at random"),
+    ("narrow", (energy, "d"), "16 times as many"),
+    ("narrow", (energy, {"e"}), "PCA is not"),
+    ("fold", (without_the_threshold,), "are as they were"),
+    ("fold", (lambda We, be, Wd, bd, t, s: [We, be / s, Wd, bd / s, s * t],), "multiplied the thresholds"),
+    ("fold", (lambda We, be, Wd, bd, t, s: (We, be * s, Wd, bd * s, t * s),), "the wrong way"),
+    ("fold", (lambda We, be, Wd, bd, t, s: (We / s, be / s, Wd / s, bd / s, t / s),), "divided everything"),
+    ("fold", (lambda We, be, Wd, bd, t, s: (We, be / 2, Wd, bd / 2, t / 2),), "it differs by up to"),
+    (
+        "fold",
+        (lambda We, be, Wd, bd, t, s: (We, Wd, be / s, bd / s, t / s),),
+        "in the order of the arguments",
+    ),
+    ("fold", (lambda We, be, Wd, bd, t, s: t / s,), "return five tensors"),
+    ("loss_recovered", (lambda c, r, z: (r - c) / (z - c),), "share that is lost"),
+    ("loss_recovered", (lambda c, r, z: c / r,), "ratio of two losses"),
+    ("loss_recovered", (lambda c, r, z: float(np.clip((z - r) / (z - c), 0, 1)),), "both are news"),
+    ("loss_recovered", (lambda c, r, z: z - r,), "these are nats"),
+    ("loss_recovered", (lambda c, r, z: (z - r) / z,), "*more* than the clean model"),
+    ("loss_recovered", (lambda c, r, z: 100 * (z - r) / (z - c),), "expected 0.75, got 75"),
+    ("redraw", (lambda v, d, drawn: v[[int(i) in drawn for i in d]].mean(),), "counts once"),
+    (
+        "redraw",
+        (lambda v, d, drawn: sum(v[d == i].mean() for i in drawn) / len(drawn),),
+        "as much as a long one",
+    ),
+    ("redraw", (lambda v, d, drawn: v[drawn].mean(),), "took `drawn` for rows"),
+    ("redraw", (lambda v, d, drawn: v.mean(),), "no width"),
+    ("redraw", (lambda v, d, drawn: sum(v[d == i].sum() for i in drawn),), "this is the sum"),
+    ("redraw", (lambda v, d, drawn: torch.cat([v[d == i] for i in drawn]).median(),), "expected"),
+    ("fit", (lambda f, d: meaning._fit(f, d)[::-1],), "other order"),
+    ("fit", (lambda f, d: (meaning._fit(f, d)[0], 1 - ((f > 0) & ~d).sum() / (~d).sum()),), "is specificity"),
+    ("fit", (lambda f, d: (meaning._fit(f, d)[0], ((f > 0) == d).float().mean()),), "is accuracy"),
+    ("fit", (lambda f, d: (meaning._fit(f, d)[0], f[d].sum() / f.sum()),), "the second weighs by activation"),
+    ("fit", (lambda f, d: (f[d].sum() / f.sum(), meaning._fit(f, d)[1]),), "the first weighs by activation"),
+    ("fit", (lambda f, d: meaning._fit(f, d)[0],), "shape [], expected [2]"),
+    ("holes", (lambda f, label, own: (f[:, own] == 0).all(1),), "without the label"),
+    ("holes", (lambda f, label, own: label & (f[:, own] == 0).any(1),), "if *one* of the latents"),
+    ("holes", (lambda f, label, own: label & (f[:, own] > 0).any(1),), "the opposite"),
+    ("holes", (lambda f, label, own: meaning._holes(f, label, own).long(),), "but with numbers (int64)"),
+    (
+        "holes",
+        (lambda f, label, own: label * (1 - (f[:, own] > 0).any(1).float()),),
+        "but with numbers (float32)",
+    ),
+    ("holes", (lambda f, label, own: (label & (f[:, own] > 0).any(1)).int(),), "the opposite"),
+    ("holes", (lambda f, label, own: meaning._holes(f, label, own).sum(),), "this is their number"),
+    (
+        "holes",
+        (lambda f, label, own: meaning._holes(f, label, own).nonzero().flatten(),),
+        "the numbers of the rows",
+    ),
+    ("shown_claims", ({"A", "B"},), "the documents that chose it"),
+    ("shown_claims", ({"C"},), "nothing to do with it"),
+    ("shown_claims", ("AD",), "may be luck"),
+    ("shown_claims", (["e", "a"],), "always says no"),
+    ("shown_claims", ({"F"},), "'F' is not one of"),
+    ("shown_claims", (set(),), "one of the claims is shown"),
+    ("ablate", (reconstructs,), "What the SAE does not reconstruct"),
+    ("ablate", (adds_negative_latents,), "ReLU is missing"),
+    ("ablate", (takes_the_bias_too,), "belongs to no latent"),
+    ("ablate", (lambda x, *rest: x + (x - ablate_one_by_one(x, *rest)),), "now it is there twice"),
+    ("ablate", (lambda x, *rest: x - ablate_one_by_one(x, *rest),), "Subtract it from x"),
+    ("ablate", (lambda x, We, be, Wd, bd, n: x,), "expected"),
+    ("latent_shares", (lambda f, g, W: f.sum(1)[:, None] * torch.einsum("nd,ld->nl", g, W),), "its own"),
+    ("latent_shares", (lambda f, g, W: torch.einsum("nd,ld->nl", g, W),), "one more unit"),
+    ("latent_shares", (lambda f, g, W: torch.einsum("nl,nd,ld->l", f, g, W),), "summed over rows"),
+    ("latent_shares", (lambda f, g, W: f * torch.einsum("nd,ld->nl", g, W).abs(),), "dropped the sign"),
+    ("latent_shares", (lambda f, g, W: f.sign() * (g @ W.T),), "Multiply by f itself"),
+    ("latent_shares", (lambda f, g, W: (f @ W) * g,), "shape [2, 2], expected [2, 3]"),
+    ("matched_latents", (nearest_of_all,), "each is nearest to itself"),
+    ("matched_latents", (nearest_with_repeats,), "taken twice"),
+    ("matched_latents", (nearest_even_if_off,), "it is no control"),
+    ("matched_latents", (lambda n, s: sorted(nearest_by_sorting(n, s)),), "right but sorted"),
+    ("matched_latents", (lambda n, s: s[nearest_by_masking(n, s)],), "you return the strengths"),
+    ("matched_latents", (lambda n, s: set(nearest_by_sorting(n, s)),), "returns set"),
+    ("steers", ({"A", "B"},), "random direction of the same norm"),
+    ("steers", ("b, c",), "best of 400"),
+    ("steers", (["B", "D"],), "fallen apart"),
+    ("steers", ({"E"},), "*shorter*"),
+    ("steers", (set(),), "B is shown"),
+    ("steers", ({"F"},), "'F' is not one of"),
+    ("false_alarms", (0.9, 0.83), "concept's tokens"),
+    ("false_alarms", (0.978, 0.978), "equally many"),
+    ("false_alarms", (0.96, 0.83), "*false* alarms"),
+    ("false_alarms", (0.045, 0.83), "right alarms for each false one"),
+    ("false_alarms", (4.3, 0.83), "that is in percent"),
+    ("false_alarms", (0.043, 0.09), "all tokens that raise a right alarm"),
+    ("false_alarms", (0.043, 0.5), "too small. If the concept were in half"),
+]
+
+
+@pytest.mark.parametrize(("name", "answers"), RIGHT, ids=[f"{name}-{i}" for i, (name, _) in enumerate(RIGHT)])
+def test_a_right_answer_is_right_however_it_is_written(name: str, answers: tuple) -> None:
+    assert " right: " in last_line(said(name, *answers))
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "words"), WRONG, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(WRONG)]
+)
+def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
+    printed = said(name, *answers)
+    assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
+    assert words in printed and printed.count("\n") == 1
+
+
+def test_luck_agrees_with_a_simulation() -> None:
+    drawn = np.random.default_rng(0).integers(0, 4, (200_000, 10))
+    most = np.stack([(drawn == c).sum(1) for c in range(4)]).max(0)
+    assert (most > 8).mean() == pytest.approx(analysing._luck(10, 4), abs=1e-4)
+
+
+def test_every_wrong_pair_of_objection_and_control_has_its_own_reason() -> None:
+    pairs = {(a, b) for a in CONTROLS for b in CONTROLS.values() if CONTROLS[a] != b}
+    assert set(analysing._WHY_NOT) == pairs
+    assert len(set(analysing._WHY_NOT.values())) == len(pairs)
+
+
+def test_partly_answered_controls_say_what_is_open() -> None:
+    printed = said("controls", {**CONTROLS, "luck": None})
+    assert " not attempted: " in printed and "Still open: luck" in printed
