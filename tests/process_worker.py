@@ -17,7 +17,9 @@ from sae_tutorial.sae.training import train_sae
 
 ARCHITECTURES = ["topk", "relu", "relu_free", "gated", "batchtopk", "matryoshka", "jumprelu"]
 # The window is so short that AuxK has work to do.
-CONFIG = TrainConfig(60 * 64, batch_size=64, dead_window=192)
+CONFIG = TrainConfig(60 * 64, batch_size=64, dead_window=192, restart_until=0, aux_coefficient=1 / 32)
+# Restarts take rows of the first process's share, so their curves depend on how many processes there are.
+RESTARTS = dataclasses.replace(CONFIG, restart_until=0.9, aux_coefficient=0)
 
 
 class Stop(Exception):
@@ -31,10 +33,10 @@ def data() -> torch.Tensor:
     return torch.randn(400, 16, generator=generator) @ mixing + 1
 
 
-def train(architecture: str, seed: int = 0, **options) -> dict:
+def train(architecture: str, seed: int = 0, config: TrainConfig = CONFIG, **options) -> dict:
     """A run's curves and what its weights add up to."""
     sae = SparseAutoencoder(SAEConfig(16, 8, architecture, k=4), seed=seed)
-    history = train_sae(sae, data(), CONFIG, validation=data()[:64], progress=False, **options)
+    history = train_sae(sae, data(), config, validation=data()[:64], progress=False, **options)
     weights = {name: tensor.double().sum().item() for name, tensor in sae.state_dict().items()}
     return {"history": dataclasses.asdict(history), "weights": weights}
 
@@ -44,6 +46,7 @@ def main(directory: Path) -> None:
     torch.set_num_threads(1)
     # A seed of its own for each: all must begin with the first one's weights.
     results = {name: train(name, seed=this_process().process_index) for name in ARCHITECTURES}
+    results["topk, restarted"] = train("topk", seed=this_process().process_index, config=RESTARTS)
     real, calls = SparseAutoencoder.loss, []
 
     def loss(self: SparseAutoencoder, x: torch.Tensor, *rest) -> History:

@@ -46,7 +46,9 @@ def two(directory: Path) -> dict:
 def test_the_curves_are_those_of_one_process(two, architecture):
     one, both = process_worker.train(architecture), two[architecture]
     for name, curve in one["history"].items():
-        assert both["history"][name] == pytest.approx(curve, rel=1e-4, abs=1e-6), name
+        # Where latents count, one more or less may be on by rounding.
+        rel = 1e-3 if name == "l0" else 1e-4
+        assert both["history"][name] == pytest.approx(curve, rel=rel, abs=1e-6), name
     assert both["weights"] == pytest.approx(one["weights"], rel=1e-3, abs=1e-3)
     if architecture == "topk":
         assert max(one["history"]["dead_fraction"]) > 0.2  # so AuxK took part
@@ -58,6 +60,13 @@ def test_counting_by_share_is_as_good(two, architecture):
     assert both["reconstruction"] != one["reconstruction"]
     for name, tolerance in (("reconstruction", 0.05), ("l0", 0.2), ("validation_explained_variance", 0.1)):
         assert both[name][-1] == pytest.approx(one[name][-1], abs=tolerance), name
+
+
+def test_restarts_agree_between_processes_and_help(two):
+    """That both ended with the same bits is asserted by `two`."""
+    restarted, without = (two[name]["history"] for name in ("topk, restarted", "topk"))
+    assert restarted["dead_fraction"] != without["dead_fraction"]
+    assert restarted["dead_fraction"][-1] < 0.2
 
 
 def test_resuming_in_two_processes_ends_with_the_same_bits(two):

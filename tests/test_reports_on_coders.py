@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import CONTEXT, HOOK, TEXTS
+import transformers
+from conftest import CONTEXT, HOOK, TEXTS, bridge
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -125,6 +126,30 @@ def test_2_our_own_file_is_trained_further_without_a_jump(tmp_path, x, architect
     before = explained(coder, x)
     train_sae(again, x, TrainConfig(5 * 64, batch_size=64, learning_rate=1e-12), progress=False)
     assert explained(again, x) == pytest.approx(before, abs=1e-3)
+
+
+# ------------------------------------------------------------------------- 4: models that read in both directions
+
+
+@pytest.mark.parametrize("family", ["BertForMaskedLM", "RobertaForMaskedLM", "BertLMHeadModel"])
+def test_4_a_model_that_reads_in_both_directions_is_refused_before_anything_is_written(
+    tokenizer, tmp_path, family
+):
+    """Padding would change a text's rows: what lay beside it in a batch would decide."""
+    model_class = getattr(transformers, family)
+    config = model_class.config_class(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4
+    )
+    model = bridge(model_class(config).eval(), tokenizer)
+    with pytest.raises(ValueError, match=f"{family} attends in both directions"):
+        collect(model, TEXTS, tmp_path / "s", "blocks.1.hook_out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_4_a_model_that_reads_one_way_gives_a_text_the_same_rows_beside_any_other(gpt2, tmp_path):
+    alone = collect(gpt2, TEXTS[:1], tmp_path / "alone")
+    beside = collect(gpt2, [TEXTS[0], TEXTS[3] * 2], tmp_path / "beside")
+    torch.testing.assert_close(beside[: len(alone)], alone[:], rtol=1e-2, atol=1e-2)
 
 
 # ------------------------------------------------------------------------------- 5: rows with more axes than two

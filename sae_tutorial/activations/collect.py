@@ -173,7 +173,9 @@ def _listed(texts: Any) -> Any:
     if isinstance(texts, Mapping) or getattr(texts, "ndim", 1) != 1 or getattr(texts, "column_names", None):
         raise TypeError(f"texts is a {type(texts).__name__}; pass one of its columns, such as texts['text'].")
     if isinstance(texts, str) or not isinstance(texts, Iterable):
-        raise TypeError(f"texts must be a list of strings, got {texts!r}.")
+        raise TypeError(
+            f"texts must be a list of strings, got {texts!r}; wrap it in a list if it is one text."
+        )
     return list(texts)
 
 

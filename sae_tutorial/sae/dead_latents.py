@@ -8,6 +8,7 @@ import torch
 from accelerate.utils import broadcast
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from sae_tutorial.sae.coder import Loss, SparseAutoencoder
 from sae_tutorial.sae.runs import Run, mean_over_processes
@@ -26,8 +27,8 @@ def restart_dead(
     """Let dead latents begin again at rows that are badly reconstructed (after Bricken et al. 2023, "resampling").
 
     Each takes the error e = y − ŷ of one row, drawn without replacement with a chance in proportion to its weighted
-    length: W_dec gets the direction of e, W_enc half of the same (a transcoder's, the direction of x, at the length that
-    answers the row with ‖e‖), biases 0, and Adam forgets what it knew of the latent.
+    length: W_dec gets the direction of e, W_enc half of the same (a transcoder's, the direction of x), the bias what lets
+    it answer that row with half of ‖e‖, and Adam forgets what it knew of the latent.
     """
     coder, config = run.coder, run.config
     dead = (run.tokens_since_active >= config.dead_window).nonzero().flatten()
@@ -37,24 +38,20 @@ def restart_dead(
     if not len(dead):
         return
     e = y - loss.y_hat
-    lengths = e.norm(dim=1)
     generator = torch.Generator("cpu").manual_seed(1_000_003 * config.seed + run.step)
-    chances = (weights.sqrt() * lengths).cpu()
+    chances = (weights.sqrt() * e.norm(dim=1)).cpu().clamp(min=1e-12)
     drawn = torch.multinomial(chances, len(dead), generator=generator).to(x.device)
-    drawn = drawn[apart(e[drawn] / lengths[drawn, None])]
-    dead = dead[: len(drawn)]
-    direction = e[drawn] / lengths[drawn, None]
-    inputs = x[drawn] - coder.centre
-    rows = torch.nn.functional.normalize(inputs, dim=1) if coder.config.is_transcoder else direction
+    # Every process takes the rows that the first one drew.
+    errors, inputs = broadcast(e[drawn]), broadcast(x[drawn] - coder.centre)
+    kept = apart(errors)
+    errors, inputs, dead = errors[kept], inputs[kept], dead[: int(kept.sum())]
+    direction = normalize(errors, dim=1)
+    rows = normalize(inputs, dim=1) if coder.config.is_transcoder else direction
     # What other latents explain already lies along the row as well; the bias takes that off, so that the latent
     # answers its own row with the length of the error, and no row with more than it ought to.
-    surplus = ((inputs * rows).sum(1) - lengths[drawn]).clamp(min=0)
-    # Every process takes the rows that the first one drew.
-    new = {
-        "W_dec": broadcast(direction * coder.W_dec.norm(dim=1).mean()),
-        "W_enc": broadcast(coder.config.encoder_share * rows),
-    }
-    new["b_enc"] = new["b_mag"] = broadcast(-coder.config.encoder_share * surplus)
+    surplus = ((inputs * rows).sum(1) - errors.norm(dim=1)).clamp(min=0)
+    new = {"W_dec": direction * coder.W_dec.norm(dim=1).mean(), "W_enc": coder.config.encoder_share * rows}
+    new["b_enc"] = new["b_mag"] = -coder.config.encoder_share * surplus
     new["r_mag"] = torch.zeros(len(dead), device=x.device)
     if coder.config.architecture == "jumprelu":
         new["threshold"] = coder.threshold.median().expand(len(dead))
@@ -73,7 +70,8 @@ def apart(directions: Float[Tensor, "n d"]) -> Bool[Tensor, " n"]:
     Latents that restart with the same direction would all answer the same rows, and together overshoot: where errors lie
     along a few directions, as in attention heads' outputs, that made a run diverge.
     """
-    close = (directions @ directions.T).cpu() > ALIKE
+    unit = normalize(directions, dim=1)
+    close = (unit @ unit.T).cpu() > ALIKE
     kept = torch.ones(len(directions), dtype=torch.bool, device="cpu")
     for i in range(1, len(directions)):
         kept[i] = not (close[i, :i] & kept[:i]).any()

@@ -133,7 +133,7 @@ def check_hooks(model: TransformerBridge, hook_names: Iterable[str]) -> None:
     known = model.hook_dict
     for name in hook_names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
             raise ValueError(f"the model has no hook {name!r}; near matches: {', '.join(near) or 'none'}.")
 
 
