@@ -25,8 +25,9 @@ def lab(gpt2, tmp_path) -> Lab:
 
 @pytest.mark.parametrize("yes", [True, 1, np.bool_(True), np.float32(2), torch.tensor(True)])
 def test_a_plain_yes_or_no(lab, capsys, yes):
-    assert lab.check(yes, "water is wet").value == SHOWN
-    assert lab.check(type(yes)(0) if not torch.is_tensor(yes) else ~yes, "water is dry").value == NOT_SHOWN
+    assert lab.check(yes, "water is wet") is None
+    lab.check(type(yes)(0) if not torch.is_tensor(yes) else ~yes, "water is dry")
+    assert [verdict.value for verdict in lab.verdicts] == [SHOWN, NOT_SHOWN]
     assert capsys.readouterr().out == "shown: water is wet\nnot shown in this lab: water is dry\n"
 
 

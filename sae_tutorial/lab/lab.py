@@ -141,21 +141,21 @@ class Lab:
         above: float | None = None,
         below: float | None = None,
         margin: float = 0.0,
-    ) -> Verdict:
+    ) -> None:
         """Print and record whether this lab shows what is claimed; the arguments are those of `verdicts.judge`.
 
             lab.check(len(right) >= 6, "it knows six of ten capitals")
             lab.check(first - second, "the model makes use of the repetition", above=2, margin=0.3)
             lab.check(advantage, "the SAE costs less than the mean", above=0)  # an interval: value, low, high
 
-        A smoke run has nothing to find: it checks the path, not the claim.
+        A smoke run has nothing to find: it checks the path, not the claim. Nothing is returned, since a notebook would show
+        it below what is printed; `verdicts` has it.
         """
         verdict = judge(found, claim, above=above, below=below, margin=margin)
         if self.budget.name == "smoke":
             verdict = Verdict(claim, NOT_CHECKED)
         print(verdict)
         self.verdicts.record(verdict)
-        return verdict
 
 
 def open_lab(name: str = "auto", budget: str | None = None, texts: str | None = None) -> Lab:
