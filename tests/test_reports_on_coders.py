@@ -726,7 +726,7 @@ def test_17_float64_is_made_on_the_cpu_alone(x, no_float64):
     assert np.isfinite(sums.metrics()["mse"])
     assert mean_predictor(rows)(rows).device.type == "meta"
     assert pca(rows)(3)(rows).device.type == "meta"
-    for target in (rows, x.to("meta")):
+    for target in (None, rows, x.to("meta")):
         assert np.isfinite(Units.of(rows, target).scale)
 
 

@@ -371,6 +371,16 @@ def test_a_restarted_latent_answers_its_row_with_about_the_error(x, architecture
     assert cosines.fill_diagonal_(0).max() <= 0.5 + 1e-5
 
 
+def test_a_transcoder_may_be_given_its_own_rows_as_the_target(x):
+    """A transcoder of the identity is still one: same object or a copy, the same bits."""
+    results = []
+    for target in (x, x.clone()):
+        coder = SparseAutoencoder(SAEConfig(D_IN, 4, k=4, d_out=D_IN))
+        train_sae(coder, x, CONFIG, target=target, progress=False)
+        results.append(bits(coder))
+    assert results[0] == results[1]
+
+
 def test_row_limit_counts_far_rows_less_and_leaves_the_others_alone(x):
     sae = new_sae()
     far = torch.cat([x, 100 * x[:3]])

@@ -48,17 +48,17 @@ class Units:
     def of(
         cls,
         activations: Activations,
-        target: Activations,
+        target: Activations | None = None,
         kept: Int[np.ndarray, " rows"] | None = None,
     ) -> Self:
-        """Measured on up to 32,768 evenly spaced rows of those that are kept.
+        """Measured on up to 32,768 evenly spaced rows of those that are kept; without a target, for an autoencoder.
 
         Raises:
             ValueError: every row is zero.
         """
-        sources = (activations, target)
+        is_transcoder = target is not None
+        sources = (activations, target if is_transcoder else activations)
         x, y = (spaced_rows(rows, STATISTICS_ROWS, kept).cpu().double() for rows in sources)
-        is_transcoder = activations is not target
         shift = x.mean(0) if is_transcoder else torch.zeros_like(x[0])
         offsets = (shift, y.mean(0)) if is_transcoder else (0.0, 0.0)
         norms = [float((r - off).norm(dim=1).mean()) for r, off in zip((x, y), offsets, strict=True)]
@@ -93,14 +93,14 @@ class Inputs:
 
     Attributes:
         activations: what is read.
-        target: what is to be written; `activations` itself for an autoencoder.
+        target: what a transcoder is to write; None for an autoencoder.
         validation: up to 8,192 held-out rows and their targets, or None.
         kept: the rows that training sees; None for all.
         units: their units.
     """
 
     activations: Activations
-    target: Activations
+    target: Activations | None
     validation: tuple[Float[Tensor, "rows d_in"], Float[Tensor, "rows d_out"]] | None
     kept: Int[np.ndarray, " rows"] | None
     units: Units
@@ -124,6 +124,7 @@ class Inputs:
         for coder in coders:
             activations = check_width(coder, activations)
             y = check_target(coder, activations, target)
+            target = None if target is None else y
             if held_x is not None:
                 held_x = check_width(coder, held_x)
                 held_out = held_x, check_target(coder, held_x, held_y)
@@ -131,9 +132,9 @@ class Inputs:
         for name, rows in (("target", target), ("validation", held_x), ("validation's target", held_y)):
             if rows is not None:
                 check_finite(name, rows)
-        kept = ordinary_rows([activations] if y is activations else [activations, y], config.norm_limit)
+        kept = ordinary_rows([activations] if target is None else [activations, y], config.norm_limit)
         some = held_x is not None and tuple(spaced_rows(rows, VALIDATION_ROWS) for rows in held_out)
-        return cls(activations, y, some or None, kept, Units.of(activations, y, kept))
+        return cls(activations, target, some or None, kept, Units.of(activations, target, kept))
 
     @property
     def n_left_out(self) -> int:
@@ -155,7 +156,7 @@ class Inputs:
         self, config: TrainConfig, steps: range, device: torch.device, share: slice = slice(None)
     ) -> Iterator[tuple[Float[Tensor, "batch d_in"], Float[Tensor, "batch d_out"] | None]]:
         """The batches of these steps in the units of the run; no target for an autoencoder."""
-        is_transcoder = self.target is not self.activations
+        is_transcoder = self.target is not None
         sources = [self.activations, self.target] if is_transcoder else [self.activations]
         for batch in shuffled_batches(sources, config.batch_size, steps, config.seed, share, self.kept):
             yield self.scaled(batch[0].to(device), batch[1].to(device) if is_transcoder else None)

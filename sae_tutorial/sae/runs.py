@@ -275,7 +275,8 @@ class Run:
     def _settings(self) -> dict[str, Any]:
         """What makes this run this run; its activations are told from others by their shape and their scale."""
         units = self.inputs.units
-        shapes = [list(self.inputs.activations.shape), list(self.inputs.target.shape)]
+        sources = (self.inputs.activations, self.inputs.target)
+        shapes = [list(rows.shape) for rows in sources if rows is not None]
         return {
             "sae": asdict(self.coder.config),
             "training": asdict(self.config),
