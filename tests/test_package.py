@@ -26,7 +26,6 @@ ROOMS = [
     "__main__",
 ]  # fmt: skip
 LONGEST_MODULE = 400
-STILL_TOO_LONG: set[str] = set()
 
 
 def imported(module: str) -> set[str]:
@@ -93,8 +92,6 @@ def test_this_test_sees_imports():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_is_read_in_one_sitting(module):
-    if module in STILL_TOO_LONG:
-        pytest.xfail("waits for its rebuilding")
     text = (PACKAGE / f"{module.replace('.', '/')}.py").read_text()
     assert len(text.splitlines()) <= LONGEST_MODULE
 

@@ -16,9 +16,8 @@ from torch import Tensor
 from sae_tutorial.activations.store import Activations, as_rows, iterate_batches
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import Frozen, SAEConfig, TrainConfig
+from sae_tutorial.sae.metrics import Reconstruct
 from sae_tutorial.sae.training import train_sae
-
-Reconstruct = Callable[[Float[Tensor, "batch d_in"]], Float[Tensor, "batch d_in"]]
 
 
 def mean_predictor(activations: Activations) -> Reconstruct:
