@@ -18,7 +18,7 @@ NBVAL := $(BIN)/python -m pytest -p tests.nbval_plugin --nbval-current-env --nbv
 
 # A script that fills a directory like a Hugging Face cache, with a GPT-2 of random weights, where no hub is reached.
 HUB_STANDIN ?= ../shared/hub/make_hub_cache.py
-SMOKE_NOTEBOOKS ?= $(wildcard notebooks/0[2456789]_*.ipynb)
+SMOKE_NOTEBOOKS ?= $(sort $(wildcard notebooks/0[2356789]_*.ipynb notebooks/1?_*.ipynb))
 SMOKE_LAB := SAE_LAB=gpt2 SAE_BUDGET=smoke CUDA_VISIBLE_DEVICES= HF_HOME="$(CURDIR)/build/hub" HF_HUB_OFFLINE=1
 
 .PHONY: course lab test lint unit-tests notebook-tests smoke-tests test-peers bench notebooks clean distclean

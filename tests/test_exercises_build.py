@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebooks 03 to 05: right ones written in several ways, and plausible wrong ones."""
+"""Answers to the exercises of notebooks 04 to 06: right ones written in several ways, and plausible wrong ones."""
 
 import random
 

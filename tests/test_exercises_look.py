@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebooks 06 to 09: right ones written in several ways, and plausible wrong ones."""
+"""Answers to the exercises of notebooks 07 to 10: right ones written in several ways, and plausible wrong ones."""
 
 import math
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Checks for notebook 06: density, scores of predictors that know nothing, contexts, topics, controls, luck."""
+"""Checks for notebook 07: density, scores of predictors that know nothing, contexts, topics, controls, luck."""
 
 from collections.abc import Callable, Mapping
 from math import comb
@@ -31,7 +31,7 @@ def check_know_nothing(mean_ev: float | None, zero_ev: float | None) -> None:
     exercise = Exercise(
         "6.2",
         "put a number in place of each None.",
-        "the section 'How well it reconstructs', and 'Scale and mean' of notebook 04",
+        "the section 'How well it reconstructs', and 'Scale and mean' of notebook 05",
         "you know what 0 on the scale means, and that a score can fall below it.",
     )
     exercise.check(_judge_know_nothing, mean_ev, zero_ev)

@@ -1,4 +1,4 @@
-"""Checks for notebook 07: BatchTopK's selection, JumpReLU's L0, AuxK. The other three are in `frontier`."""
+"""Checks for notebook 08: BatchTopK's selection, JumpReLU's L0, AuxK. The other three are in `frontier`."""
 
 from collections.abc import Callable
 from typing import Any

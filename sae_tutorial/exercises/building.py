@@ -1,4 +1,4 @@
-"""Checks for notebook 03: sizes, a TopK encoder, the loss, which parameters learn, a control."""
+"""Checks for notebook 04: sizes, a TopK encoder, the loss, which parameters learn, a control."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks for notebook 04: rows of a store, masks by length, the scale, a split by document, a control for a probe."""
+"""Checks for notebook 05: rows of a store, masks by length, the scale, a split by document, a control for a probe."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks for notebook 07, second half: a frontier, a control for a prefix, a forgotten threshold."""
+"""Checks for notebook 08, second half: a frontier, a control for a prefix, a forgotten threshold."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks for notebook 08: loss recovered, drawing documents, specificity, absorption, and what a table shows."""
+"""Checks for notebook 09: loss recovered, drawing documents, specificity, absorption, and what a table shows."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks for the clinic of notebook 05: diagnose two patients, then repair them; a repair is tried in training."""
+"""Checks for the clinic of notebook 06: diagnose two patients, then repair them; a repair is tried in training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,7 @@ def check_first_repair(prepare: clinic.Prepare) -> None:
     exercise = Exercise(
         "5.4 (repair)",
         "write the body of `prepare`.",
-        "the section 'Scale and mean' of notebook 04",
+        "the section 'Scale and mean' of notebook 05",
         "the patient speaks again. When L0 collapses on a new layer, look at the norm of the rows before you touch λ.",
     )
     exercise.check(_judge_first_repair, prepare)

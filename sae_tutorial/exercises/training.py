@@ -1,4 +1,4 @@
-"""Checks for notebook 05: explained variance, gradient projection, a table of runs. The clinic is in `patients`."""
+"""Checks for notebook 06: explained variance, gradient projection, a table of runs. The clinic is in `patients`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

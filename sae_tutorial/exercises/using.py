@@ -1,4 +1,4 @@
-"""Checks for notebook 09: ablating a latent, shares of an answer, matched controls, claims about steering, false alarms."""
+"""Checks for notebook 10: ablating a latent, shares of an answer, matched controls, claims about steering, false alarms."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
