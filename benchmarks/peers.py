@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks import seed
+from benchmarks.defaults import RATES as SWEEP
 from benchmarks.peer_worker import evaluate
 from benchmarks.report import Row, note
 from benchmarks.training_speed import D_IN, D_SAE, L1_COEFFICIENT, in_turns, language_model_like, speed_row
@@ -40,7 +41,7 @@ INSTALLS = (["torch==2.13.0"], ["sae-lens==6.54.12"], ["--no-deps", "dictionary-
 K, TURNS = 32, 12
 RELU_STEPS = 200  # two in a turn, since `train_sae` logs, and so takes turns, 100 times at most
 QUALITY_TOKENS, QUALITY_BATCH = 200_000, 1024
-RATES, SWEEP = (1e-3, 2e-3, 4e-3), (2e-3, 3.5e-3, 5e-3, 7e-3, 1e-2)  # of sae-lens, and of ours
+RATES = (1e-3, 2e-3, 4e-3)  # of sae-lens
 
 
 def run(quick: bool) -> list[Row]:
@@ -235,14 +236,17 @@ def _quality_rows(
     name = (
         f"{what}: the default rate ({default['rate']:g}) against the best of {len(ours)} ({sweep['rate']:g})"
     )
-    alive = (
-        f"latents that fired within the last {TrainConfig(tokens).dead_window:,} tokens of training, of all"
-    )
-    figures = f"{1 - default['dead']:.2%}", "100%"
+    alive = 1 - default["dead_fraction"]
     return [
         *rows,
         _fvu_row(name, default, sweep, 1.01),
-        Row(alive, *figures, 1 - default["dead"], at_least=0.99),
+        Row(
+            f"{what}, {tokens:,} tokens: latents that fire on held-out rows",
+            f"{alive:.2%}",
+            "100%",
+            alive,
+            at_least=0.98,
+        ),
     ]
 
 
@@ -267,10 +271,10 @@ def _our_score(train: Tensor, test: Tensor, config: TrainConfig, k: int = K) -> 
     note(f"peers: ours, k = {k}, {config.total_tokens:,} tokens at {config.learning_rate}")
     sae = SparseAutoencoder(SAEConfig(train.shape[1], k=k))
     start = time.perf_counter()
-    history = train_sae(sae, train, config, progress=False)
+    train_sae(sae, train, config, progress=False)
     seconds = time.perf_counter() - start
     scores = evaluate_reconstruction(sae, test, progress=False)
-    own = {"tokens": config.total_tokens, "rate": config.learning_rate, "dead": history.dead_fraction[-1]}
+    own = {"tokens": config.total_tokens, "rate": config.learning_rate}
     return scores | own | {"fvu": 1 - scores["explained_variance"], "seconds": seconds}
 
 

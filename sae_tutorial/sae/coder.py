@@ -136,7 +136,7 @@ class SparseAutoencoder(nn.Module):
 
         With `weights`, each row's squared errors are multiplied by its own.
         """
-        y = self._target(x, target)
+        y = self.target_of(x, target)
         y_hat, pairs, pre = self._code(x, training=True)
 
         def squared(error: Float[Tensor, "*prefixes batch d_out"]) -> Float[Tensor, "*prefixes"]:
@@ -228,12 +228,17 @@ class SparseAutoencoder(nn.Module):
             return 0.0
         return x.reshape(-1, self.config.d_in).to(self.W_skip.dtype) @ self.W_skip
 
-    def _target(self, x: Float[Tensor, "batch d_in"], target: Tensor | None) -> Float[Tensor, "batch d_out"]:
-        shape = (len(x), self.config.width_out)
+    def target_of(self, x: Any, target: Any | None) -> Any:
+        """What rows x are to become: x itself for an autoencoder, the given target for a transcoder; tensors or stores.
+
+        Raises:
+            ValueError: a target is missing, or there should be none, or it has another shape.
+        """
         if (target is None) == self.config.is_transcoder:
             wanted = "needs a target" if self.config.is_transcoder else "takes no target (set d_out for one)"
-            raise ValueError(f"this coder {wanted}: d_out is {self.config.d_out}.")
-        if target is not None and target.shape != shape:
+            raise ValueError(f"this coder {wanted}: its d_out is {self.config.d_out}.")
+        shape = (len(x), self.config.width_out)
+        if target is not None and tuple(target.shape) != shape:
             raise ValueError(f"target has shape {tuple(target.shape)}; this coder writes {shape}.")
         return x if target is None else target
 

@@ -156,15 +156,7 @@ def check_width(sae: SparseAutoencoder, activations: Activations) -> Activations
 
 def check_target(sae: SparseAutoencoder, activations: Activations, target: Activations | None) -> Activations:
     """What the coder should write: the target, checked, or of an autoencoder the rows themselves."""
-    if (target is None) == sae.config.is_transcoder:
-        wanted = "needs a target" if sae.config.is_transcoder else "takes no target"
-        raise ValueError(f"this coder {wanted}: its d_out is {sae.config.d_out}.")
-    if target is None:
-        return activations
-    target = as_rows("target", target)
-    if target.shape[1] != sae.config.width_out:
-        raise ValueError(
-            f"target has shape {tuple(target.shape)}; this coder writes [n, {sae.config.width_out}]."
-        )
-    check_row_alike(activations, target)
-    return target
+    if target is not None:
+        target = as_rows("target", target)
+        check_row_alike(activations, target)
+    return sae.target_of(activations, target)
