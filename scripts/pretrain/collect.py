@@ -55,7 +55,9 @@ def join_shards(cache: Path, hook: str) -> Path:
     target = cache / "rows" / hook
     if (target / STORE_FILE).is_file():
         return target
-    shards = [ActivationStore.open(path / hook) for path in sorted((cache / "shards").glob("[0-9]*"))[:SHARDS]]
+    shards = [
+        ActivationStore.open(path / hook) for path in sorted((cache / "shards").glob("[0-9]*"))[:SHARDS]
+    ]
     if not shards:
         raise FileNotFoundError(f"{cache} holds no shards; run collect.py first.")
     with storage.new_directory(target, STORE_FILES) as partial:

