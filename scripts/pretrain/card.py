@@ -28,6 +28,9 @@ from sae_tutorial.sae.pretrained import CARD_FILE, LATENTS_FILE, RESIDUAL_SAE
 from sae_tutorial.sae.saved import write_sae
 
 PACKAGED = Path(__file__).parents[2] / "sae_tutorial" / "data" / "coders"
+SAMPLE = (
+    Path(__file__).parents[2] / "tests" / "data" / "pretrained_rows.safetensors"
+)  # for a test of the card
 LOSS_TEXTS = 120  # paragraphs of held-out articles that the language model is run on with each replacement
 TRAINED = {"nothing": "the SAE", "soft-decoder": "decoder soft-frozen at random"}
 SOURCES = {
@@ -145,6 +148,9 @@ def write(cache: Path) -> None:
     }  # fmt: skip
     directory = PACKAGED / RESIDUAL_SAE
     directory.mkdir(parents=True, exist_ok=True)
+    sample = store[np.flatnonzero(held_out[store.document_ids])[::400][:256]]
+    with storage.new_file(SAMPLE) as partial:
+        storage.write_tensors(partial, {"rows": sample.half()})
     half = {name: tensor.half() for name, tensor in sae.state_dict().items()}
     write_sae(directory, sae.config, half, sae.metadata)
     with storage.new_file(directory / CARD_FILE) as partial:
