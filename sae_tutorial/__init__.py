@@ -25,6 +25,7 @@ _HOMES = {
     "TrainConfig": "sae.config",
     "train_sae": "sae.training",
     "evaluate_reconstruction": "sae.metrics",
+    "pretrained_sae": "sae.pretrained",
 }
 __all__ = list(_HOMES)
 
