@@ -29,7 +29,7 @@ TOKENS, ROUNDS, DASHBOARD_SECONDS = 150_000, 3, 20
 def run(quick: bool) -> list[Row]:
     """The pass against encoding alone, its memory against what it keeps, and the dashboard."""
     note("features: the lab's activations and autoencoder")
-    lab = open_lab("offline", budget="quick")
+    lab = open_lab("offline", budget="quick", texts="news")
     sae, n_tokens = lab_sae(lab), TOKENS // (5 if quick else 1)
     store, labels = repeated(lab_activations(lab)[0], lab.labels, n_tokens)
     tracemalloc.start()  # sees what NumPy holds; PyTorch's batches are of the same size, however many rows there are

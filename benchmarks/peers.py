@@ -192,7 +192,7 @@ def _topk_against_the_seed(x: Float[Tensor, "n d_in"], batch_size: int, turns: i
 def _quality(tokens: int) -> list[Row]:
     """Held-out FVU on the lab's activations: at equal tokens, at equal time, and with a third of the seed's L0."""
     note("peers: the lab's activations")
-    lab = open_lab("offline", budget="quick")
+    lab = open_lab("offline", budget="quick", texts="news")
     train, test = lab_activations(lab)
     scale = lab.d_in**0.5 / mean_norm(train)
     train, test = train[:] * scale, test[:] * scale

@@ -197,7 +197,7 @@ def test_auto_says_what_it_took_and_why(tiny_labs, no_hub, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     lab = open_lab()
     assert (lab.name, lab.budget.name, lab.device) == ("offline", "quick", "cpu")
-    assert tiny_labs == [("offline", "news")]
+    assert tiny_labs == [("offline", "wikipedia")]
     printed = capsys.readouterr().out
     assert "lab offline (no hub answers), budget quick, on cpu" in printed
     assert "committed pages" not in printed  # it is their lab
@@ -233,7 +233,7 @@ def test_unknown_names_are_refused_with_the_choices(monkeypatch):
         open_lab("gpt-2")
     with pytest.raises(ValueError, match="no budget 'huge'; choose from smoke, quick, full"):
         open_lab("offline", budget="huge")
-    with pytest.raises(ValueError, match="no kind of texts 'books'; choose from news, wikipedia"):
+    with pytest.raises(ValueError, match="no kind of texts 'books'; choose from news, wikipedia, auto"):
         open_lab("offline", texts="books")
 
 
@@ -249,7 +249,7 @@ def test_the_budget_is_asked_for_and_never_follows_from_a_gpu(tiny_labs, monkeyp
     assert open_lab("offline").budget.name == "quick"
     assert "There is a GPU: open_lab(budget='full')" in capsys.readouterr().out
     monkeypatch.setenv("SAE_BUDGET", "smoke")
-    assert open_lab("offline").budget == BUDGETS["smoke"]
+    assert open_lab("offline", texts="news").budget == BUDGETS["smoke"]
     assert open_lab("offline", budget="full").budget.name == "full"
 
 
@@ -266,24 +266,51 @@ def test_the_full_budget_says_what_it_costs_before_a_model_is_loaded(tiny_labs, 
     assert "16,000,000 tokens" in printed and 30 <= int(bill[3]) <= 60
 
 
+def test_texts_are_wikipedia_offline_and_ag_news_with_gpt2_unless_asked_for(tiny_labs, monkeypatch):
+    assert choose("offline").texts == "wikipedia" and choose("gpt2").texts == "news"
+    monkeypatch.setenv("SAE_TEXTS", "news")
+    assert choose("offline").texts == "news"
+    assert choose("offline", texts="wikipedia").texts == "wikipedia"
+    monkeypatch.setenv("SAE_TEXTS", "wikipedia")
+    assert choose("gpt2").texts == "wikipedia"
+
+
 def test_a_lab_that_is_not_that_of_the_pages_says_so_and_how_to_get_theirs(tiny_labs, monkeypatch, capsys):
-    for options in ({"name": "gpt2"}, {"budget": "full"}, {"texts": "wikipedia"}):
+    for options in ({"name": "gpt2"}, {"budget": "full"}, {"budget": "smoke"}):
         open_lab(**{"name": "offline", **options})
         printed = capsys.readouterr().out
-        assert "The committed pages show another lab" in printed
-        assert "open_lab('offline', budget='quick', texts='news') opens it" in printed
-    open_lab("offline", budget="quick", texts="news")
+        assert "The committed pages were made on another lab" in printed
+        assert "open_lab('offline', budget='quick', texts='wikipedia') opens it" in printed
+    open_lab("offline")
     assert "committed pages" not in capsys.readouterr().out
+    monkeypatch.setenv("SAE_TEXTS", "news")
+    open_lab("offline")
+    assert "texts='wikipedia') opens it" in capsys.readouterr().out
 
 
-def test_texts_from_argument_and_environment_bring_groups_and_credit(tiny_labs, monkeypatch, capsys):
-    assert open_lab("offline").credit == ""
-    monkeypatch.setenv("SAE_TEXTS", "wikipedia")
+def test_a_page_that_asks_for_its_texts_was_made_on_them(tiny_labs, monkeypatch, capsys):
+    open_lab("offline", texts="news")
+    assert "committed pages" not in capsys.readouterr().out
+    open_lab("gpt2", texts="news")
+    assert "texts='news') opens it" in capsys.readouterr().out
+
+
+def test_texts_bring_groups_and_credit(tiny_labs, capsys):
     lab = open_lab("offline")
-    assert tiny_labs == [("offline", "news"), ("offline", "wikipedia")]
     assert "source: by its contributors; CC BY-SA" in capsys.readouterr().out
     assert lab.groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3] and lab.class_names == ("a",)
     assert open_lab("offline", texts="news").credit == ""
+
+
+def test_paragraphs_are_fewer_than_news_items_since_they_are_longer(tiny_labs):
+    for name, budget in BUDGETS.items():
+        paragraphs, news = (
+            open_lab("offline", budget=name, texts=kind).budget for kind in ("wikipedia", "news")
+        )
+        assert news == budget
+        assert paragraphs.documents == pytest.approx(budget.documents / 1.5, abs=1)
+        assert paragraphs.probe_documents == pytest.approx(budget.probe_documents / 1.5, abs=1)
+        assert (paragraphs.name, paragraphs.train_tokens) == (name, budget.train_tokens)
 
 
 def test_budgets_grow():

@@ -1,19 +1,20 @@
 """`open_lab()`: the language model, the texts and the budgets that suit this machine.
 
     gpt2      GPT-2 small and AG News from the Hugging Face hub: the course's subject.
-    offline   SmolLM2-135M out of a package on the Python index, and a bundled corpus: for rooms, firewalls and CI.
+    offline   SmolLM2-135M and paragraphs of Wikipedia out of packages on the Python index: for firewalls and CI.
     auto      gpt2 when the hub or its local cache has both, else offline. `SAE_LAB` in the environment overrides it.
 
 A name given explicitly never falls back. `SAE_BUDGET` chooses the amount of work: `quick` (two CPU cores, the
 default), `full` (the scale of a whole study, for a GPU), or `smoke` (seconds: runs the code, shows nothing).
-`SAE_TEXTS` chooses the texts: `news`, the default, or `wikipedia`.
+`SAE_TEXTS` chooses the texts: `wikipedia`, the default offline, or `news` (with GPT-2 AG News, the default there; offline
+a bundled corpus of invented items, which needs no download).
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,9 @@ from sae_tutorial.lab.texts import NEWS_CLASSES, Texts, ag_news, bundled_news, w
 from sae_tutorial.lab.verdicts import NOT_CHECKED, Verdict, Verdicts, judge
 
 LABS, TEXTS = ("gpt2", "offline"), ("news", "wikipedia")
-REFERENCE = ("offline", "quick", "news")  # what the committed notebooks show
+REFERENCE_LAB, REFERENCE_BUDGET = "offline", "quick"  # the committed pages were made on
+# A paragraph of Wikipedia has as many tokens as this many news items, both cut at CONTEXT: 94 against 63 on average.
+NEWS_ITEMS_PER_PARAGRAPH = 1.5
 # For a rough bill before a long run: what two CPU cores do in a second, and how large things are.
 COLLECTED_PER_SECOND, TRAINED_PER_SECOND = 1_000, 8_000
 CHARACTERS_PER_TOKEN, CONTEXT, WIDEST, BYTES_PER_NUMBER = 4.5, 128, 768, 2
@@ -36,7 +39,7 @@ CHARACTERS_PER_TOKEN, CONTEXT, WIDEST, BYTES_PER_NUMBER = 4.5, 128, 768, 2
 
 @dataclass(frozen=True)
 class Budget:
-    """How much work the notebooks do.
+    """How much work the notebooks do; `documents` and `probe_documents` count texts as long as a news item.
 
     Attributes:
         name: "smoke", "quick" or "full".
@@ -51,6 +54,13 @@ class Budget:
     train_tokens: int
     sweep_tokens: int
     probe_documents: int
+
+    def in_paragraphs(self) -> "Budget":
+        """The same amount of work on texts as long as a paragraph of Wikipedia."""
+        documents, probe_documents = (
+            round(n / NEWS_ITEMS_PER_PARAGRAPH) for n in (self.documents, self.probe_documents)
+        )
+        return replace(self, documents=documents, probe_documents=probe_documents)
 
 
 BUDGETS = {
@@ -164,8 +174,8 @@ def open_lab(name: str = "auto", budget: str | None = None, texts: str | None = 
     Args:
         name: "gpt2", "offline" or "auto"; the environment's SAE_LAB replaces "auto".
         budget: "smoke", "quick" or "full"; by default the environment's SAE_BUDGET, else "quick", on a GPU too.
-        texts: "news" or "wikipedia"; by default the environment's SAE_TEXTS, else "news", on which the notebooks were
-            written.
+        texts: "wikipedia" or "news"; by default the environment's SAE_TEXTS, else "news" with GPT-2 (AG News) and
+            "wikipedia" offline.
 
     Raises:
         ValueError: an unknown name, budget or kind of texts.
@@ -175,6 +185,8 @@ def open_lab(name: str = "auto", budget: str | None = None, texts: str | None = 
     chosen = choose(name, budget, texts)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     amount = BUDGETS[chosen.budget]
+    if chosen.texts == "wikipedia":
+        amount = amount.in_paragraphs()
     print(f"lab {chosen.lab} ({chosen.why}), budget {amount.name}, on {device}")
     read = _load_texts(chosen).first(amount.documents)
     if amount.name == "full":
@@ -192,9 +204,12 @@ def open_lab(name: str = "auto", budget: str | None = None, texts: str | None = 
     print(f"texts: {len(lab.texts):,} {read.kind}; activations from {lab.hook_name}")
     if lab.credit:
         print(f"source: {lab.credit}")
-    if (lab.name, amount.name, chosen.texts) != REFERENCE:
-        theirs = "open_lab({!r}, budget={!r}, texts={!r})".format(*REFERENCE)
-        print(f"The committed pages show another lab, so your numbers differ from theirs; {theirs} opens it.")
+    of_the_pages = texts or "wikipedia"  # what this call opens where the environment says nothing
+    if (lab.name, amount.name, chosen.texts) != (REFERENCE_LAB, REFERENCE_BUDGET, of_the_pages):
+        theirs = f"open_lab({REFERENCE_LAB!r}, budget={REFERENCE_BUDGET!r}, texts={of_the_pages!r})"
+        print(
+            f"The committed pages were made on another lab, so your numbers differ from theirs; {theirs} opens it."
+        )
     return lab
 
 
@@ -237,9 +252,11 @@ def choose(name: str = "auto", budget: str | None = None, texts: str | None = No
     if name == "auto":
         why = "set by SAE_LAB"
     budget = _setting("budget", budget, "SAE_BUDGET", BUDGETS, default="quick")
-    texts = _setting("kind of texts", texts, "SAE_TEXTS", TEXTS, default="news")
+    texts = _setting("kind of texts", texts, "SAE_TEXTS", (*TEXTS, "auto"))
     if lab == "auto":
         lab, why = _reachable()
+    if texts == "auto":
+        texts = "news" if lab == "gpt2" else "wikipedia"
     return Choice(lab, why, budget, texts)
 
 

@@ -1,0 +1,100 @@
+"""What two runs of a notebook are compared by: the text of their outputs, line by line, with a tolerance for numbers.
+
+Figures (plotly, pictures, HTML that draws) need only be there; standard error and widgets are progress and not looked
+at. Everything else is text: what was printed, tables without their markup, shown source. Words have to be equal. Two
+numbers agree within `RELATIVE` of the larger, or `LAST_PLACES` units of the last decimal printed: about what other
+arithmetic does to a trained autoencoder. A whole number under 20 therefore has to be equal, and so does a verdict.
+"""
+
+import html
+import re
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from nbformat import NotebookNode
+
+from execute_notebooks import is_progress
+from sae_tutorial.lab.verdicts import NOT_CHECKED, NOT_SHOWN, SHOWN, TOO_CLOSE
+
+RELATIVE, LAST_PLACES = 0.05, 2
+
+# Outputs that are not compared, by notebook and by what their cell calls, each with its reason. Ten at most.
+SKIPPED = {("00_start_here", "check_environment()"): "versions, memory and disk of the machine"}
+
+# What differs from run to run whatever is computed.
+UNSTABLE = [
+    (re.compile(r"0x[0-9a-f]{6,16}"), "ADDRESS"),
+    (re.compile(r"\S*ipykernel_\d+/\d+\.py"), "CELL"),  # as in a warning
+    (re.compile(r"\d[\d.,]*\s?(?:tokens|rows|steps) (?:/\s?|per |a )s(?:econd)?\b|\d[\d.,]*\s?\w+/s\b"), "SPEED"),
+    (re.compile(r"\d[\d.,]*\s?(?:seconds?|minutes?|ms|s)\b"), "TIME"),
+    (re.compile(r"^(lab \w+) \(.*?\), (budget \w+), on \w+$"), r"\1, \2"),  # why this lab, and its device
+]  # fmt: skip
+
+FIGURE, DRAWS = "[figure]", re.compile(r"<(?:iframe|svg|script|canvas)\b")
+NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
+VERDICT = re.compile(rf"({SHOWN}|{NOT_SHOWN}|{TOO_CLOSE}|{NOT_CHECKED}): (.*?)(?: \([^()]*, to be [^()]*\))?")
+
+
+def skipped(notebook: str, source: str) -> str | None:
+    """Why a cell's output is not compared; None if it is."""
+    for (name, call), reason in SKIPPED.items():
+        if name == notebook and call in source:
+            return reason
+    return None
+
+
+def compared_lines(outputs: Sequence[NotebookNode]) -> list[str]:
+    """The lines of a cell's outputs that a second run has to give again."""
+    shown = [output for output in outputs if not is_progress(output)]
+    printed = "".join(output.text for output in shown if output.output_type == "stream")
+    texts = [printed, *(_text(output.data) for output in shown if "data" in output)]
+    lines = (" ".join(_stable(line).split()) for text in texts for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def differences(saved: Sequence[NotebookNode], found: Sequence[NotebookNode]) -> list[tuple[str, str]]:
+    """The compared lines that do not agree, as (saved, found); "" where one run has no such line."""
+    pairs = zip_longest(compared_lines(saved), compared_lines(found), fillvalue="")
+    return [(a, b) for a, b in pairs if not agree(a, b)]
+
+
+def agree(a: str, b: str) -> bool:
+    """Whether two lines say the same, with the tolerance for numbers."""
+    if NUMBER.sub("#", a) != NUMBER.sub("#", b):
+        return False
+    return all(map(_close, NUMBER.findall(a), NUMBER.findall(b)))
+
+
+def verdicts(outputs: Sequence[NotebookNode]) -> dict[str, str]:
+    """Which claims were checked, and what became of each; numbers in a claim are left out of its name."""
+    found = (VERDICT.fullmatch(line) for line in compared_lines(outputs))
+    return {NUMBER.sub("#", match[2]): match[1] for match in found if match}
+
+
+def _text(data: NotebookNode) -> str:
+    """A displayed object as text, or that it is a figure."""
+    if any(kind.startswith(("image/", "application/vnd.plotly")) for kind in data):
+        return FIGURE
+    if "text/html" in data:
+        return FIGURE if DRAWS.search(data["text/html"]) else _without_markup(data["text/html"])
+    return data.get("text/markdown") or data.get("text/plain", "")
+
+
+def _without_markup(page: str) -> str:
+    lines = re.sub(
+        r"</(?:tr|p|div|li|h\d)>|<br\s*/?>", "\n", re.sub(r"</t[dh]>", " | ", page.replace("\n", " "))
+    )
+    return html.unescape(re.sub(r"<[^>]*>", "", lines))
+
+
+def _stable(line: str) -> str:
+    for pattern, name in UNSTABLE:
+        line = pattern.sub(name, line)
+    return line
+
+
+def _close(a: str, b: str) -> bool:
+    x, y = (float(number.replace(",", "").replace("−", "-")) for number in (a, b))
+    decimals = [len(mantissa.partition(".")[2]) for mantissa in (a.partition("e")[0], b.partition("e")[0])]
+    last_places = LAST_PLACES * 10.0 ** -max(decimals) if any(decimals) and "e" not in a + b else 0
+    return abs(x - y) <= max(last_places, RELATIVE * max(abs(x), abs(y))) * (1 + 1e-9)
