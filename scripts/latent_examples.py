@@ -21,12 +21,12 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "sae_tutorial" / "data" / "exam
 
 def main(store: str | None = None) -> None:
     """Collect what is missing, find the places of all latents, and write them."""
-    sae, texts = pretrained_sae(), wikipedia()
+    sae, texts, model = pretrained_sae(), wikipedia(), load_offline_model("cpu")
     hook_name = str(sae.metadata["hook_name"])
     directory = Path(store) if store else artifacts_directory() / f"wikipedia-{hook_name}"
     if not directory.is_dir():
-        collect_activations(load_offline_model("cpu"), texts.documents, hook_name, directory=directory)
-    make_examples(sae, ActivationStore.open(directory), texts).save(EXAMPLES)
+        collect_activations(model, texts.documents, hook_name, directory=directory)
+    make_examples(model, sae, ActivationStore.open(directory), texts).save(EXAMPLES)
     print(f"{EXAMPLES}: {sum(path.stat().st_size for path in EXAMPLES.iterdir()) / 1e6:.1f} MB")
 
 

@@ -86,7 +86,7 @@ def test_a_text_s_latents_are_ranked_by_their_share_of_the_largest(examples, own
     largest = own.activations.max(axis=0)
     assert 0 < len(own.latents) <= 6
     assert list(largest) == sorted(largest, reverse=True)
-    assert 0 < largest[-1] and largest[0] <= 1
+    assert largest[-1] > 0 and largest[0] <= 1
     assert (examples.density[own.latents] <= 0.1).all()
 
 

@@ -78,12 +78,10 @@ def make_kit(
                      *(f"--platform={platform}" for platform in PLATFORMS[name]), "--python-version", python,
                      "--requirement", lock, *MORE_PACKAGES.get(name, ()))  # fmt: skip
         for name in COURSE:
-            copy = shutil.copytree if (checkout / name).is_dir() else shutil.copyfile
-            copy(
-                checkout / name,
-                partial / "course" / name,
-                **({"ignore": LITTER} if copy is shutil.copytree else {}),
-            )
+            if (checkout / name).is_dir():
+                shutil.copytree(checkout / name, partial / "course" / name, ignore=LITTER)
+            else:
+                shutil.copyfile(checkout / name, partial / "course" / name)
         for source, name in (("kit_install.py", "install.py"), ("kit_start.html", "START.html")):
             shutil.copyfile(checkout / "scripts" / source, partial / name)
     return storage.full_path(directory) / "START.html"

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.activations.store import ActivationStore
@@ -39,7 +40,7 @@ def look(text: str | None, path: str | Path) -> Path:
     if text is not None and not text.strip():
         raise ValueError(f"the text is {text!r}: there is nothing to read in it; give a sentence.")
     sae, texts, model = pretrained_sae(), wikipedia(), load_offline_model("cpu")
-    examples = shipped_examples(sae) or examples_from_sample(sae, texts.first(SAMPLE))
+    examples = shipped_examples(sae) or examples_from_sample(model, sae, texts.first(SAMPLE))
     own = None if text is None else latents_of_text(examples, model, sae, text)
     coder = f"{sae.config.d_sae:,} latents of {model.cfg.model_name} at {examples.settings['hook_name']}"
     documents = texts.documents[: examples.settings["n_texts"]]
@@ -57,22 +58,24 @@ def shipped_examples(sae: SparseAutoencoder) -> Examples | None:
     return examples if examples.settings["coder"] == fingerprint_of(sae) else None
 
 
-def examples_from_sample(sae: SparseAutoencoder, texts: Texts) -> Examples:
+def examples_from_sample(model: TransformerBridge, sae: SparseAutoencoder, texts: Texts) -> Examples:
     """Examples from a few texts, made once and kept in `artifacts/`."""
     directory = artifacts_directory() / f"examples-{fingerprint_of(sae)}-{len(texts.documents)}"
     if not directory.is_dir():
         print(f"reading {len(texts.documents)} paragraphs, once", file=sys.stderr)
         hook_name = str(sae.metadata["hook_name"])
         store = collect_activations(
-            load_offline_model("cpu"), texts.documents, hook_name, directory=directory.with_suffix(".store")
+            model, texts.documents, hook_name, directory=directory.with_suffix(".store")
         )
-        make_examples(sae, store, texts).save(directory)
+        make_examples(model, sae, store, texts).save(directory)
     return Examples.load(directory)
 
 
-def make_examples(sae: SparseAutoencoder, store: ActivationStore, texts: Texts) -> Examples:
+def make_examples(
+    model: TransformerBridge, sae: SparseAutoencoder, store: ActivationStore, texts: Texts
+) -> Examples:
     """Examples of every latent in `texts`, whose activations `store` holds; the best are those of one class of texts."""
     latents = read_latents(sae, store)
     usage, statistics = analyze_feature_usage(latents), token_statistics(latents, np.asarray(texts.labels))
     best = feature_kinds(usage, statistics)["topic"][:BEST]
-    return find_examples(load_offline_model("cpu"), sae, latents, texts.documents, best)
+    return find_examples(model, sae, latents, texts.documents, best)
