@@ -14,13 +14,14 @@ from sae_tutorial.course.look import make_examples
 from sae_tutorial.lab.lab import artifacts_directory
 from sae_tutorial.lab.models import load_offline_model
 from sae_tutorial.lab.texts import wikipedia
-from sae_tutorial.sae.pretrained import pretrained_sae
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "sae_tutorial" / "data" / "examples"
 
 
 def main(store: str | None = None) -> None:
     """Collect what is missing, find the places of all latents, and write them."""
+    from sae_tutorial.sae.pretrained import pretrained_sae
+
     sae, texts, model = pretrained_sae(), wikipedia(), load_offline_model("cpu")
     hook_name = str(sae.metadata["hook_name"])
     directory = Path(store) if store else artifacts_directory() / f"wikipedia-{hook_name}"
