@@ -10,6 +10,7 @@ from conftest import TEXTS
 from test_dashboard import HOSTILE
 
 import build_course
+from sae_tutorial.course.look import shipped_examples
 from sae_tutorial.features.contexts import Context, top_contexts
 from sae_tutorial.features.examples import STRONGEST, Examples, find_examples, latents_of_text
 from sae_tutorial.features.latents import Latents, read_latents
@@ -127,6 +128,28 @@ def test_in_a_browser_a_word_chooses_its_latents(page, own):
     assert values[2] == (own.activations[2] > 0).sum()
     assert values[6] == f"latent-{own.latents[0]}"
     assert values[7] >= 1
+
+
+def test_a_description_is_a_card_s_heading_and_words_are_the_others(page):
+    heads, heard = visit(
+        page, "[...document.querySelectorAll('#own-cards h3')].map((head) => head.textContent)"
+    )
+    assert heads[0][0] == "<b>money</b>" and heard == []
+    assert heads[0][1:] == [card["words"] for card in data_of(page)["own"][1:]]
+
+
+def test_the_package_holds_examples_of_its_coder():
+    pretrained = pytest.importorskip("sae_tutorial.sae.pretrained")
+    if not pretrained.pretrained_names():
+        pytest.skip("no coder ships with the package yet")
+    sae = pretrained.pretrained_sae()
+    examples = shipped_examples(sae)
+    assert len(examples.best) >= 35 and examples.document.shape[0] == sae.config.d_sae
+    other = SparseAutoencoder(SAEConfig(32, 2, k=6), seed=4)
+    with pytest.raises(
+        ValueError, match=r"holds no examples of this autoencoder; make them with scripts/pretrain"
+    ):
+        shipped_examples(other)
 
 
 def test_hostile_words_are_shown_as_they_are(gpt2, examples, tmp_path):

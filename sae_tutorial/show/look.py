@@ -4,8 +4,9 @@ A token's colour is the latent's activation there as a share of the largest seen
 strong one can be compared. The page is `data/look.html`; how it is put together is in `pages.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sae_tutorial import storage
@@ -25,6 +26,7 @@ def write_look(
     *,
     coder: str,
     credit: str,
+    descriptions: Mapping[int, str] = MappingProxyType({}),
     own: TextFeatures | None = None,
 ) -> Path:
     """Write the page of `examples.best`, and of the latents that a text of one's own turns on.
@@ -36,6 +38,7 @@ def write_look(
         texts: those that the examples were found in.
         coder: what the page says the latents are from.
         credit: where the texts are from, and their licence.
+        descriptions: what readers made of some latents; the others are called by the words they are strongest at.
         own: `latents_of_text(examples, model, sae, text)`.
 
     Raises:
@@ -43,13 +46,17 @@ def write_look(
     """
     examples.check_texts(texts)
     lit = {} if own is None else {int(j): own.activations[:, i] for i, j in enumerate(own.latents)}
+
+    def card(latent: int) -> dict[str, Any]:
+        return _card(examples, tokenizer, texts, latent, descriptions.get(latent, ""))
+
     data = {
         "coder": coder,
         "credit": credit,
         "read": f"{examples.settings['tokens']:,} tokens",
         "text": None if own is None else own.tokens,
-        "own": [_card(examples, tokenizer, texts, j) | {"lit": [rounded(x) for x in lit[j]]} for j in lit],
-        "best": [_card(examples, tokenizer, texts, int(j)) for j in examples.best if int(j) not in lit],
+        "own": [card(j) | {"lit": [rounded(x) for x in lit[j]]} for j in lit],
+        "best": [card(int(j)) for j in examples.best if int(j) not in lit],
     }
     title = "Latents to look at" if own is None else "What your text turns on"
     with storage.new_file(path) as partial:
@@ -80,13 +87,16 @@ def _goes_on(before: str, token: str) -> bool:
     return bool(before and token) and before[-1].isalnum() and token[0].isalnum()
 
 
-def _card(examples: Examples, tokenizer: Any, texts: Sequence[str], latent: int) -> dict[str, Any]:
+def _card(
+    examples: Examples, tokenizer: Any, texts: Sequence[str], latent: int, description: str
+) -> dict[str, Any]:
     """All that the page shows of one latent, ready for JSON."""
     contexts, largest = examples.contexts(tokenizer, texts, latent), float(examples.largest[latent])
     n_strongest = min(STRONGEST, int((examples.document[latent, :STRONGEST] >= 0).sum()))
     return {
         "latent": latent,
-        "name": name_of(contexts[:n_strongest]),
+        "description": description,
+        "words": name_of(contexts[:n_strongest]),
         "density": rounded(examples.density[latent]),
         "raised": [token_strings(tokenizer, [token])[0] for token in examples.raised[latent]],
         "strongest": [_line(context, largest) for context in contexts[:n_strongest]],
