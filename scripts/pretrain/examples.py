@@ -26,8 +26,9 @@ def main(cache: Path) -> None:
     latents = read_latents(sae, store)
     best = [exhibit.latent for exhibit in gallery(latents, some.labels, some.groups, held_out)]
     texts = wikipedia().documents
-    number = {text: i for i, text in enumerate(texts)}  # the store has a part of the texts, in their order
-    of_all = np.array([number[text] for text in some.documents])
+    # The store has a part of the texts, in their order; a paragraph may be there twice.
+    numbered = iter(enumerate(texts))
+    of_all = np.array([next(i for i, text in numbered if text == wanted) for wanted in some.documents])
     latents = replace(latents, document_ids=of_all[latents.document_ids])
     find_examples(load_offline_model("cpu"), sae, latents, texts, best).save(EXAMPLES)
     print(f"{EXAMPLES}: {sum(path.stat().st_size for path in EXAMPLES.iterdir()) / 1e6:.1f} MB")
