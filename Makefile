@@ -1,5 +1,7 @@
 # make course      run every notebook and build the course as linked pages: build/course/index.html
+# make look        a page of latents worth seeing, in a minute; make look TEXT="a sentence of yours"
 # make lab         open the notebooks in JupyterLab
+# make kit DIR=... a folder for a memory stick, to install from where there is no network
 # make test        everything that is checked: lint, unit tests, every notebook against its saved outputs
 # make test-labs   every notebook that opens a lab in the other labs, and under other arithmetic (hours; see the script)
 # make test-peers  saved files to and from sae-lens and dictionary-learning, in an environment of their own
@@ -21,17 +23,18 @@ NBVAL := $(BIN)/python -m pytest -p tests.nbval_plugin --nbval --nbval-current-e
 # random weights with the extremes of trained ones.
 HUB_STANDIN ?= ../shared/hub/make_hub_cache.py
 
-.PHONY: course lab test lint unit-tests notebook-tests smoke-tests test-labs test-peers bench notebooks clean distclean
+.PHONY: course look lab kit test lint unit-tests notebook-tests smoke-tests test-labs test-peers bench notebooks clean distclean
 .DEFAULT_GOAL := course
 .NOTPARALLEL:
 
 course: .venv/installed
-	$(BIN)/python -m sae_tutorial check
-	rm -rf build/executed
-	$(BIN)/python scripts/execute_notebooks.py --output build/executed $(NOTEBOOKS)
-	cp notebooks/glossary.ipynb build/executed
-	$(BIN)/python scripts/latents_page.py build/executed/latents.html
-	$(BIN)/python scripts/build_course.py build/executed build/course
+	$(BIN)/python -m sae_tutorial course $(NOTEBOOKS)
+
+look: .venv/installed
+	$(BIN)/python -m sae_tutorial look --output build/look.html $(if $(TEXT),"$(TEXT)")
+
+kit: .venv/installed
+	$(BIN)/python -m sae_tutorial kit "$(DIR)" $(if $(PLATFORMS),--platforms $(PLATFORMS))
 
 lab: .venv/installed
 	$(BIN)/python -m sae_tutorial lab

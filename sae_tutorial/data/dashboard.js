@@ -1,22 +1,7 @@
-"use strict";
-// Whatever comes from the corpus or the tokenizer goes into the page as text, never as markup.
-
-const data = JSON.parse(document.getElementById("data").textContent);
 const latents = new Map(data.latents.map((latent) => [latent.latent, latent]));
-const place = (id) => document.getElementById(id);
 let shown = null;
 
 // -------------------------------------------------------------------------------------------- pieces
-
-function make(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in made) made[name] = value;
-    else made.setAttribute(name, value);
-  }
-  made.append(...children); // strings become text
-  return made;
-}
 
 function drawn(tag, attributes, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -25,18 +10,6 @@ function drawn(tag, attributes, ...children) {
   return made;
 }
 
-// Characters that show nothing, break lines or turn the direction of what follows.
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]/gu;
-
-function visible(token) {
-  return token
-    .replaceAll("\n", "↵")
-    .replaceAll("\t", "⇥")
-    .replace(INVISIBLE, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
-}
-
-const code = (token) => make("code", {}, visible(token).replaceAll(" ", "·") || "(empty)");
-const percent = (share) => (share > 0 && share < 0.00995 ? (100 * share).toPrecision(2) : (100 * share).toFixed(1)) + "%";
 const short = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString());
 const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
 const tokenOrStart = (token) => (token === null ? "(start of text)" : code(token));
@@ -195,10 +168,6 @@ function tables(l) {
       l.neighbours.map(([number, cosine]) => [reference(number), signed(cosine)])),
     smallTable("On together (share of the tokens it is on at)", ["latent", "together", "anywhere"],
       l.together.map(([number, share, density]) => [reference(number), percent(share), percent(density)])));
-}
-
-function facts(pairs) {
-  return pairs.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
 }
 
 function detail(l) {

@@ -29,6 +29,11 @@ def top_contexts(tokenizer: Any, latents: Latents, latent: int, n: int = 5, widt
 
     `width` is the number of tokens on each side. There are fewer contexts than `n` if the latent has no more.
     """
+    return contexts_around(tokenizer, latents, latent, strongest_rows(latents, latent, n, width), width)
+
+
+def strongest_rows(latents: Latents, latent: int, n: int, width: int) -> list[int]:
+    """The rows in the middle of the contexts that `top_contexts` shows."""
     rows, values = latents.column(latent)
     rows = rows[np.argsort(-values, kind="stable")]
     strongest = np.sort(np.unique(latents.document_ids[rows], return_index=True)[1])  # of each document
@@ -36,8 +41,8 @@ def top_contexts(tokenizer: Any, latents: Latents, latent: int, n: int = 5, widt
     for row in rows[strongest]:
         if len(chosen) == n:
             break
-        chosen.setdefault(latents.token_ids[_window(latents, row, width)].tobytes(), int(row))
-    return contexts_around(tokenizer, latents, latent, list(chosen.values()), width)
+        chosen.setdefault(latents.token_ids[window(latents, row, width)].tobytes(), int(row))
+    return list(chosen.values())
 
 
 def contexts_by_strength(
@@ -74,25 +79,32 @@ def contexts_around(
     width: int = 8,
 ) -> list[Context]:
     """A latent's contexts around these rows, in this order, with `width` tokens on each side."""
-    on, values = latents.column(latent)
     contexts = []
     for row in rows:
-        window = _window(latents, int(row), width)
-        inside = slice(*np.searchsorted(on, [window[0], window[-1] + 1]))
-        activations = np.zeros(len(window), dtype=np.float32)
-        activations[on[inside] - window[0]] = values[inside]
+        around = window(latents, int(row), width)
         contexts.append(
             Context(
-                token_strings(tokenizer, latents.token_ids[window]),
-                activations,
-                int(row - window[0]),
+                token_strings(tokenizer, latents.token_ids[around]),
+                activations_in(latents, latent, around),
+                int(row - around[0]),
                 int(latents.document_ids[row]),
             )
         )
     return contexts
 
 
-def _window(latents: Latents, row: int, width: int) -> Int[np.ndarray, " rows"]:
+def activations_in(
+    latents: Latents, latent: int, window: Int[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """A latent's activation at each row of a window, 0 where it is off."""
+    on, values = latents.column(latent)
+    inside = slice(*np.searchsorted(on, [window[0], window[-1] + 1]))
+    activations = np.zeros(len(window), dtype=np.float32)
+    activations[on[inside] - window[0]] = values[inside]
+    return activations
+
+
+def window(latents: Latents, row: int, width: int) -> Int[np.ndarray, " rows"]:
     """The rows of the same document that are at most `width` away."""
     rows = np.arange(max(0, row - width), min(len(latents), row + width + 1))
     return rows[latents.document_ids[rows] == latents.document_ids[row]]

