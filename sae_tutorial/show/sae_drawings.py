@@ -62,9 +62,7 @@ def cosine_panels(panels: Mapping[str, Float[np.ndarray, "truth latents"]], titl
     figure.update_xaxes(title="decoder row (latent)", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_yaxes(title="true direction", col=1)
-    figure.update_layout(
-        coloraxis={"colorscale": HEAT, "cmin": 0, "cmax": 1, "colorbar": {"title": "|cos|"}}
-    )
+    figure.update_layout(coloraxis={"colorscale": HEAT, "cmin": 0, "cmax": 1, "colorbar": {"title": "|cos|"}})
     return finish(figure, title, height=380)
 
 
@@ -114,14 +112,14 @@ def dead_latent_drawing(title: str) -> go.Figure:
 
 
 def pursuit_drawing(title: str) -> go.Figure:
-    """x = A + ½ B in two dimensions with a third direction C near A: read by one product, and one step at a time."""
+    """X = A + ½ B in two dimensions with a third direction C near A: read by one product, and one step at a time."""
     A, B, C = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([np.sqrt(3) / 2, -0.5])
     x = A + 0.5 * B
     rest = x - (x @ A) * A
     panels = [
         ("the sum x = A + ½ B", x, "x", ""),
         ("one product: A, then C", x, "x", "".join(f"x·{n} = {x @ d:+.2f}<br>" for n, d in _named(A, B, C))),
-        ("take A away, look again: B", rest, "x − A", "".join(f"·{n} = {rest @ d:+.2f}<br>" for n, d in _named(A, B, C))),
+        ("take A away, look again: B", rest, "rest", "".join(f"rest·{n} = {rest @ d:+.2f}<br>" for n, d in _named(A, B, C))),
     ]  # fmt: skip
     figure = make_subplots(1, 3, subplot_titles=[panel[0] for panel in panels], horizontal_spacing=0.02)
     for column, (_, vector, name, products) in enumerate(panels, start=1):
@@ -150,7 +148,8 @@ def _vector(
         line={"color": colour, "width": width},
         marker={"symbol": "arrow", "angleref": "previous", "size": [0, 12]}, row=1, col=column,
     )  # fmt: skip
-    place = end + 0.14 * end / np.linalg.norm(end)
+    along = end / np.linalg.norm(end)
+    place = end + 0.14 * along if name != "rest" else 0.6 * end + np.array([0.2, 0.0])
     figure.add_annotation(
         x=place[0], y=place[1], text=name, showarrow=False, font={"color": colour, "size": 14}, row=1, col=column
     )  # fmt: skip
