@@ -27,6 +27,7 @@ from sae_tutorial.exercises.building_whole import (
     check_from_memory,
     check_loop_order,
     check_matched,
+    check_readers_share,
     check_who_learns,
 )
 from sae_tutorial.exercises.collecting import (
@@ -112,6 +113,7 @@ __all__ = [
     "check_paths",
     "check_phase",
     "check_project",
+    "check_readers_share",
     "check_real_rows",
     "check_redraw",
     "check_sample_rows",

@@ -31,7 +31,7 @@ def check_unit_rows(unit_rows: Callable[..., Tensor]) -> None:
     exercise = Exercise(
         "4.2",
         "write the body of `unit_rows`.",
-        "the section 'Step 1: the decoder's rows'",
+        "the section 'Step 1: decoder rows'",
         "you can make a dictionary: a list of directions, each of length 1.",
     )
     inputs = [(torch.tensor([[3.0, 4.0], [0.0, -2.0], [1.0, 1.0]]),), (torch.tensor([[1.0, 2.0, 2.0]]),)]

@@ -73,6 +73,34 @@ def check_matched(matched: Callable[[Tensor, Tensor], float], control: str | Non
     exercise.check(lambda answer: _judge_matched(answer, control), matched)
 
 
+def check_readers_share(readers_share: Callable[[float, float, float], float]) -> None:
+    """Exercise 4.11: `readers_share(own, patient, ideal)`, the part of what is lacking that a better reader regains."""
+    exercise = Exercise(
+        "4.11",
+        "write the body of `readers_share`.",
+        "the section 'A better reader of the same directions'",
+        "you can tell a poor list of directions from a hasty reader of a good one.",
+    )
+    inputs = [(0.7, 0.8, 0.85), (0.5, 0.6, 0.9), (0.2, 0.2, 0.6)]
+    exercise.check(
+        lambda answer: match_function(answer, _readers_share, inputs, _SHARE_MISTAKES), readers_share
+    )
+
+
+def _readers_share(own: float, patient: float, ideal: float) -> float:
+    return (patient - own) / (ideal - own)
+
+
+_SHARE_MISTAKES: Mistakes = [
+    (lambda o, p, i: (p - o) / (1 - o), "you divide by what is missing to 1; no reader of three directions gets there. Use `ideal`."),
+    (lambda o, p, i: (i - p) / (i - o), "that is the share of the list; the reader's is the step from `own` to `patient`."),
+    (lambda o, p, i: p - o, "that is what the better reader gains; divide it by all there is to gain."),
+    (lambda o, p, i: (p - o) / i, "you divide by `ideal` itself; what you lack is `ideal - own`."),
+    (lambda o, p, i: (p - o) / (i - p) if i != p else 0.0, "you divide by the list's part; divide by both parts together, `ideal - own`."),
+    (lambda o, p, i: (o - p) / (i - o), "the sign is turned: `patient` explains more than `own`."),
+]  # fmt: skip
+
+
 def _judge_loop_order(order: Any) -> None:
     if not isinstance(order, str | list | tuple):
         raise WrongAnswer(f'the order is a text of six letters, such as "abcdef", got {order!r}.')
