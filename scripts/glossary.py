@@ -20,10 +20,10 @@ GLOSSARY = Path(__file__).resolve().parents[1] / "notebooks" / "glossary.ipynb"
 ANCHOR = re.compile(r'^<a id="([a-z0-9-]+)"></a>')
 SPELLING = re.compile(r"\*\*(.+?)\*\*")
 LINK = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb#[a-z0-9-]+\)")
-# What a link must not be put into: code, formulas, links and pictures, HTML, headings, tables, bold openings.
+# What a link must not be put into: code, formulas, links and pictures, HTML, headings, tables, an exercise's difficulty, bold openings.
 PROTECTED = re.compile(
     r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|!?\[[^\]]*\]\([^)]*\)|<summary>.*?</summary>|<[^>\n]+>"
-    r"|^#.*?$|^\|.*?$|^\*\*[A-Z][^*\n]*\.\*\*",
+    r"|^#.*?$|^\|.*?$|^Difficulty: .*?$|^\*\*[A-Z][^*\n]*\.\*\*",
     re.DOTALL | re.MULTILINE,
 )
 

@@ -25,6 +25,7 @@ from sae_tutorial.exercises import (
     analysing,
     architectures,
     building,
+    building_whole,
     clinic,
     collecting,
     frontier,
@@ -46,9 +47,13 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "induction_score": (exercises.check_induction_score, residual._INDUCTION_MISTAKES),
     "attribution": (exercises.check_attribution, residual._ATTRIBUTION_MISTAKES),
     "faithfulness": (exercises.check_faithfulness, residual._FAITHFULNESS_MISTAKES),
-    "encode": (exercises.check_encode, building._ENCODER_MISTAKES),
+    "unit_rows": (exercises.check_unit_rows, building._UNIT_MISTAKES),
+    "encode": (exercises.check_encode, building._RELU_MISTAKES),
+    "decode": (exercises.check_decode, building._DECODER_MISTAKES),
+    "topk": (exercises.check_topk, building._ENCODER_MISTAKES),
+    "readers_share": (exercises.check_readers_share, building_whole._SHARE_MISTAKES),
     "loss": (exercises.check_loss, building._LOSS_MISTAKES),
-    "matched": (lambda answer: exercises.check_matched(answer, "a"), building._MATCHED_MISTAKES),
+    "matched": (lambda answer: exercises.check_matched(answer, "a"), building_whole._MATCHED_MISTAKES),
     "real_rows": (exercises.check_real_rows, collecting._MASK_MISTAKES),
     "scale": (exercises.check_scale, collecting._SCALE_MISTAKES),
     "explained_variance": (exercises.check_explained_variance, training._EV_MISTAKES),
@@ -250,7 +255,7 @@ def test_where_to_look_names_sections_that_are_there() -> None:
 
 def test_a_score_without_a_control_is_told_that_only_the_control_is_open() -> None:
     for check, answer, name in (
-        (exercises.check_matched, building._matched, "matched"),
+        (exercises.check_matched, building_whole._matched, "matched"),
         (exercises.check_narrow, frontier._strongest, "strongest"),
     ):
         printed = said(check, answer, None)

@@ -15,10 +15,19 @@ from sae_tutorial.exercises.analysing import (
 )
 from sae_tutorial.exercises.architectures import check_auxk, check_batchtopk, check_jumprelu_l0
 from sae_tutorial.exercises.building import (
+    check_decode,
     check_encode,
     check_loss,
-    check_matched,
     check_sizes,
+    check_topk,
+    check_unit_rows,
+)
+from sae_tutorial.exercises.building_whole import (
+    check_broken,
+    check_from_memory,
+    check_loop_order,
+    check_matched,
+    check_readers_share,
     check_who_learns,
 )
 from sae_tutorial.exercises.collecting import (
@@ -72,8 +81,10 @@ __all__ = [
     "check_auxk",
     "check_batchtopk",
     "check_beaten",
+    "check_broken",
     "check_control_heads",
     "check_controls",
+    "check_decode",
     "check_density",
     "check_dimensionality",
     "check_encode",
@@ -85,12 +96,14 @@ __all__ = [
     "check_first_repair",
     "check_fit",
     "check_fold",
+    "check_from_memory",
     "check_frontier",
     "check_holes",
     "check_induction_score",
     "check_jumprelu_l0",
     "check_know_nothing",
     "check_latent_shares",
+    "check_loop_order",
     "check_loss",
     "check_loss_recovered",
     "check_luck",
@@ -100,6 +113,7 @@ __all__ = [
     "check_paths",
     "check_phase",
     "check_project",
+    "check_readers_share",
     "check_real_rows",
     "check_redraw",
     "check_sample_rows",
@@ -116,6 +130,8 @@ __all__ = [
     "check_store_rows",
     "check_top_rows",
     "check_topic_share",
+    "check_topk",
+    "check_unit_rows",
     "check_who_learns",
     "clinic",
 ]

@@ -1,6 +1,6 @@
-"""Checks for notebook 04: sizes, a TopK encoder, the loss, which parameters learn, a control."""
+"""Checks for notebook 04, the parts of an SAE: sizes, decoder rows, encode, decode, the loss, TopK."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,32 +9,70 @@ from torch.nn.functional import normalize
 
 from sae_tutorial.exercises.matching import (
     Mistakes,
-    match_choice,
-    match_choices,
     match_function,
     match_number,
 )
-from sae_tutorial.exercises.reporting import Exercise, NotAttempted
+from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_sizes(parameters: int | None, relu_l0: float | None, topk_l0: float | None) -> None:
-    """Exercise 3.1: the size of an SAE with d_in 64 and expansion 4, and its L0 untrained (ReLU; TopK with k = 8)."""
+    """Exercise 4.1: the size of an SAE with d_in 64 and expansion 4, and its L0 untrained (ReLU; TopK with k = 8)."""
     exercise = Exercise(
-        "3.1",
+        "4.1",
         "put a number in place of each None.",
-        "the sections 'The parts and their shapes' and 'Encode, decode'",
+        "the section 'The parts and their shapes'",
         "you can tell an SAE's size, and its L0 before training, from its configuration alone.",
     )
     exercise.check(_judge_sizes, parameters, relu_l0, topk_l0)
 
 
-def check_encode(encode: Callable[..., Tensor]) -> None:
-    """Exercise 3.2: `encode(x, W_enc, b_enc, b_dec, k)`, a TopK encoder from scratch."""
+def check_unit_rows(unit_rows: Callable[..., Tensor]) -> None:
+    """Exercise 4.2: `unit_rows(W_dec)`, every decoder row at norm 1."""
     exercise = Exercise(
-        "3.2",
+        "4.2",
+        "write the body of `unit_rows`.",
+        "the section 'Step 1: decoder rows'",
+        "you can make a dictionary: a list of directions, each of length 1.",
+    )
+    inputs = [(torch.tensor([[3.0, 4.0], [0.0, -2.0], [1.0, 1.0]]),), (torch.tensor([[1.0, 2.0, 2.0]]),)]
+    exercise.check(lambda answer: match_function(answer, _unit_rows, inputs, _UNIT_MISTAKES), unit_rows)
+
+
+def check_encode(encode: Callable[..., Tensor]) -> None:
+    """Exercise 4.3: `encode(x, W_enc, b_enc, b_dec)`, the encoder of a ReLU SAE."""
+    exercise = Exercise(
+        "4.3",
         "write the body of `encode`.",
-        "the section 'Encode, decode'",
-        "you can write the encoder of a TopK SAE; with a decoder of one line it is a whole SAE.",
+        "the section 'Step 2: encode and decode'",
+        "you have written an encoder: one product, one bias, one ReLU.",
+    )
+    inputs = [given[:-1] for given in _encoder_inputs()]
+    exercise.check(lambda answer: match_function(answer, _relu_encode, inputs, _RELU_MISTAKES), encode)
+
+
+def check_decode(decode: Callable[..., Tensor]) -> None:
+    """Exercise 4.3: `decode(f, W_dec, b_dec)`, the decoder."""
+    exercise = Exercise(
+        "4.3",
+        "write the body of `decode`.",
+        "the section 'Step 2: encode and decode'",
+        "you have written a decoder: every latent that is on adds its row.",
+    )
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        (torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), torch.tensor([0.5, -1.0])),
+        tuple(torch.randn(shape, generator=generator) for shape in ((4, 5), (5, 3), (3,))),
+    ]  # fmt: skip
+    exercise.check(lambda answer: match_function(answer, _decode, inputs, _DECODER_MISTAKES), decode)
+
+
+def check_topk(encode: Callable[..., Tensor]) -> None:
+    """Exercise 4.9: `encode(x, W_enc, b_enc, b_dec, k)`, the encoder of a TopK SAE."""
+    exercise = Exercise(
+        "4.9",
+        "write the body of `encode`.",
+        "the section 'TopK: one line changes'",
+        "you can write the encoder of a TopK SAE; its loss needs no penalty.",
     )
     exercise.check(
         lambda answer: match_function(answer, _encode, _encoder_inputs(), _ENCODER_MISTAKES), encode
@@ -42,11 +80,11 @@ def check_encode(encode: Callable[..., Tensor]) -> None:
 
 
 def check_loss(loss: Callable[..., Tensor]) -> None:
-    """Exercise 3.3: `loss(x, x_hat, f, l1_coefficient)`, repaired."""
+    """Exercise 4.4: `loss(x, x_hat, f, l1_coefficient)`, repaired."""
     exercise = Exercise(
-        "3.3",
+        "4.4",
         "write `loss` so that it computes the formula; `weak_loss` has one mistake.",
-        "the formula in the section 'The loss and its parts'",
+        "the formula in the section 'Step 3: the loss'",
         "you can tell what λ multiplies; a λ from a paper means nothing until you know what it averages over.",
     )
     # As many rows as there are dimensions or latents would hide what is summed and what is averaged.
@@ -57,28 +95,6 @@ def check_loss(loss: Callable[..., Tensor]) -> None:
     f = torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 4.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0]])
     inputs = [(x, x_hat, f, 0.1), (x, x_hat, f, 1.0)]
     exercise.check(lambda answer: match_function(answer, _loss, inputs, _LOSS_MISTAKES), loss)
-
-
-def check_who_learns(receives: Iterable[str] | None) -> None:
-    """Exercise 3.4: which parameters get a gradient from a batch in which latent 7 is off on every row."""
-    exercise = Exercise(
-        "3.4",
-        "replace None by a set of names, such as {'W_dec[7]'}.",
-        "the section 'What the gradients touch'",
-        "you know why a latent that is off everywhere cannot learn its way back, which is what AuxK is for.",
-    )
-    exercise.check(_judge_who_learns, receives)
-
-
-def check_matched(matched: Callable[[Tensor, Tensor], float], control: str | None) -> None:
-    """Exercise 3.5: `matched(truth, dictionary)`, the mean best |cos|, and the dictionary that is a fair control."""
-    exercise = Exercise(
-        "3.5",
-        "write `matched` and choose `control`.",
-        "the section 'Does it find a dictionary?'",
-        "you can say what a match is worth: only what exceeds the best of as many random rows counts.",
-    )
-    exercise.check(lambda answer: _judge_matched(answer, control), matched)
 
 
 def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
@@ -129,6 +145,58 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
             32: "k is 8 here, not the notebook's 32.",
         },
     )
+
+
+def _unit_rows(W_dec: Tensor) -> Tensor:
+    return W_dec / W_dec.norm(dim=1, keepdim=True)
+
+
+_UNIT_MISTAKES: Mistakes = [
+    (lambda W: W / W.norm(dim=0, keepdim=True), "you divide by the norm of each column; it is rows (dim=1)."),
+    (lambda W: W / W.norm(), "you divide by one norm for the whole matrix; every row needs its own."),
+    (lambda W: W / W.pow(2).sum(1, keepdim=True), "you divide by the squared norm; the root is missing."),
+    (lambda W: W / W.abs().sum(1, keepdim=True), "that is the L1 norm, the sum of sizes; the length is the root of the sum of squares."),
+    (lambda W: W / W.abs().amax(1, keepdim=True), "you divide by the largest entry of each row, not by its length."),
+    (lambda W: W / W.sum(1, keepdim=True), "you divide by the sum of the entries, which may even be negative."),
+    (lambda W: W.norm(dim=1), "these are the norms; divide the rows by them."),
+    (lambda W: W, "the rows come back as they were."),
+]  # fmt: skip
+
+
+def _relu_encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor) -> Tensor:
+    return ((x - b_dec) @ W_enc + b_enc).relu()
+
+
+_RELU_MISTAKES: Mistakes = [
+    (
+        lambda x, W, b, c: ((x - c) @ W).relu() + b,
+        "the ReLU is applied before b_enc is added: add the bias first, since it decides which latents are on.",
+    ),
+    (lambda x, W, b, c: (x - c) @ W + b, "these are the pre-activations: the ReLU is missing."),
+    (lambda x, W, b, c: (x @ W + b).relu(), "b_dec is not subtracted: the encoder reads x relative to b_dec."),
+    (lambda x, W, b, c: ((x + c) @ W + b).relu(), "b_dec is added where it should be subtracted."),
+    (lambda x, W, b, c: ((x - c) @ W).relu(), "b_enc is missing: f = ReLU((x - b_dec) W_enc + b_enc)."),
+    (lambda x, W, b, c: ((x - c) @ W - b).relu(), "b_enc is subtracted; it should be added."),
+    (lambda x, W, b, c: ((x - c) @ W + b).abs(), "you take the absolute value: what is negative must become zero."),
+    (lambda x, W, b, c: ((x - c) @ W + b).sigmoid(), "a sigmoid is never zero, so no latent would ever be off; use ReLU."),
+    (
+        lambda x, W, b, c: (((x - c) @ W + b) > 0).float(),
+        "you return which latents are on (ones and zeros), not how strongly.",
+    ),
+]  # fmt: skip
+
+
+def _decode(f: Tensor, W_dec: Tensor, b_dec: Tensor) -> Tensor:
+    return f @ W_dec + b_dec
+
+
+_DECODER_MISTAKES: Mistakes = [
+    (lambda f, W, b: f @ W, "b_dec is missing: the encoder took it off, so the decoder adds it back."),
+    (lambda f, W, b: f @ W - b, "b_dec is subtracted; the encoder took it off, so the decoder adds it back."),
+    (lambda f, W, b: (f @ W + b).relu(), "a ReLU does not belong here: entries of x may be negative."),
+    (lambda f, W, b: (f > 0).to(f) @ W + b, "every latent adds its row once; multiply the row by how strongly it is on."),
+    (lambda f, W, b: f @ normalize(W, dim=1) + b, "the rows are scaled again; training keeps them at norm 1, use them as they are."),
+]  # fmt: skip
 
 
 def _encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor, k: int) -> Tensor:
@@ -309,92 +377,3 @@ _LOSS_MISTAKES: Mistakes = [
         "the penalty is subtracted: training would make activations larger.",
     ),
 ]
-
-
-def _judge_who_learns(receives: Any) -> None:
-    match_choices(
-        receives,
-        {"b_dec": "b_dec does: it belongs to no latent and is added to x_hat on every row."},
-        {
-            "W_enc[:, 7]": "W_enc[:, 7] receives none: the loss sees column 7 only through f_7, and where ReLU or TopK "
-            "has switched f_7 off, a small change of the column changes nothing.",
-            "b_enc[7]": "b_enc[7] receives none: it acts only through f_7, which stays at zero under a small change of "
-            "the bias.",
-            "W_dec[7]": "W_dec[7] receives none: row 7 is multiplied by f_7 = 0 on every row, so it does not enter "
-            "x_hat.",
-        },
-    )
-
-
-def _matched(truth: Tensor, dictionary: Tensor) -> Tensor:
-    return (normalize(truth, dim=1) @ normalize(dictionary, dim=1).T).abs().amax(1).mean()
-
-
-_MATCHED_MISTAKES: Mistakes = [
-    (
-        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).amax(1).mean(),
-        "the absolute value is missing: a row that points exactly the other way is on the same line.",
-    ),
-    (
-        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().amax(0).mean(),
-        "you take the best true direction for each row of the dictionary. Useless rows then count against it; "
-        "ask for the best row of each true direction.",
-    ),
-    (
-        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().mean(),
-        "you average over all pairs; each true direction should look for its best row first.",
-    ),
-    (
-        lambda t, d: (normalize(t, dim=1) @ d.T).abs().amax(1).mean(),
-        "the rows of the dictionary are not brought to norm 1, so a long row wins by its length. That is no cosine.",
-    ),
-    (
-        lambda t, d: (t @ d.T).abs().amax(1).mean(),
-        "these are plain products: bring the rows of both to norm 1 to get cosines.",
-    ),
-    (
-        lambda t, d: (t @ normalize(d, dim=1).T).abs().amax(1).mean(),
-        "the true directions are not brought to norm 1, so a long one counts for more. That is no cosine.",
-    ),
-    (
-        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).pow(2).amax(1).mean(),
-        "you square the cosine; the score is the mean of |cos|.",
-    ),
-    (
-        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().amax(1).sum(),
-        "you return the sum; take the mean over the true directions.",
-    ),
-    (
-        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().argmax(1),
-        "you return which row is nearest to each true direction; return how near it is, and the mean.",
-    ),
-    (
-        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().amax(1),
-        "you return one number per true direction; take their mean.",
-    ),
-    (
-        lambda t, d: (normalize(t, dim=1) @ normalize(d, dim=1).T).abs().max(),
-        "you return the single best pair; take the best row of each true direction and then the mean.",
-    ),
-]
-
-
-def _judge_matched(matched: Any, control: Any) -> None:
-    truth = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
-    dictionary = torch.tensor([[-3.0, 1.0], [1.0, 1.0], [0.5, 0.2]])
-    generator = torch.Generator().manual_seed(0)
-    larger = tuple(torch.randn(rows, 4, generator=generator) for rows in (3, 5))
-    inputs = [(truth, dictionary), (truth.flip(1), 2 * dictionary), larger]
-    match_function(matched, _matched, inputs, _MATCHED_MISTAKES)
-    if control is None or control is Ellipsis:
-        raise NotAttempted(" `matched` is right; `control` is still open.")
-    match_choice(
-        control,
-        "a",
-        {
-            "b": "96 random rows are too easy to beat: the SAE has 192, and the best of more rows is closer by chance.",
-            "c": "the shuffled true directions are the true directions: they score 1. A control ought to lose.",
-            "d": "zeros have no direction, so they score 0, which any dictionary beats. A control should share "
-            "everything but the training.",
-        },
-    )

@@ -1,0 +1,197 @@
+"""Drawings of a sparse autoencoder: its shapes, a sum of directions, ReLU against TopK, a dead latent, two ways to read.
+
+All are drawn on white, so that they read alike on light and dark pages. Where a drawing holds numbers they are computed
+here from the example that is drawn.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float
+from plotly.subplots import make_subplots
+
+from sae_tutorial.show.plots import COLOURS, HEAT, finish
+
+INK, PALE, ON = "#222222", "#e8edf2", COLOURS[1]
+
+
+def sae_drawing(d_in: int, d_sae: int, title: str) -> go.Figure:
+    """An SAE from left to right: x, the encoder, a column of latents of which three are on, the decoder, x̂."""
+    figure = go.Figure()
+    _column(figure, 0.6, cells=8, tall=2.4, on=range(8), colour=COLOURS[0])
+    _wedge(figure, (1.3, 2.9), (1.2, 2.3), "encoder<br><b>W_enc</b>", f"[{d_in}, {d_sae}]")
+    _column(figure, 3.6, cells=24, tall=4.8, on=(4, 13, 18), colour=ON)
+    _wedge(figure, (4.3, 5.9), (2.3, 1.2), "decoder<br><b>W_dec</b>", f"[{d_sae}, {d_in}]")
+    _column(figure, 6.6, cells=8, tall=2.4, on=range(8), colour=COLOURS[0])
+    for x, name, shape in (
+        (0.6, "<b>x</b>", f"[{d_in}]"), (3.6, "<b>f</b>", f"[{d_sae}]"), (6.6, "<b>x̂</b>", f"[{d_in}]"),
+    ):  # fmt: skip
+        _say(figure, x, 2.85, f"{name} {shape}", size=15)
+    for x, y, text in (
+        (0.6, -2.8, "one activation"), (2.1, -2.8, "− b_dec before,<br>+ b_enc and ReLU after"),
+        (3.6, -2.8, "three latents on,<br>the others zero"), (5.1, -2.8, "row i is the direction<br>that latent i adds"),
+        (6.6, -2.8, "+ b_dec:<br>should equal x"),
+    ):  # fmt: skip
+        _say(figure, x, y, text, size=12)
+    for start, end in ((0.85, 1.25), (2.95, 3.35), (3.85, 4.25), (5.95, 6.35)):
+        _arrow(figure, (start, 0), (end, 0))
+    return _as_drawing(figure, title, (0, 7.2), (-3.4, 3.2), height=400)
+
+
+def sum_figure(rows: Mapping[str, Float[np.ndarray, " d_in"]], title: str) -> go.Figure:
+    """Vectors as strips of coloured numbers, one under the other; zero is white."""
+    values = np.stack(list(rows.values())).astype(float)
+    largest = float(np.abs(values).max())
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=values, y=list(rows), colorscale="RdBu", zmin=-largest, zmax=largest, xgap=1, ygap=6,
+        colorbar={"title": "entry"},
+    )  # fmt: skip
+    figure.update_xaxes(title="dimension", showgrid=False, zeroline=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure = finish(figure, title, height=150 + 42 * len(rows))
+    return figure.update_layout(margin_l=190)
+
+
+def cosine_panels(panels: Mapping[str, Float[np.ndarray, "truth latents"]], title: str) -> go.Figure:
+    """|cos| of true directions (rows) with decoder rows (columns), one panel per entry on one scale from 0 to 1."""
+    figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.06)
+    for column, values in enumerate(panels.values(), start=1):
+        figure.add_heatmap(z=values.astype(float), coloraxis="coloraxis", row=1, col=column)
+    figure.update_xaxes(title="decoder row (latent)", showgrid=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_yaxes(title="true direction", col=1)
+    figure.update_layout(coloraxis={"colorscale": HEAT, "cmin": 0, "cmax": 1, "colorbar": {"title": "|cos|"}})
+    return finish(figure, title, height=380)
+
+
+def relu_topk_drawing(pre: Float[np.ndarray, " latents"], k: int, title: str) -> go.Figure:
+    """The pre-activations of one row as bars, what ReLU keeps of them, and what TopK keeps."""
+    relu = np.maximum(pre, 0)
+    top = np.where(relu >= np.sort(relu)[-k], relu, 0)
+    panels = {"before: pre-activations": pre, "ReLU keeps what is above 0": relu, f"TopK keeps {k}": top}
+    figure = make_subplots(1, 3, subplot_titles=list(panels), shared_yaxes=True, horizontal_spacing=0.03)
+    for column, heights in enumerate(panels.values(), start=1):
+        colours = [ON if height > 0 else "#9aa5b1" for height in heights]
+        figure.add_bar(y=heights.astype(float), marker_color=colours, showlegend=False, row=1, col=column)
+    figure.update_xaxes(title="latent", showgrid=False)
+    figure.update_yaxes(title="value", col=1)
+    return finish(figure, title, height=330)
+
+
+def dead_latent_drawing(title: str) -> go.Figure:
+    """Rows as points, and the half-planes where a living latent and a dead one are on; the dead one's holds no point."""
+    points = 0.55 * np.random.default_rng(0).standard_normal((60, 2))
+    figure = make_subplots(
+        1, 2, subplot_titles=["living: some rows are on its side", "dead: no row is on its side"]
+    )
+    for column, (offset, name) in enumerate(((0.35, "on here"), (1.75, "on here: nobody")), start=1):
+        direction = np.array([0.8, 0.6])
+        along = np.array([-0.6, 0.8])
+        on = points @ direction > offset
+        corners = [offset * direction + s * along for s in (-5, 5)]
+        corners += [6 * direction + s * along for s in (5, -5)]
+        figure.add_scatter(
+            x=[float(c[0]) for c in corners], y=[float(c[1]) for c in corners], fill="toself", mode="lines",
+            line={"width": 0}, fillcolor="rgba(209,73,91,0.15)", showlegend=False, row=1, col=column,
+        )  # fmt: skip
+        for chosen, colour, symbol in ((~on, "#6c757d", "circle-open"), (on, ON, "circle")):
+            figure.add_scatter(
+                x=points[chosen, 0], y=points[chosen, 1], mode="markers", showlegend=False,
+                marker={"color": colour, "symbol": symbol, "size": 8}, row=1, col=column,
+            )  # fmt: skip
+        at = (offset + 0.45) * direction + 0.9 * along
+        figure.add_annotation(
+            x=at[0], y=at[1], text=name, showarrow=False, font={"color": ON, "size": 14}, row=1, col=column
+        )
+    figure.update_xaxes(range=[-2.1, 2.4], showticklabels=False, title="dimension 0")
+    figure.update_yaxes(range=[-1.7, 2.2], showticklabels=False)
+    figure.update_yaxes(title="dimension 1", col=1)
+    return finish(figure, title, height=340)
+
+
+def pursuit_drawing(title: str) -> go.Figure:
+    """X = A + ½ B in two dimensions with a third direction C near A: read by one product, and one step at a time."""
+    A, B, C = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([np.sqrt(3) / 2, -0.5])
+    x = A + 0.5 * B
+    rest = x - (x @ A) * A
+    panels = [
+        ("the sum x = A + ½ B", x, "x", ""),
+        ("one product: A, then C", x, "x", "".join(f"x·{n} = {x @ d:+.2f}<br>" for n, d in _named(A, B, C))),
+        ("take A away, look again: B", rest, "rest", "".join(f"rest·{n} = {rest @ d:+.2f}<br>" for n, d in _named(A, B, C))),
+    ]  # fmt: skip
+    figure = make_subplots(1, 3, subplot_titles=[panel[0] for panel in panels], horizontal_spacing=0.02)
+    for column, (_, vector, name, products) in enumerate(panels, start=1):
+        for label, d in _named(A, B, C):
+            _vector(figure, d, label, "#6c757d", 1.5, column)
+        _vector(figure, vector, name, ON, 3, column)
+        figure.add_annotation(
+            x=-0.35, y=-0.35, text=products, showarrow=False, align="left", xanchor="left", yanchor="middle",
+            font={"size": 12}, row=1, col=column,
+        )  # fmt: skip
+        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
+    figure.update_xaxes(range=[-0.5, 1.5], visible=False)
+    figure.update_yaxes(range=[-0.75, 1.25], visible=False)
+    return finish(figure, title, height=360)
+
+
+def _named(*directions: Float[np.ndarray, "2"]) -> list[tuple[str, Float[np.ndarray, "2"]]]:
+    return list(zip("ABC", directions, strict=True))
+
+
+def _vector(
+    figure: go.Figure, end: Float[np.ndarray, "2"], name: str, colour: str, width: float, column: int
+) -> None:
+    figure.add_scatter(
+        x=[0, end[0]], y=[0, end[1]], mode="lines+markers", showlegend=False,
+        line={"color": colour, "width": width},
+        marker={"symbol": "arrow", "angleref": "previous", "size": [0, 12]}, row=1, col=column,
+    )  # fmt: skip
+    along = end / np.linalg.norm(end)
+    place = end + 0.14 * along if name != "rest" else 0.6 * end + np.array([0.2, 0.0])
+    figure.add_annotation(
+        x=place[0], y=place[1], text=name, showarrow=False, font={"color": colour, "size": 14}, row=1, col=column
+    )  # fmt: skip
+
+
+def _column(figure: go.Figure, x: float, *, cells: int, tall: float, on: object, colour: str) -> None:
+    """A vector as a column of cells; those in `on` are filled."""
+    size = tall / cells
+    for i in range(cells):
+        top = tall / 2 - i * size
+        figure.add_shape(
+            type="rect", x0=x - 0.16, x1=x + 0.16, y0=top - size, y1=top,
+            line={"color": "#9aa5b1", "width": 1}, fillcolor=colour if i in on else "white",
+        )  # fmt: skip
+
+
+def _wedge(
+    figure: go.Figure, x: tuple[float, float], half: tuple[float, float], name: str, shape: str
+) -> None:
+    """A matrix as a trapezium between columns of two heights."""
+    (x0, x1), (y0, y1) = x, half
+    figure.add_shape(
+        type="path", path=f"M {x0} {-y0} L {x0} {y0} L {x1} {y1} L {x1} {-y1} Z",
+        fillcolor=PALE, line={"color": INK, "width": 1},
+    )  # fmt: skip
+    _say(figure, (x0 + x1) / 2, 0, f"{name}<br>{shape}", size=14)
+
+
+def _arrow(figure: go.Figure, start: tuple[float, float], end: tuple[float, float]) -> None:
+    figure.add_annotation(
+        x=end[0], y=end[1], ax=start[0], ay=start[1], xref="x", yref="y", axref="x", ayref="y", text="",
+        showarrow=True, arrowhead=2, arrowwidth=1.5, arrowcolor=INK,
+    )  # fmt: skip
+
+
+def _say(figure: go.Figure, x: float, y: float, text: str, *, size: int) -> None:
+    figure.add_annotation(x=x, y=y, text=text, showarrow=False, font={"size": size, "color": INK})
+
+
+def _as_drawing(
+    figure: go.Figure, title: str, x: tuple[float, float], y: tuple[float, float], *, height: int
+) -> go.Figure:
+    figure.update_xaxes(range=x, visible=False)
+    figure.update_yaxes(range=y, visible=False)
+    return finish(figure, title, height=height).update_layout(margin={"t": 60, "l": 10, "r": 10, "b": 10})
