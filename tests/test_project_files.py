@@ -15,7 +15,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-import build_course
 import colab
 import execute_notebooks
 
@@ -123,10 +122,10 @@ def test_it_carries_the_colab_badge_and_cell(path, nb):
     assert code_cells(nb)[0].id == colab.SETUP_ID
 
 
-def test_it_opens_with_what_the_contents_need(path, nb):
-    opening = build_course.read_opening(nb, path.stem)
-    assert opening.title.startswith(path.stem[:2])
-    assert re.search(r"\bminutes?\b", opening.duration)
+def test_it_opens_with_its_number_and_how_long_it_takes(path, nb):
+    opening = colab.without_badge(nb.cells[0].source)
+    assert opening.startswith(f"# {path.stem[:2]}")
+    assert re.search(r"\bminutes?\b", opening + nb.cells[2].source)
 
 
 # ------------------------------------------------------------------------------------------------ pins
