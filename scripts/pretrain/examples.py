@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from card import lab_store, lab_texts
-from sae_tutorial.features.gallery import gallery
-from sae_tutorial.sae.pretrained import pretrained_sae
 
 from sae_tutorial.features.examples import find_examples
+from sae_tutorial.features.gallery import gallery
 from sae_tutorial.features.latents import read_latents
 from sae_tutorial.lab.models import load_offline_model
 from sae_tutorial.lab.texts import wikipedia
+from sae_tutorial.sae.pretrained import pretrained_sae
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "sae_tutorial" / "data" / "examples"
 
