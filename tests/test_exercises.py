@@ -58,6 +58,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "scale": (exercises.check_scale, collecting._SCALE_MISTAKES),
     "explained_variance": (exercises.check_explained_variance, training._EV_MISTAKES),
     "project": (exercises.check_project, training._PROJECT_MISTAKES),
+    "widest": (exercises.check_widest, training._WIDEST_MISTAKES),
     "density": (exercises.check_density, analysing._DENSITY_MISTAKES),
     "top_rows": (exercises.check_top_rows, analysing._TOP_MISTAKES),
     "topic_share": (exercises.check_topic_share, analysing._TOPIC_MISTAKES),
@@ -436,3 +437,18 @@ def test_a_repair_that_passes_the_small_example_but_fails_in_training_is_found_o
 
     printed = said(exercises.check_first_repair, only_on_three_rows)
     assert "retrained with your repair, it ends at explained variance" in printed
+
+
+def test_the_patients_of_the_last_exercise_are_as_the_notebook_describes_them() -> None:
+    ward = clinic.ward()
+    healthy = ward["healthy"]
+    losses = {name: run.history.loss for name, run in ward.items()}
+    score = {name: run.numbers["explained variance"] for name, run in ward.items()}
+    assert losses["A"][-1] > 0.8 * losses["A"][0] and score["A"] < 0.3 < score["healthy"]
+    assert ward["B"].numbers["L0"] < 0.1 and ward["rate 0.5"].numbers["L0"] < 0.5
+    assert ward["C"].numbers["L0"] > 4 * healthy.numbers["L0"] and score["C"] > score["healthy"]
+    half = len(losses["D"]) // 2
+    late = {name: np.array(values[half:]) for name, values in losses.items()}
+    jumps = {name: float(np.abs(np.diff(values)).mean() / values.mean()) for name, values in late.items()}
+    assert jumps["D"] > 5 * max(jumps[name] for name in ("healthy", "A", "B", "E"))
+    assert score["E"] > score["healthy"] + 0.05

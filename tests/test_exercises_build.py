@@ -1,5 +1,6 @@
 """Answers to the exercises of notebooks 04 to 06: right ones written in several ways, and plausible wrong ones."""
 
+import math
 import random
 from functools import cache
 
@@ -242,7 +243,7 @@ def classes_renamed(labels, document_ids, seed):
     return np.random.default_rng(seed).permutation(4)[labels][document_ids]
 
 
-# 5.1
+# 6.1
 
 
 def ev_in_one_pass(batches):
@@ -289,7 +290,7 @@ def mean_of_scores(batches):
     return np.mean([1 - float(((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()) for x, y in batches])
 
 
-# 5.2
+# 6.3
 
 
 def project_row_by_row(gradient, W_dec):
@@ -322,6 +323,18 @@ def with_no_grad(W_dec):
     with torch.no_grad():
         W_dec /= torch.linalg.vector_norm(W_dec, dim=1, keepdim=True) + 1e-8
     return W_dec
+
+
+def ways_to_name_causes(letters):
+    names = "ABCDE"
+    return [
+        dict(zip(names, letters, strict=True)),
+        dict(zip(names.lower(), letters.upper(), strict=True)),
+        dict(zip(reversed(names), reversed(letters), strict=True)),
+        {f" {name}": f"({letter})" for name, letter in zip(names, letters, strict=True)},
+        list(letters),
+        np.array(list(letters)),
+    ]
 
 
 RIGHT: Right = [
@@ -404,6 +417,13 @@ RIGHT: Right = [
         for f in (project_row_by_row, project_by_einsum, project_by_the_diagonal, project_for_any_norm)
     ],
     *[("beaten", (way,)) for way in ways_to_choose("B", "D")],
+    ("widest", (lambda tokens, k, firings: tokens * k // firings,)),
+    ("widest", (lambda tokens, k, firings: int(tokens * k / firings),)),
+    ("widest", (lambda tokens, k, firings: np.floor(tokens * k / firings),)),
+    ("widest", (lambda tokens, k, firings: torch.tensor(tokens * k).div(firings).floor(),)),
+    ("widest", (lambda tokens, k, firings: float(k * tokens // firings),)),
+    ("widest", (lambda tokens, k, firings: max(n for n in range(5_000) if n * firings <= tokens * k),)),
+    *[("symptoms", (way,)) for way in ways_to_name_causes("cabde")],
     *[("first_diagnosis", (way,)) for way in ways_to_choose("c")],
     *[
         ("first_repair", (f,))
@@ -654,8 +674,20 @@ WRONG: Wrong = [
     ("beaten", (set(),), "at least one"),
     ("beaten", ({"A", "B", "D"},), "A is not"),
     ("beaten", ({"F"},), "'F' is not one of"),
+    ("widest", (lambda tokens, k, firings: tokens // firings,), "k is not used"),
+    ("widest", (lambda tokens, k, firings: tokens * k / firings,), "not a whole number"),
+    ("widest", (lambda tokens, k, firings: math.ceil(tokens * k / firings),), "you round up"),
+    ("widest", (lambda tokens, k, firings: tokens * k,), "all latents together"),
+    ("widest", (lambda tokens, k, firings: tokens * firings // k,), "changed places"),
+    ("widest", (lambda tokens, k, firings: tokens // firings // k,), "you divide by k"),
+    ("symptoms", (list("aabde"),), "look again at A"),
+    ("symptoms", (list("cbbde"),), "look again at B"),
+    ("symptoms", (list("cadde"),), "look again at C"),
+    ("symptoms", (list("cabee"),), "look again at D"),
+    ("symptoms", (list("cabdd"),), "look again at E"),
+    ("symptoms", ({"A": "c"},), "for each of A, B, C, D and E"),
     ("first_diagnosis", ("a",), "λ is the same"),
-    ("first_diagnosis", ("b",), "a tenth of the rate would then have cured it"),
+    ("first_diagnosis", ("b",), "the healthy run has the same rate and learns"),
     ("first_diagnosis", ("d",), "have norm 1"),
     ("first_diagnosis", ("e",), "long before the end"),
     ("first_diagnosis", ("z",), "'z' is not one of"),
@@ -677,7 +709,7 @@ WRONG: Wrong = [
     ("second_diagnosis", ("a",), "has a *larger* L1"),
     ("second_diagnosis", ("b",), "same mean norm"),
     ("second_diagnosis", ("c",), "the subject changes"),
-    ("second_diagnosis", ("e",), "makes curves jump"),
+    ("second_diagnosis", ("e",), "switches latents off"),
     ("second_diagnosis", ("norm",), "'norm' is not one of"),
     ("second_diagnosis", ("a, d",), "exactly one of"),
     ("second_repair", (lambda W: W,), "unchanged"),

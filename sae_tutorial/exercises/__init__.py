@@ -50,6 +50,7 @@ from sae_tutorial.exercises.patients import (
     check_first_repair,
     check_second_diagnosis,
     check_second_repair,
+    check_symptoms,
 )
 from sae_tutorial.exercises.residual import (
     check_attribution,
@@ -66,7 +67,12 @@ from sae_tutorial.exercises.superposition import (
     check_sample_rows,
     check_shapes,
 )
-from sae_tutorial.exercises.training import check_beaten, check_explained_variance, check_project
+from sae_tutorial.exercises.training import (
+    check_beaten,
+    check_explained_variance,
+    check_project,
+    check_widest,
+)
 from sae_tutorial.exercises.using import (
     check_ablate,
     check_false_alarms,
@@ -128,10 +134,12 @@ __all__ = [
     "check_split",
     "check_steers",
     "check_store_rows",
+    "check_symptoms",
     "check_top_rows",
     "check_topic_share",
     "check_topk",
     "check_unit_rows",
     "check_who_learns",
+    "check_widest",
     "clinic",
 ]

@@ -1,6 +1,6 @@
-"""Two training runs that went wrong for a reason, to be diagnosed from their curves and numbers.
+"""Training runs that went wrong for a reason, to be diagnosed from their curves and numbers.
 
-The rows are sums of a few directions of a known dictionary, small enough that a run takes about a second. Both
+The rows are sums of a few directions of a known dictionary, small enough that a run takes about a second. All
 patients use the loop below, which is shorter than `training.train_sae` and does less: what to do to the rows
 before training and to the decoder after a step is handed in.
 """
@@ -49,6 +49,21 @@ def second_patient() -> dict[str, Run]:
     return {"healthy": _healthy(), "patient 2": _second(), "healthy, half the λ": half}
 
 
+@cache
+def ward() -> dict[str, Run]:
+    """A healthy run, one at a rate far too high, and five, A to E, that went wrong for reasons that exercise 6.7 asks for."""
+    few = _rows()[:100].repeat((N_TRAIN + N_TEST) // 100, 1)
+    return {
+        "healthy": _healthy(),
+        "rate 0.5": train(_rows(), learning_rate=0.5),
+        "A": train(_rows(), learning_rate=1e-5),
+        "B": train(_rows(), l1_coefficient=3.0),
+        "C": train(_rows(), l1_coefficient=0.0),
+        "D": train(_by_subject(_rows()), shuffled=False),
+        "E": train(few),
+    }
+
+
 def chart(runs: dict[str, Run]) -> list[dict[str, object]]:
     """The numbers of several runs side by side, one line per number, for `plots.table`."""
     lines = next(iter(runs.values())).numbers
@@ -82,8 +97,9 @@ def train(
     after_step: AfterStep = unit_rows,
     l1_coefficient: float = L1_COEFFICIENT,
     learning_rate: float = LEARNING_RATE,
+    shuffled: bool = True,
 ) -> Run:
-    """A plain loop: rows drawn at random, Adam at a constant rate, the last `N_TEST` rows held out."""
+    """A plain loop: rows drawn at random or one after the other, Adam at a constant rate, the last `N_TEST` rows held out."""
     rows = prepare(rows.clone())
     sae = SparseAutoencoder(SAEConfig(D_IN, 4, "relu", l1_coefficient=l1_coefficient))
     # The decoder's whole rows: from the half, the package's own start, patient 2 does not fall ill in time.
@@ -93,7 +109,10 @@ def train(
     size = float(rows.norm(dim=1).mean()) / D_IN**0.5
     history, sums = History(), torch.zeros(4)
     for step in range(1, N_STEPS + 1):
-        x = rows[torch.randint(len(rows) - N_TEST, (BATCH,), generator=generator)]
+        drawn = torch.randint(N_TRAIN, (BATCH,), generator=generator)
+        if not shuffled:
+            drawn = (step * BATCH + torch.arange(BATCH)) % N_TRAIN
+        x = rows[drawn]
         x_hat, f = sae(x)
         reconstruction, sparsity = (x - x_hat).pow(2).mean(), f.sum(1).mean()
         loss = reconstruction + l1_coefficient * sparsity
@@ -138,6 +157,12 @@ def _rows() -> Tensor:
     strength = torch.rand(shape, generator=generator) + 0.5
     on = torch.rand(shape, generator=generator) < SHARE_ON
     return unit_mean_norm((strength * on) @ directions)
+
+
+def _by_subject(rows: Tensor) -> Tensor:
+    """The training rows in an order like that of a sorted corpus: what is alike comes together."""
+    order = rows[:N_TRAIN, 0].argsort()
+    return torch.cat([rows[order], rows[N_TRAIN:]])
 
 
 def _small_rows() -> Tensor:

@@ -19,9 +19,9 @@ from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_store_rows(stored: int | None, computed: int | None) -> None:
-    """Exercise 4.1: rows stored and positions computed for texts of 5, 12, 40 and 3 tokens, context_size 16."""
+    """Exercise 5.1: rows stored and positions computed for texts of 5, 12, 40 and 3 tokens, context_size 16."""
     exercise = Exercise(
-        "4.1",
+        "5.1",
         "put a number in place of each None.",
         "the docstring of `collect_activations` in the section 'Collecting'",
         "you can tell how large a store will be, and how much of the work is padding, before you start.",
@@ -30,9 +30,9 @@ def check_store_rows(stored: int | None, computed: int | None) -> None:
 
 
 def check_real_rows(real_rows: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 4.2: `real_rows(token_ids, lengths)`, True where a position holds a real token."""
+    """Exercise 5.2: `real_rows(token_ids, lengths)`, True where a position holds a real token."""
     exercise = Exercise(
-        "4.2",
+        "5.2",
         "write `real_rows` so that it goes by length; `by_token_id` does not.",
         "the section 'Rows that do not belong: BOS and padding'",
         "you can keep exactly the real tokens of any batch, also where padding, BOS and EOS share an id.",
@@ -46,9 +46,9 @@ def check_real_rows(real_rows: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_scale(scale: Callable[[Tensor], float]) -> None:
-    """Exercise 4.3: `scale(x)`, the s that brings the mean norm of the rows to √d_in."""
+    """Exercise 5.5: `scale(x)`, the s that brings the mean norm of the rows to √d_in."""
     exercise = Exercise(
-        "4.3",
+        "5.5",
         "write the body of `scale`.",
         "the formula for s in the section 'Scale and mean'",
         "you can bring any layer of any model to the scale at which the course's λ and learning rate were chosen.",
@@ -62,9 +62,9 @@ def check_scale(scale: Callable[[Tensor], float]) -> None:
 
 
 def check_split(split: Callable[..., np.ndarray]) -> None:
-    """Exercise 4.4: `split(document_ids, test_fraction, seed)`, True for the rows of held-out documents."""
+    """Exercise 5.4: `split(document_ids, test_fraction, seed)`, True for the rows of held-out documents."""
     exercise = Exercise(
-        "4.4",
+        "5.4",
         "write `split` so that no document is on both sides; `by_row` does not.",
         "`from sae_tutorial import ActivationStore`, then `show_source(ActivationStore.split_by_document)`",
         "your held-out score now says what the SAE does on texts it has not seen.",
@@ -73,9 +73,9 @@ def check_split(split: Callable[..., np.ndarray]) -> None:
 
 
 def check_shuffled_labels(shuffled_labels: Callable[..., np.ndarray]) -> None:
-    """Exercise 4.5: `shuffled_labels(labels, document_ids, seed)`, the labels of a control that ought to lose."""
+    """Exercise 5.3: `shuffled_labels(labels, document_ids, seed)`, the labels of a control that ought to lose."""
     exercise = Exercise(
-        "4.5",
+        "5.3",
         "write `shuffled_labels`.",
         "the section 'Why a middle layer?'",
         "you have a control that loses only the thing in question: which topic a document has.",

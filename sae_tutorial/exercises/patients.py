@@ -1,21 +1,22 @@
-"""Checks for the clinic of notebook 06: diagnose two patients, then repair them; a repair is tried in training."""
+"""Checks for the clinic of notebook 06: diagnose patients and repair two of them; a repair is tried in training."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from sae_tutorial.exercises import clinic
 from sae_tutorial.exercises.matching import match_choice, read_tensor, show
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.exercises.reporting import Exercise, NotAttempted, WrongAnswer, call
 
 
 def check_first_diagnosis(diagnosis: str | None) -> None:
-    """Exercise 5.4: what is wrong with patient 1."""
+    """Exercise 6.2: what is wrong with patient 1."""
     exercise = Exercise(
-        "5.4 (diagnosis)",
+        "6.2 (diagnosis)",
         "replace None by a letter.",
         "the table of patient 1, row by row",
         "the rows are far too small: the squared error shrinks with the square of their size, the penalty only in "
@@ -24,8 +25,8 @@ def check_first_diagnosis(diagnosis: str | None) -> None:
     wrong = {
         "a": "λ is the same in the healthy run and in the patient, so λ alone cannot be the difference. Look for a "
         "number that differs before anything was learned.",
-        "b": "at a tenth of the rate the patient falls silent too, only later. If the rate were too high, a tenth of "
-        "the rate would then have cured it.",
+        "b": "the healthy run has the same rate and learns, so the rate alone cannot be the difference. (That a tenth of "
+        "it only delays the end would not acquit it: it might be a thousand times too high.)",
         "d": "the decoder rows have norm 1, as in the healthy run.",
         "e": "L0 and error have settled long before the end of the run; more steps repeat what is there.",
     }
@@ -33,9 +34,9 @@ def check_first_diagnosis(diagnosis: str | None) -> None:
 
 
 def check_first_repair(prepare: clinic.Prepare) -> None:
-    """Exercise 5.4: `prepare(rows)`, what should happen to the rows before training. Trains a small SAE."""
+    """Exercise 6.2: `prepare(rows)`, what should happen to the rows before training. Trains a small SAE."""
     exercise = Exercise(
-        "5.4 (repair)",
+        "6.2 (repair)",
         "write the body of `prepare`.",
         "the section 'Scale and mean' of notebook 05",
         "the patient speaks again. When L0 collapses on a new layer, look at the norm of the rows before you touch λ.",
@@ -44,9 +45,9 @@ def check_first_repair(prepare: clinic.Prepare) -> None:
 
 
 def check_second_diagnosis(diagnosis: str | None) -> None:
-    """Exercise 5.5: what is wrong with patient 2."""
+    """Exercise 6.4: what is wrong with patient 2."""
     exercise = Exercise(
-        "5.5 (diagnosis)",
+        "6.4 (diagnosis)",
         "replace None by a letter.",
         "the table of patient 2, row by row",
         "the decoder rows grew, so a smaller f does the same work: the L1 norm falls while more latents are on, and λ "
@@ -58,21 +59,59 @@ def check_second_diagnosis(diagnosis: str | None) -> None:
         "b": "the rows have the same mean norm as in the healthy run.",
         "c": "rows in the order of a corpus make the error jump where the subject changes. Here the curve is smooth "
         "and the held-out score is not worse.",
-        "e": "a rate that is too high makes curves jump and the error settle above the healthy run's; here both are "
-        "smooth and the error is lower.",
+        "e": "a rate that is too high switches latents off and lets the error settle above the healthy run's; here L0 "
+        "rises and the error is lower.",
     }
     exercise.check(lambda answer: match_choice(answer, "d", wrong), diagnosis)
 
 
 def check_second_repair(after_step: clinic.AfterStep) -> None:
-    """Exercise 5.5: `after_step(W_dec)`, what should happen to the decoder after each step. Trains a small SAE."""
+    """Exercise 6.4: `after_step(W_dec)`, what should happen to the decoder after each step. Trains a small SAE."""
     exercise = Exercise(
-        "5.5 (repair)",
+        "6.4 (repair)",
         "write the body of `after_step`.",
-        "the section 'The plain recipe', where the rows of W_dec are set back after each step",
+        "the section 'One step, and why its order matters', where the rows are reset",
         "λ prices every activation again. Print the norm of the decoder rows before you compare two losses.",
     )
     exercise.check(_judge_second_repair, after_step)
+
+
+_CAUSES = {"A": "c", "B": "a", "C": "b", "D": "d", "E": "e"}
+_WARD_CLUES = {
+    "A": "its loss hardly moves, and neither does L0: whatever it does, it does it too slowly.",
+    "B": "its L0 is zero, and its explained variance too: being silent was cheaper than reconstructing.",
+    "C": "its error is small and its L0 is many times the healthy one's: nothing made it choose.",
+    "D": "its error goes up and down in waves that come again: what it sees changes with the time.",
+    "E": "its curves are good, and its score beats the healthy run's though nothing about the training differs. Look at "
+    "what it was trained and scored on.",
+}
+
+
+def check_symptoms(causes: dict[str, str] | None) -> None:
+    """Exercise 6.7: `causes`, the letter of a cause for each of the patients A to E."""
+    exercise = Exercise(
+        "6.7",
+        "give every patient, A to E, a letter from a to e.",
+        "the section 'My run is sick'",
+        "you read a sick run from four numbers: loss, L0, smoothness, and a score beside its control.",
+    )
+    exercise.check(_judge_symptoms, causes)
+
+
+def _judge_symptoms(causes: Any) -> None:
+    if not isinstance(causes, dict):
+        causes = dict(zip(_CAUSES, causes, strict=True)) if np.shape(causes) == (len(_CAUSES),) else None
+    if causes is None or {str(name).strip().upper() for name in causes} != set(_CAUSES):
+        raise WrongAnswer("a dictionary is needed with a letter for each of A, B, C, D and E.")
+    given = {str(name).strip().upper(): letter for name, letter in causes.items()}
+    if any(letter is None or letter is Ellipsis for letter in given.values()):
+        raise NotAttempted(" Some patients have none yet.")
+    for name, right in _CAUSES.items():
+        match_choice(
+            given[name],
+            right,
+            dict.fromkeys("abcde".replace(right, ""), f"look again at {name}: {_WARD_CLUES[name]}"),
+        )
 
 
 def _judge_first_repair(prepare: Any) -> None:

@@ -1,4 +1,4 @@
-"""Checks for notebook 06: explained variance, gradient projection, a table of runs. The clinic is in `patients`."""
+"""Checks for notebook 06: explained variance, gradient projection, a table of runs, a width. The clinic is in `patients`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,9 +18,9 @@ Batches = list[tuple[Tensor, Tensor]]
 
 
 def check_explained_variance(explained_variance: Callable[[Batches], float]) -> None:
-    """Exercise 5.1: `explained_variance(batches)` over a list of (x, x_hat), with one global mean."""
+    """Exercise 6.1: `explained_variance(batches)` over a list of (x, x_hat), with one global mean."""
     exercise = Exercise(
-        "5.1",
+        "6.1",
         "write `explained_variance`; `per_batch` has a mistake.",
         "the folded help, on the rows over which the mean runs",
         "your score does not depend on the batch size, and a predictor that knows only the mean gets exactly 0.",
@@ -40,11 +40,11 @@ def check_explained_variance(explained_variance: Callable[[Batches], float]) -> 
 
 
 def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 5.2: `project(gradient, W_dec)`, the gradient without its part along each decoder row."""
+    """Exercise 6.3: `project(gradient, W_dec)`, the gradient without its part along each decoder row."""
     exercise = Exercise(
-        "5.2",
+        "6.3",
         "write the body of `project`.",
-        "the section 'The plain recipe', where the gradient of W_dec loses a part",
+        "the section 'One step, and why its order matters', where the gradient of W_dec loses a part",
         "Adam's moments now hold only what turns a direction; the part that renormalising undoes never enters them.",
     )
     generator = torch.Generator().manual_seed(0)
@@ -60,14 +60,52 @@ def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_beaten(beaten: Iterable[str] | None) -> None:
-    """Exercise 5.3: which runs of the table another run beats for certain."""
+    """Exercise 6.5: which runs of the table another run beats for certain."""
     exercise = Exercise(
-        "5.3",
+        "6.5",
         "replace None by a set of names, such as {'A', 'C'}.",
-        "the section 'Curves over L0' and the remark on overfitting before it",
+        "the section 'How to choose L0' and the remark on overfitting before it",
         "you can read a table of SAEs: held-out numbers only, and two numbers per run, never one.",
     )
     exercise.check(_judge_beaten, beaten)
+
+
+def check_widest(widest: Callable[[int, int, int], float]) -> None:
+    """Exercise 6.6: `widest(tokens, k, firings)`, the most latents whose average number of firings is still `firings`."""
+    exercise = Exercise(
+        "6.6",
+        "write the body of `widest`.",
+        "the section 'How to choose the width'",
+        "you can tell before a run how wide its dictionary may be: data sets the width, not the memory you have.",
+    )
+    inputs = [(1_000, 4, 100), (135_000, 32, 1_000), (70, 3, 8)]
+    exercise.check(lambda answer: match_function(answer, _widest, inputs, _WIDEST_MISTAKES), widest)
+
+
+def _widest(tokens: int, k: int, firings: int) -> int:
+    return tokens * k // firings
+
+
+_WIDEST_MISTAKES: Mistakes = [
+    (lambda tokens, k, firings: tokens // firings, "k is not used: at every token k latents fire, not one."),
+    (
+        lambda tokens, k, firings: tokens * firings // k,
+        "k and `firings` have changed places: more k, more firings.",
+    ),
+    (lambda tokens, k, firings: tokens * k, "this is how often all latents together fire; share it out."),
+    (
+        lambda tokens, k, firings: tokens * k / firings,
+        "the result is not a whole number of latents; round it down, since one more would leave too few for each.",
+    ),
+    (
+        lambda tokens, k, firings: -(-tokens * k // firings),
+        "you round up: with one latent more, the average falls below `firings`.",
+    ),
+    (
+        lambda tokens, k, firings: tokens // (k * firings),
+        "you divide by k; more latents per token mean more firings.",
+    ),
+]
 
 
 def _joined(batches: Batches) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,9 @@
 """The curves of a training run, afterwards and while it runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import numpy as np
 import plotly.graph_objects as go
 from IPython.display import display
 from plotly.subplots import make_subplots
@@ -26,17 +27,51 @@ def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
     return finish(figure, title)
 
 
-class LiveCurve:
-    """A figure that redraws itself while `train_sae` runs: pass it as `on_log`."""
+def loss_parts(history: History, title: str) -> go.Figure:
+    """The total loss of one run and the two parts it is the sum of, and L0 beside them.
 
-    def __init__(self, title: str, every: int = 10) -> None:
-        self.title, self.every, self.handle = title, every, None
+    The penalty is what the total has over the squared error, so the figure needs no λ.
+    """
+    figure = make_subplots(1, 2, subplot_titles=["loss", "active latents per token (L0)"])
+    penalty = np.subtract(history.loss, history.reconstruction)
+    parts = {"total": history.loss, "squared error": history.reconstruction, "λ · L1": penalty}
+    for i, (name, values) in enumerate(parts.items()):
+        figure.add_scatter(
+            x=history.tokens, y=values, name=name, mode="lines", **series_style(i), row=1, col=1
+        )
+    figure.add_scatter(
+        x=history.tokens, y=history.l0, showlegend=False, mode="lines", **series_style(0), row=1, col=2
+    )
+    figure.update_xaxes(title="tokens seen")
+    figure.update_yaxes(title="loss, scaled input", col=1, rangemode="tozero")
+    figure.update_yaxes(title="latents", col=2, type="log", tickvals=LOG_TICKS)
+    return finish(figure, title)
+
+
+def curves_of_one(history: History, title: str) -> go.Figure:
+    """`training_curves` of a single run."""
+    return training_curves({"this run": history}, title)
+
+
+class LiveCurve:
+    """A figure that redraws itself while a run goes on: pass it to `train_sae` as `on_log`, or call it in a loop of yours.
+
+    Args:
+        title: of the figure.
+        draw: what to draw of the history so far, `curves_of_one` or `loss_parts`.
+        every: redraw at every so many log points.
+    """
+
+    def __init__(
+        self, title: str, draw: Callable[[History, str], go.Figure] = curves_of_one, every: int = 10
+    ) -> None:
+        self.title, self.draw, self.every, self.handle = title, draw, every, None
 
     def __call__(self, history: History) -> None:
-        """Redraw at every tenth log point."""
+        """Redraw, if it is time to."""
         if len(history.tokens) % self.every:
             return
-        figure = training_curves({"this run": history}, self.title)
+        figure = self.draw(history, self.title)
         # A figure handed to `display` shows itself anew each time; its data can be replaced in place.
         bundle = {"application/vnd.plotly.v1+json": json.loads(figure.to_json())}
         if self.handle is None:
