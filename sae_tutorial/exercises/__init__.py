@@ -59,12 +59,15 @@ from sae_tutorial.exercises.residual import (
     check_paths,
     check_shown,
 )
+from sae_tutorial.exercises.sampling import check_sample_rows
 from sae_tutorial.exercises.superposition import (
     check_dimensionality,
-    check_fair_rival,
+    check_features_read,
+    check_pair,
+    check_pentagon,
     check_phase,
-    check_sample_rows,
     check_shapes,
+    check_toy,
 )
 from sae_tutorial.exercises.training import check_beaten, check_explained_variance, check_project
 from sae_tutorial.exercises.using import (
@@ -89,9 +92,9 @@ __all__ = [
     "check_dimensionality",
     "check_encode",
     "check_explained_variance",
-    "check_fair_rival",
     "check_faithfulness",
     "check_false_alarms",
+    "check_features_read",
     "check_first_diagnosis",
     "check_first_repair",
     "check_fit",
@@ -110,7 +113,9 @@ __all__ = [
     "check_matched",
     "check_matched_latents",
     "check_narrow",
+    "check_pair",
     "check_paths",
+    "check_pentagon",
     "check_phase",
     "check_project",
     "check_readers_share",
@@ -132,6 +137,7 @@ __all__ = [
     "check_topic_share",
     "check_topk",
     "check_unit_rows",
+    "check_toy",
     "check_who_learns",
     "clinic",
 ]
