@@ -43,6 +43,8 @@ PARTS = (test_exercises_inside, test_exercises_build, test_exercises_look)
 CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
 TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
+    "toy": (exercises.check_toy, superposition._TOY_MISTAKES),
+    "features_read": (exercises.check_features_read, superposition._READ_MISTAKES),
     "dimensionality": (exercises.check_dimensionality, superposition._D_MISTAKES),
     "induction_score": (exercises.check_induction_score, residual._INDUCTION_MISTAKES),
     "attribution": (exercises.check_attribution, residual._ATTRIBUTION_MISTAKES),

@@ -10,7 +10,50 @@ from sae_tutorial import exercises
 from sae_tutorial.exercises import residual, superposition
 from sae_tutorial.transformer import heads as residual_stream
 
-# 1.1
+# 1.2
+
+
+def toy_by_rows(x, W, b):
+    return torch.stack([torch.relu((row @ W) @ W.T + b) for row in x])
+
+
+def toy_by_einsum(x, W, b):
+    h = torch.einsum("bn,nm->bm", x, W)
+    return torch.nn.functional.relu(torch.einsum("bm,nm->bn", h, W) + b)
+
+
+def toy_by_clamp(x, W, b):
+    return torch.clamp(torch.addmm(b, x @ W, W.T), min=0)
+
+
+# 1.8
+
+
+def read_in_a_loop(W):
+    counts = []
+    for neuron in W.T:
+        squares, n, so_far = sorted((neuron**2).tolist(), reverse=True), 0, 0.0
+        while so_far < 0.9 * sum(squares):
+            so_far, n = so_far + squares[n], n + 1
+        counts.append(n)
+    return counts
+
+
+def read_in_numpy(W):
+    squares = -np.sort(-(np.asarray(W) ** 2), axis=0)
+    return (np.cumsum(squares, axis=0) / squares.sum(0) >= 0.9).argmax(0) + 1
+
+
+def read_without_squares(W):
+    sizes = W.abs().sort(dim=0, descending=True).values
+    return (sizes.cumsum(0) / sizes.sum(0) < 0.9).sum(0) + 1
+
+
+def read_unsorted(W):
+    return (W.pow(2).cumsum(0) / W.pow(2).sum(0) < 0.9).sum(0) + 1
+
+
+# 1.6
 
 
 def shares_in_loops(W):
@@ -228,6 +271,16 @@ SHAPES = [
     ("2/6", "3/4", "5/2"),
 ]
 RIGHT: Right = [
+    *[
+        ("pair", answers)
+        for answers in zip(ways_to_count(0.6), ways_to_count(0.0), ways_to_count(0.18), strict=False)
+    ],
+    *[("pentagon", answers) for answers in zip(ways_to_count(0.309017), ways_to_count(0.0), strict=False)],
+    *[("pentagon", answers) for answers in ((0.31, 0), ("0.31", "0"))],
+    *[("toy", (f,)) for f in ways_to_return(superposition._toy)],
+    *[("toy", (f,)) for f in (toy_by_rows, toy_by_einsum, toy_by_clamp)],
+    *[("features_read", (f,)) for f in ways_to_return(superposition._features_read)],
+    *[("features_read", (f,)) for f in (read_in_a_loop, read_in_numpy)],
     *[("dimensionality", (f,)) for f in ways_to_return(superposition._dimensionality)],
     *[("dimensionality", (f,)) for f in (shares_in_loops, shares_in_numpy, shares_from_gram)],
     *[("shapes", answers) for answers in SHAPES],
@@ -243,8 +296,6 @@ RIGHT: Right = [
         )
     ],
     *[("phase", (way,)) for way in ways_to_choose("b")],
-    *[("fair_rival", (way, False)) for way in ways_to_choose("a")],
-    *[("fair_rival", ("a", way)) for way in (np.bool_(False), np.array([1])[0] > 3)],
     *[("paths", ways) for ways in zip(*map(ways_to_count, (16, 256, 4096)), strict=True)],
     *[("induction_score", (f,)) for f in ways_to_return(residual._induction)],
     *[("induction_score", (f,)) for f in (score_in_a_loop, score_of_a_block, score_in_numpy, score_by_trace)],
@@ -267,6 +318,35 @@ RIGHT: Right = [
 ]
 
 WRONG: Wrong = [
+    ("pair", (0.9, 0, 0.18), "with B off"),
+    ("pair", (1.2, 0, 0.18), "h = A − B"),
+    ("pair", (0.6, -0.6, 0.18), "turns a negative number into zero"),
+    ("pair", (0.6, 0.6, 0.18), "with a minus"),
+    ("pair", (0.6, 0, 0.09), "add that of the other"),
+    ("pair", (0.6, 0, 0.6), "square each before you add"),
+    ("pair", (0.6, 0, 0.36), "squared the sum"),
+    ("pair", ("x", 0, 0.18), "must be a number"),
+    ("pentagon", (0.951, 0), "the sine of 72°"),
+    ("pentagon", (-0.81, 0), "the cosine of 144°"),
+    ("pentagon", (-0.967, 0), "72 radians"),
+    ("pentagon", (1, 0), "for itself"),
+    ("pentagon", (0.31, -0.81), "before the ReLU"),
+    ("pentagon", (0.31, 0.81), "the other way"),
+    ("pentagon", (0.3, 0), "rounded too far"),
+    ("toy", (lambda x, W, b: x @ W @ W.T + b,), "no ReLU"),
+    ("toy", (lambda x, W, b: torch.relu(x @ W @ W.T) + b,), "before the ReLU"),
+    ("toy", (lambda x, W, b: torch.relu(x @ W @ W.T),), "bias b is missing"),
+    ("toy", (lambda x, W, b: torch.relu(torch.relu(x @ W) @ W.T + b),), "h has a ReLU too"),
+    ("toy", (lambda x, W, b: x @ W,), "still squeezed"),
+    ("toy", (lambda x, W, b: torch.relu(x @ W @ W.T - b),), "it is added"),
+    ("toy", (lambda x, W, b: torch.relu(x @ W.T @ W + b),), "stopped"),
+    ("features_read", (lambda W: superposition._features_read(W.T),), "you took rows"),
+    ("features_read", (lambda W: superposition._features_read(W) - 1,), "one too few"),
+    ("features_read", (read_without_squares,), "not squared"),
+    ("features_read", (read_unsorted,), "the largest must come first: sort"),
+    ("features_read", (lambda W: (W.pow(2) > 0.9 * W.pow(2).sum(0)).sum(0),), "90% alone"),
+    ("features_read", (lambda W: (W.abs() > 0.1).sum(0),), "depends on the scale"),
+    ("features_read", (lambda W: superposition._features_read(W)[0],), "shape [], expected [2]"),
     ("dimensionality", (lambda W: (W**2).sum(1) / ((W @ W.T) ** 2).sum(1),), "gets a smaller share"),
     ("dimensionality", (lambda W: (W**2).sum(1) / (normalize(W) @ W.T).abs().sum(1),), "expected"),
     ("dimensionality", (lambda W: (W**2).sum() / W.shape[1],), "features per dimension"),
@@ -314,12 +394,6 @@ WRONG: Wrong = [
     ("phase", ("e",), "'e' is not one of 'a', 'b', 'c', 'd'"),
     ("phase", ("ab",), "exactly one of"),
     ("phase", (1,), "not 1"),
-    ("fair_rival", ("b", False), "more iterations"),
-    ("fair_rival", ("C", np.bool_(False)), "not chosen by anything"),
-    ("fair_rival", ({"d"}, False), "nothing to find"),
-    ("fair_rival", ("a", True), "as many rows as ICA"),
-    ("fair_rival", ("a", "no"), "must be True or False"),
-    ("fair_rival", ("a", 0), "must be True or False"),
     ("paths", (4, 256, 4096), "number of blocks"),
     ("paths", (15, 256, 4096), "past all blocks"),
     ("paths", (16, 16, 4096), "counts whole blocks"),

@@ -10,7 +10,7 @@ import pytest
 from build_course import loaded_from_outside
 from sae_tutorial.features.contexts import Context, TextFeatures
 from sae_tutorial.sae.runs import History
-from sae_tutorial.show import diagrams, live, plots, tables
+from sae_tutorial.show import arrows, diagrams, live, plots, tables
 
 HISTORY = History(
     tokens=[10, 20], loss=[2.0, 1.0], reconstruction=[1.5, 0.5], sparsity=[9.0, 8.0], l0=[30.0, 12.0],
@@ -22,6 +22,7 @@ TEXT = TextFeatures(
     np.array([[0.0, 1.0], [3.0, 0.5], [0.2, 0.0]], dtype=np.float32),
     7,
 )
+ARROWS = {"one": np.array([[1.0, 0.0], [0.0, 0.5]]), "two": np.array([[0.0, 0.01], [1.0, 1.0]])}
 SAMPLES = {"one": np.array([0.0, 1.0, 1.0, 4.0]), "two": np.array([2.0, 2.5])}
 FIGURES = {
     "line_figure": lambda: plots.line_figure({"a": ([1, 2], [3, 4]), "b": ([1], [2])}, "T", "x", "y"),
@@ -47,9 +48,10 @@ FIGURES = {
     "strip_figure": lambda: plots.strip_figure(
         [0.1, 1.0], np.array([[0.5, 0.5], [1.0, 0.0]]), {"half": 0.5}, "T", "x", "y"
     ),
-    "direction_figure": lambda: diagrams.direction_figure(
-        {"one": np.array([[1.0, 0.0], [0.0, 0.5]]), "two": np.array([[0.0, 0.01], [1.0, 1.0]])}, "T"
-    ),
+    "direction_figure": lambda: arrows.direction_figure({"toys": ARROWS}, "T"),
+    "direction_slider": lambda: arrows.direction_slider(ARROWS, "T", "two"),
+    "squeeze_drawing": lambda: arrows.squeeze_drawing(5, 2, 1, "T"),
+    "pair_drawing": lambda: arrows.pair_drawing({"both on": (0.9, 0.3), "A on": (0.5, 0.0)}, "T"),
     "stacked_bar_figure": lambda: plots.stacked_bar_figure(
         {"a": np.array([[1.0, 2.0], [0.1, 3.0]]), "b": np.array([[1.0], [2.0]])}, "T", "x", "y"
     ),
@@ -80,7 +82,7 @@ def axes(figure: go.Figure) -> dict[str, object]:
 def test_every_figure_function_is_tested_here():
     made = [
         name
-        for module in (plots, diagrams, live)
+        for module in (plots, diagrams, arrows, live)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
         and inspect.signature(function).return_annotation is go.Figure
@@ -101,6 +103,9 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
                 ("spread_figure", "yaxis"),
                 ("text_feature_figure", "yaxis"),
                 ("direction_figure", "yaxis2"),  # the scale of the first panel's
+                *(
+                    (f"{drawing}_drawing", f"{x}axis") for drawing in ("squeeze", "pair") for x in "xy"
+                ),  # hidden
                 ("stacked_bar_figure", "yaxis2"),
                 ("text_feature_figure", "xaxis"),  # shared by the axes below; the lowest is labelled
                 ("text_feature_figure", "xaxis2"),
@@ -218,9 +223,24 @@ def test_a_strip_has_a_point_per_value_and_a_line_per_guide():
     ] == [(0.5, "half")]
 
 
-def test_arrows_are_numbered_unless_too_short_to_see():
+def test_arrows_are_lettered_unless_too_short_to_see():
     texts = [trace.text[0] for trace in FIGURES["direction_figure"]().data if trace.mode == "text"]
-    assert texts == ["0", "1", "1"]
+    assert texts == ["A", "B", "B"]
+
+
+def test_a_slider_starts_where_it_is_told_and_each_step_shows_its_own_arrows():
+    figure = FIGURES["direction_slider"]()
+    slider = figure.layout.sliders[0]
+    assert [trace.visible for trace in figure.data] == [False] * 4 + [True] * 2
+    assert slider.active == 1 and [step.label for step in slider.steps] == ["one", "two"]
+    shown = [step.args[0]["visible"] for step in slider.steps]
+    assert shown == [[True] * 4 + [False] * 2, [False] * 4 + [True] * 2]
+
+
+def test_a_pair_is_followed_by_the_numbers_that_are_drawn():
+    texts = [note.text for note in FIGURES["pair_drawing"]().layout.annotations]
+    assert "h = 0.9 − 0.3 = 0.6" in texts and "Â = ReLU(h) = 0.6<br>B̂ = ReLU(−h) = 0.0" in texts
+    assert [text for text in texts if text in ("<b>✓</b>", "<b>✗</b>")] == ["<b>✗</b>", "<b>✓</b>"]
 
 
 def test_stacked_parts_carry_their_number_where_there_is_room():

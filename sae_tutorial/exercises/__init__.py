@@ -60,12 +60,15 @@ from sae_tutorial.exercises.residual import (
     check_paths,
     check_shown,
 )
+from sae_tutorial.exercises.sampling import check_sample_rows
 from sae_tutorial.exercises.superposition import (
     check_dimensionality,
-    check_fair_rival,
+    check_features_read,
+    check_pair,
+    check_pentagon,
     check_phase,
-    check_sample_rows,
     check_shapes,
+    check_toy,
 )
 from sae_tutorial.exercises.training import (
     check_beaten,
@@ -95,9 +98,9 @@ __all__ = [
     "check_dimensionality",
     "check_encode",
     "check_explained_variance",
-    "check_fair_rival",
     "check_faithfulness",
     "check_false_alarms",
+    "check_features_read",
     "check_first_diagnosis",
     "check_first_repair",
     "check_fit",
@@ -116,7 +119,9 @@ __all__ = [
     "check_matched",
     "check_matched_latents",
     "check_narrow",
+    "check_pair",
     "check_paths",
+    "check_pentagon",
     "check_phase",
     "check_project",
     "check_readers_share",
@@ -139,6 +144,7 @@ __all__ = [
     "check_topic_share",
     "check_topk",
     "check_unit_rows",
+    "check_toy",
     "check_who_learns",
     "check_widest",
     "clinic",

@@ -1,9 +1,8 @@
-"""Checks for notebook 01: dimensionality, shapes, a sampler with a mistake, the phase diagram, a fair rival."""
+"""Checks for notebook 01: a pair on one number, the toy, the phase diagram, shares, shapes, neurons."""
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
@@ -13,15 +12,45 @@ from sae_tutorial.exercises.matching import (
     match_choice,
     match_function,
     match_number,
-    read_tensor,
 )
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.exercises.reporting import Exercise
+
+
+def check_pair(a_back: float | None, b_back: float | None, error: float | None) -> None:
+    """Exercise 1.1: what a pair back to back gives back for A = 0.9 and B = 0.3, and the squared error."""
+    exercise = Exercise(
+        "1.1",
+        "put a number in place of each None.",
+        "the third line of the drawing in 'Two features, one number'",
+        "you can follow a toy by hand. When both are on, each of them loses the smaller of the two values.",
+    )
+    exercise.check(_judge_pair, a_back, b_back, error)
+
+
+def check_toy(toy: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 1.2: `toy(x, W, b)`, the forward pass of a toy model."""
+    exercise = Exercise(
+        "1.2",
+        "write the body of `toy`.",
+        "the formula in the section 'Write the toy'",
+        "you have written a whole toy model. Everything below trains this function, many times over.",
+    )
+    draw = Generator().manual_seed(0)
+    inputs = [
+        (
+            torch.rand(4, n, generator=draw),
+            torch.randn(n, m, generator=draw),
+            torch.randn(n, generator=draw) - 0.2,
+        )
+        for n, m in ((5, 2), (3, 3))
+    ]
+    exercise.check(lambda answer: match_function(answer, _toy, inputs, _TOY_MISTAKES), toy)
 
 
 def check_dimensionality(dimensionality: Callable[[Tensor], Tensor]) -> None:
-    """Exercise 1.1: `dimensionality(W)` of one toy, each feature's share of a dimension."""
+    """Exercise 1.6: `dimensionality(W)` of one toy, each feature's share of a dimension."""
     exercise = Exercise(
-        "1.1",
+        "1.6",
         "write the body of `dimensionality`.",
         "the formula in the section 'Each feature's share of a dimension'",
         "you can tell from the weights alone which features share, and in what shape.",
@@ -38,9 +67,9 @@ def check_dimensionality(dimensionality: Callable[[Tensor], Tensor]) -> None:
 
 
 def check_shapes(hexagon: float | None, tetrahedron: float | None, per_dimension: float | None) -> None:
-    """Exercise 1.2: D in a hexagon and in a tetrahedron, and the pentagon's features per dimension."""
+    """Exercise 1.7: D in a hexagon and in a tetrahedron, and the pentagon's features per dimension."""
     exercise = Exercise(
-        "1.2",
+        "1.7",
         "put a number in place of each None.",
         "the guide lines of the figure in 'Each feature's share of a dimension'",
         "you know the rule behind the guide lines: where n features share m dimensions evenly, each has m/n of one.",
@@ -48,22 +77,21 @@ def check_shapes(hexagon: float | None, tetrahedron: float | None, per_dimension
     exercise.check(_judge_shapes, hexagon, tetrahedron, per_dimension)
 
 
-def check_sample_rows(sample_rows: Callable[..., Tensor]) -> None:
-    """Exercise 1.3: `sample_rows(probability, n_rows, n_features, generator)`, repaired."""
+def check_pentagon(neighbour: float | None, far: float | None) -> None:
+    """Exercise 1.4: what one feature of a pentagon of unit arrows without a bias adds to the others' readings."""
     exercise = Exercise(
-        "1.3",
-        "write `sample_rows` so that features are on independently; `bad_rows` has one mistake.",
-        "the folded help, on how often features 0 and 1 meet",
-        "your toys now see sparse rows. Whether superposition pays is decided by how often features meet, so count "
-        "that before you blame the model.",
+        "1.4",
+        "put a number in place of each None.",
+        "the table in 'The price: interference'",
+        "you can predict interference from angles alone, and see what the bias of a trained pentagon is for.",
     )
-    exercise.check(_judge_sample_rows, sample_rows)
+    exercise.check(_judge_pentagon, neighbour, far)
 
 
 def check_phase(change: str | None) -> None:
-    """Exercise 1.4: what happens along a line through the phase diagram."""
+    """Exercise 1.5: what happens along a line through the phase diagram."""
     exercise = Exercise(
-        "1.4",
+        "1.5",
         "replace None by a letter.",
         "the phase diagram, along the line at probability 0.3",
         "you can read a phase diagram: where a feature goes depends on what else wants the dimension.",
@@ -78,16 +106,157 @@ def check_phase(change: str | None) -> None:
     exercise.check(lambda answer: match_choice(answer, "b", wrong), change)
 
 
-def check_fair_rival(control: str | None, sae_wins: bool | None) -> None:
-    """Exercise 1.5: the comparison that answers 'ICA only had too few rows', and how it ends."""
+def check_features_read(features_read: Callable[[Tensor], Tensor]) -> None:
+    """Exercise 1.8: `features_read(W)`, how many features make up 90% of each neuron's squared weights."""
     exercise = Exercise(
-        "1.5",
-        "choose `control`, look up the result in the figure, and set `sae_wins` to True or False.",
-        "the figure over the width of the SAE, at 32 latents",
-        "you have found that a fair comparison can take a claim away: what the SAE has over ICA here is room for more "
-        "rows than dimensions, not a better way to choose 32.",
+        "1.8",
+        "write the body of `features_read`.",
+        "the section 'Neurons: when axes mean something'",
+        "you can tell from the weights which neurons of a toy read one feature and which read several.",
     )
-    exercise.check(_judge_fair_rival, control, sae_wins)
+    inputs = [
+        (torch.tensor([[1.0, 0.0], [-0.5, 0.9], [0.1, -0.8], [0.0, 0.7]]),),
+        (torch.randn(7, 3, generator=Generator().manual_seed(1)),),
+        (torch.randn(3, 3, generator=Generator().manual_seed(2)),),
+    ]
+    exercise.check(
+        lambda answer: match_function(answer, _features_read, inputs, _READ_MISTAKES), features_read
+    )
+
+
+def _judge_pair(a_back: Any, b_back: Any, error: Any) -> None:
+    match_number(
+        "a_back",
+        a_back,
+        0.6,
+        {
+            0.9: "that is A with B off. B is on too, and pulls h the other way.",
+            1.2: "the arrows point in opposite directions, so h = A − B.",
+            0.0: "h is above zero, so the ReLU lets it through to A.",
+            -0.6: "h = A − B, not B − A: A's arrow points to the right.",
+            0.3: "that is B's own value; A is given ReLU(h).",
+        },
+        digits=1,
+    )
+    match_number(
+        "b_back",
+        b_back,
+        0.0,
+        {
+            -0.6: "that is −h. The ReLU turns a negative number into zero.",
+            0.6: "B is given ReLU(−h), with a minus: h is above zero here.",
+            0.3: "that would be perfect, but only h is kept, and h is above zero.",
+            -0.3: "B is given ReLU(−h), which is never negative.",
+        },
+        digits=1,
+    )
+    match_number(
+        "error",
+        error,
+        0.18,
+        {
+            0.09: "that is the error of one feature; add that of the other.",
+            0.6: "that is the sum of the two errors; square each before you add.",
+            0.36: "you squared the sum of the errors; square each, then add.",
+            0.0: "both are given back too small, by 0.3.",
+            0.45: "B comes back as 0, not as −0.6 or 0.6: the ReLU clips it.",
+            0.9: "that is the square of B's error without the ReLU, with A's left exact.",
+        },
+        digits=2,
+    )
+
+
+def _judge_pentagon(neighbour: Any, far: Any) -> None:
+    match_number(
+        "neighbour",
+        neighbour,
+        0.3090169943749474,
+        {
+            0.9510565162951535: "that is the sine of 72°; how far one arrow points along another is the cosine.",
+            -0.8090169943749475: "that is the cosine of 144°, the angle to the far arrows.",
+            0.0: "arrows at right angles would read 0; these are 72° apart.",
+            1.0: "that is what C reads for itself.",
+            0.2: "the circle is shared out evenly, but the reading is the cosine of the angle.",
+            -0.9672505882738824: "that is the cosine of 72 radians; turn degrees into radians first.",
+        },
+        digits=2,
+    )
+    match_number(
+        "far",
+        far,
+        0.0,
+        {
+            -0.8090169943749475: "that is the reading before the ReLU, which clips it.",
+            0.8090169943749475: "the cosine of 144° is negative: the arrow points the other way.",
+            0.3090169943749474: "that is the reading of a neighbour.",
+            0.5877852522924731: "that is the sine of 144°; the reading is the cosine, through a ReLU.",
+        },
+        digits=1,
+    )
+
+
+def _toy(x: Tensor, W: Tensor, b: Tensor) -> Tensor:
+    return (x @ W @ W.T + b).relu()
+
+
+_TOY_MISTAKES: Mistakes = [
+    (
+        lambda x, W, b: x @ W @ W.T + b,
+        "there is no ReLU: this is the linear toy, which can do no better than keep two features in two numbers.",
+    ),
+    (
+        lambda x, W, b: (x @ W @ W.T).relu() + b,
+        "the bias comes before the ReLU: it is what pushes small readings below zero, where the ReLU clips them.",
+    ),
+    (lambda x, W, b: (x @ W @ W.T).relu(), "the bias b is missing."),
+    (
+        lambda x, W, b: ((x @ W).relu() @ W.T + b).relu(),
+        "h has a ReLU too. In this toy h may be negative; only the output is clipped.",
+    ),
+    (lambda x, W, b: (x @ W @ W.T - b).relu(), "b is subtracted; it is added."),
+    (lambda x, W, b: x @ W, "this is h, still squeezed: multiply by W.T, add b, and clip."),
+    (
+        lambda x, W, b: (x @ W).relu() @ W.T + b,
+        "the ReLU is on h; it belongs on the output, after the bias.",
+    ),
+]
+
+
+def _features_read(W: Tensor) -> Tensor:
+    share = W.pow(2).sort(dim=0, descending=True).values.cumsum(0) / W.pow(2).sum(0)
+    return (share < 0.9).sum(0) + 1
+
+
+_READ_MISTAKES: Mistakes = [
+    (
+        lambda W: _features_read(W.T),
+        "you took rows for neurons: a neuron is a column of W, one of the m hidden numbers.",
+    ),
+    (
+        lambda W: _features_read(W) - 1,
+        "one too few: the feature that takes the sum past 90% is needed too.",
+    ),
+    (
+        lambda W: _features_read(W.abs().sqrt()),
+        "the weights are not squared: a share of squared weights is asked for.",
+    ),
+    (
+        lambda W: (W.pow(2).cumsum(0) / W.pow(2).sum(0) < 0.9).sum(0) + 1,
+        "the largest must come first: sort the squared weights before you add them up.",
+    ),
+    (
+        lambda W: (W.pow(2).sort(dim=0).values.cumsum(0) / W.pow(2).sum(0) < 0.9).sum(0) + 1,
+        "you sorted from the smallest; the largest must come first (descending=True).",
+    ),
+    (
+        lambda W: (W.pow(2) > 0.9 * W.pow(2).sum(0)).sum(0),
+        "this counts features that hold 90% alone, which is 1 or 0. Add them up, from the largest, until 90% is reached.",
+    ),
+    (
+        lambda W: (W.abs() > 0.1).sum(0),
+        "this counts weights above a fixed size, which depends on the scale of W.",
+    ),
+]
 
 
 def _dimensionality(W: Tensor) -> Tensor:
@@ -180,128 +349,3 @@ def _judge_shapes(hexagon: Any, tetrahedron: Any, per_dimension: Any) -> None:
         },
         digits=2,
     )
-
-
-N_FEATURES = 6
-
-
-def _judge_sample_rows(sample_rows: Any) -> None:
-    # Two shapes and two probabilities: a sampler that keeps to one of them ignores an argument.
-    for probability, n_rows, n_features in ((0.1, 4000, N_FEATURES), (0.4, 3000, N_FEATURES - 2)):
-        rows = _rows(sample_rows, probability, n_rows, n_features, seed=0)
-        _judge_what_is_on((rows != 0).float(), probability)
-        _judge_what_meets((rows != 0).float(), probability)
-        _judge_sizes_of(rows, probability)
-        again = _rows(sample_rows, probability, n_rows, n_features, seed=0)
-        other = _rows(sample_rows, probability, n_rows, n_features, seed=1)
-        if not torch.equal(rows, again):
-            raise WrongAnswer(
-                "two generators with the same seed give different rows: pass `generator` to every torch.rand."
-            )
-        if torch.equal(rows, other):
-            raise WrongAnswer(
-                "another generator gives the same rows again: draw from the one that is handed in."
-            )
-
-
-def _judge_what_is_on(on: Tensor, probability: float) -> None:
-    rate = float(on.mean())
-    if abs(rate - 1) < 0.01:
-        raise WrongAnswer("every feature is on in every row: compare a random number with `probability`.")
-    if abs(rate - (1 - probability)) < 0.02:
-        raise WrongAnswer(
-            f"features are on in {rate:.0%} of the rows for probability {probability}: that is how often they should "
-            "be off, the paper's sparsity S, where 1 - S is meant."
-        )
-    if float((on.mean(0) * (1 - on.mean(0))).max()) < 1e-6:
-        raise WrongAnswer(
-            "a feature is on in all rows or in none: one random number per feature decides for all rows. Draw one "
-            "for each row too."
-        )
-    worst = int((on.mean(0) - probability).abs().argmax())
-    if abs(float(on[:, worst].mean()) - probability) > 0.045:
-        raise WrongAnswer(
-            f"for probability {probability} feature {worst} is on in {float(on[:, worst].mean()):.1%} of the rows."
-        )
-
-
-def _judge_what_meets(on: Tensor, probability: float) -> None:
-    """Of independent features any two are on together in p² of the rows."""
-    together = on.T @ on / len(on)
-    if float(together.min()) > 0.6 * probability:
-        raise WrongAnswer(
-            "where one feature is on all are, as in `bad_rows`: one random number per row decides for all features. "
-            "Draw one for each feature, [n_rows, n_features]."
-        )
-    spread = (probability**2 * (1 - probability**2) / len(on)) ** 0.5
-    excess = (together - probability**2).fill_diagonal_(0) / spread
-    first, second = divmod(int(excess.abs().argmax()), len(excess))
-    if float(excess.abs().max()) > 5:
-        raise WrongAnswer(
-            f"features {first} and {second} are on together in {float(together[first, second]):.1%} of the rows. Two "
-            f"independent features with probability {probability} meet in {probability**2:.0%}: whether one is on "
-            "must not depend on another."
-        )
-
-
-def _judge_sizes_of(rows: Tensor, probability: float) -> None:
-    sizes = rows[rows != 0]
-    if float(sizes.max()) <= probability + 1e-6:
-        raise WrongAnswer(
-            "no value is above the probability, where sizes go up to 1. Is the number that decides whether a feature "
-            "is on also its size? Draw the two apart."
-        )
-    if float(sizes.std()) < 1e-6:
-        raise WrongAnswer("all values are the same; a feature that is on has a size, uniform in [0, 1].")
-    if float(rows[:, 0][rows[:, 0] != 0].std()) < 1e-6:
-        raise WrongAnswer("feature 0 has the same size in every row: draw a size for each row too.")
-    if float(sizes.min()) < 0:
-        raise WrongAnswer(
-            "some values are negative; sizes are uniform in [0, 1] (torch.rand, not torch.randn)."
-        )
-    if (
-        abs(float(sizes.mean()) - 0.5) > 0.04
-        or float(sizes.max()) > 1
-        or abs(float(sizes.std()) - 0.289) > 0.03
-    ):
-        raise WrongAnswer(
-            f"sizes have the mean {float(sizes.mean()):.2f}, the maximum {float(sizes.max()):.2f} and the standard "
-            f"deviation {float(sizes.std()):.2f}; uniform in [0, 1] they have 0.50, 1.00 and 0.29."
-        )
-    both = rows[(rows[:, 0] != 0) & (rows[:, 1] != 0)]
-    if float(torch.corrcoef(both[:, :2].T)[0, 1].nan_to_num(1)) > 0.8:
-        raise WrongAnswer(
-            "where two features are on they have the same size: one size per row serves them all. Draw one for each "
-            "feature, [n_rows, n_features]."
-        )
-
-
-def _rows(sample_rows: Any, probability: float, n_rows: int, n_features: int, *, seed: int) -> Tensor:
-    result = call(sample_rows, probability, n_rows, n_features, Generator().manual_seed(seed))
-    rows = read_tensor(result)
-    if rows.shape != (n_rows, n_features):
-        raise WrongAnswer(
-            f"for n_rows = {n_rows} and n_features = {n_features} the result has the shape {list(rows.shape)}; it "
-            "must be [n_rows, n_features]."
-        )
-    return rows.float()
-
-
-def _judge_fair_rival(control: Any, sae_wins: Any) -> None:
-    match_choice(
-        control,
-        "a",
-        {
-            "b": "more iterations do not give ICA more rows; it converges with the ones it has.",
-            "c": "random rows are not chosen by anything, so they cannot tell how well ICA chooses. They answer the "
-            "other objection, that many rows match by chance.",
-            "d": "shuffled columns have nothing to find, so both would fail; the doubt is about the number of rows.",
-        },
-    )
-    if not isinstance(sae_wins, bool | np.bool_):
-        raise WrongAnswer(f"`sae_wins` must be True or False, got {sae_wins!r}.")
-    if sae_wins:
-        raise WrongAnswer(
-            "look at 32 latents, where the SAE has as many rows as ICA: neither finds the larger part of the "
-            "features, and the SAE's curve is not above ICA's there."
-        )

@@ -1,4 +1,4 @@
-"""Structures rather than numbers: directions as arrows, layered graphs, attention patterns."""
+"""Structures rather than numbers: layered graphs, attention patterns."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -8,32 +8,8 @@ import plotly.graph_objects as go
 from circuitsvis.attention import attention_heads
 from IPython.display import HTML
 from jaxtyping import Float
-from plotly.subplots import make_subplots
 
 from sae_tutorial.show.plots import COLOURS, escaped, finish
-
-
-def direction_figure(directions: Mapping[str, Float[np.ndarray, "n 2"]], title: str) -> go.Figure:
-    """The directions of features in two hidden dimensions as numbered arrows, a panel per entry; short ones are left out."""
-    figure = make_subplots(1, len(directions), subplot_titles=list(directions), horizontal_spacing=0.02)
-    for column, arrows in enumerate(directions.values(), start=1):
-        for i, (x, y) in enumerate(arrows.astype(float)):
-            if np.hypot(x, y) < 0.25:  # of an arrow as short as that only the head would be seen
-                continue
-            figure.add_scatter(
-                x=[0, x], y=[0, y], mode="lines+markers", showlegend=False,
-                line={"color": COLOURS[i % 6], "width": 2},
-                marker={"symbol": "arrow", "angleref": "previous", "size": [0, 11]},
-                row=1, col=column,
-            )  # fmt: skip
-            figure.add_scatter(
-                x=[1.22 * x], y=[1.22 * y], mode="text", text=[str(i)], showlegend=False, row=1, col=column
-            )
-        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
-    figure.update_xaxes(range=[-1.5, 1.5], title="dimension 0", showticklabels=False)
-    figure.update_yaxes(range=[-1.5, 1.5], showticklabels=False)
-    figure.update_yaxes(title="dimension 1", col=1)
-    return finish(figure, title, height=300)
 
 
 def graph_figure(

@@ -1,0 +1,165 @@
+"""Drawings of superposition: features as arrows, a pair on one line, the squeeze of a toy model.
+
+All are drawn on white, so that they read alike on light and dark pages. Numbers in a drawing are computed here from the
+example that is drawn.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float
+from plotly.subplots import make_subplots
+
+from sae_tutorial.show.plots import COLOURS, escaped, finish
+
+INK, PALE = "#222222", "#e8edf2"
+SHORTEST = 0.25  # of an arrow as short as that only the head would be seen
+NAMES = "ABCDEFGHIJ"  # features are named by letters, so that they are not taken for dimensions
+
+
+def direction_figure(rows: Mapping[str, Mapping[str, Float[np.ndarray, "n 2"]]], title: str) -> go.Figure:
+    """Directions of features in two hidden dimensions: a row of panels per entry, a panel per entry of that.
+
+    Features are lettered arrows; those shorter than a quarter are left out.
+    """
+    columns = max(map(len, rows.values()))
+    figure = make_subplots(
+        len(rows), columns, horizontal_spacing=0.015, vertical_spacing=0.1,
+        subplot_titles=[name for panels in rows.values() for name in panels],
+    )  # fmt: skip
+    for row, panels in enumerate(rows.values(), start=1):
+        for column, arrows in enumerate(panels.values(), start=1):
+            figure.add_traces(_arrows(arrows), rows=row, cols=column)
+            axis = (row - 1) * columns + column
+            figure.update_yaxes(scaleanchor=f"x{axis if axis > 1 else ''}", row=row, col=column)
+    figure.update_xaxes(range=[-1.6, 1.6], showticklabels=False)
+    figure.update_yaxes(range=[-1.6, 1.6], showticklabels=False)
+    figure.update_xaxes(title="dimension 0", row=len(rows))
+    for row, name in enumerate(rows, start=1):
+        figure.update_yaxes(title=name, row=row, col=1)
+    return finish(figure, title, height=90 + 210 * len(rows))
+
+
+def direction_slider(steps: Mapping[str, Float[np.ndarray, "n 2"]], title: str, start: str) -> go.Figure:
+    """One panel of arrows and a slider over the entries of `steps`; without a slider, `start` is what is seen."""
+    figure = go.Figure()
+    owners = []
+    for name, arrows in steps.items():
+        for trace in _arrows(arrows):
+            figure.add_trace(trace.update(visible=name == start))
+            owners.append(name)
+    figure.update_layout(
+        sliders=[{
+            "active": list(steps).index(start), "currentvalue": {"prefix": "each feature is on with "}, "pad": {"t": 45},
+            "steps": [
+                {"label": name, "method": "restyle", "args": [{"visible": [owner == name for owner in owners]}]}
+                for name in steps
+            ],
+        }]
+    )  # fmt: skip
+    figure.update_xaxes(range=[-1.6, 1.6], title="dimension 0")
+    figure.update_yaxes(range=[-1.6, 1.6], title="dimension 1", scaleanchor="x")
+    finish(figure, title, height=560)
+    return figure.update_layout(width=560, margin={"b": 110})
+
+
+def squeeze_drawing(n: int, m: int, on: int, title: str) -> go.Figure:
+    """A toy model from left to right: n numbers of which one is on, m numbers, and n again."""
+    figure = go.Figure()
+    for x, count, letters, lit in ((0, n, True, {on}), (2, m, False, set(range(m))), (4, n, True, {on})):
+        heights = _spread(count)
+        figure.add_scatter(
+            x=[x] * count, y=heights, mode="markers+text", showlegend=False, hoverinfo="skip",
+            text=[NAMES[i] if letters else f"h{i}" for i in range(count)],
+            textfont={"color": ["white" if i in lit else INK for i in range(count)]},
+            marker={
+                "size": 34, "line": {"color": INK, "width": 1.5},
+                "color": [COLOURS[0] if i in lit else PALE for i in range(count)],
+            },
+        )  # fmt: skip
+    for x0, x1, left, right in ((0, 2, n, m), (2, 4, m, n)):
+        for y0 in _spread(left):
+            for y1 in _spread(right):
+                figure.add_shape(
+                    type="line", x0=x0 + 0.2, x1=x1 - 0.2, y0=y0, y1=y1, layer="below",
+                    line={"color": "#9aa5b1", "width": 1},
+                )  # fmt: skip
+    for x, text in (
+        (0, f"<b>x</b>: {n} features,<br>nearly all of them 0"), (1, "times <b>W</b>"),
+        (2, f"<b>h</b>: {m} numbers"), (3, "times <b>Wᵀ</b>, plus <b>b</b>,<br>then ReLU"),
+        (4, f"<b>x̂</b>: {n} features<br>given back"),
+    ):  # fmt: skip
+        _say(figure, x, 2.9, text)
+    return _as_drawing(figure, title, (-0.7, 4.7), (-2.4, 3.3), height=370)
+
+
+def pair_drawing(examples: Mapping[str, tuple[float, float]], title: str) -> go.Figure:
+    """Features A and B back to back on one line, h = a − b: where h lands, and what is read back, for each example."""
+    figure = go.Figure()
+    for row, (name, (a, b)) in enumerate(examples.items()):
+        y, h = -1.5 * row, a - b
+        _arrow(figure, (0, y), (1.25, y), COLOURS[0])
+        _arrow(figure, (0, y), (-1.25, y), COLOURS[1])
+        figure.add_scatter(
+            x=[h], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
+            marker={"size": 17, "color": COLOURS[3], "line": {"color": INK, "width": 1.5}},
+        )  # fmt: skip
+        _say(figure, 1.4, y, "A")
+        _say(figure, -1.4, y, "B")
+        _say(figure, h, y + 0.42, f"h = {a:.1f} − {b:.1f} = {h:.1f}")
+        _say(figure, -2.7, y, f"<b>{escaped(name)}</b><br>A = {a:.1f}, B = {b:.1f}")
+        wrong = "✓" if min(a, b) == 0 else "✗"
+        _say(figure, 2.9, y, f"Â = ReLU(h) = {max(h, 0):.1f}<br>B̂ = ReLU(−h) = {max(-h, 0):.1f}")
+        _say(figure, 4.0, y, f"<b>{wrong}</b>", size=20)
+    return _as_drawing(
+        figure, title, (-3.6, 4.3), (-1.5 * len(examples) + 0.7, 0.8), height=90 + 100 * len(examples)
+    )
+
+
+def _arrows(arrows: Float[np.ndarray, "n 2"]) -> list[go.Scatter]:
+    traces = []
+    for i, (x, y) in enumerate(arrows.astype(float)):
+        if np.hypot(x, y) < SHORTEST:
+            continue
+        colour = COLOURS[i % len(COLOURS)]
+        far = 1 + 0.22 / np.hypot(x, y)
+        traces.append(
+            go.Scatter(
+                x=[0, x], y=[0, y], mode="lines+markers", showlegend=False, name=NAMES[i], line={"color": colour, "width": 2.5},
+                marker={"symbol": "arrow", "angleref": "previous", "size": [0, 13], "color": colour},
+            )
+        )  # fmt: skip
+        traces.append(
+            go.Scatter(
+                x=[far * x], y=[far * y], mode="text", text=[NAMES[i]], showlegend=False, hoverinfo="skip",
+                textfont={"size": 14, "color": colour},
+            )
+        )  # fmt: skip
+    return traces
+
+
+def _spread(count: int) -> list[float]:
+    """Places of `count` things in a column, from the top."""
+    return [(count - 1) / 2 - i for i in range(count)]
+
+
+def _say(figure: go.Figure, x: float, y: float, text: str, size: int = 14) -> None:
+    figure.add_annotation(x=x, y=y, text=text, showarrow=False, font={"size": size, "color": INK})
+
+
+def _arrow(figure: go.Figure, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
+    figure.add_annotation(
+        x=end[0], y=end[1], ax=start[0], ay=start[1], xref="x", yref="y", axref="x", ayref="y", text="",
+        showarrow=True, arrowhead=2, arrowwidth=3, arrowcolor=colour,
+    )  # fmt: skip
+
+
+def _as_drawing(
+    figure: go.Figure, title: str, x_range: tuple[float, float], y_range: tuple[float, float], height: int
+) -> go.Figure:
+    hidden = {"visible": False, "fixedrange": True}
+    figure.update_xaxes(range=list(x_range), **hidden)
+    figure.update_yaxes(range=list(y_range), **hidden)
+    finish(figure, title, height=height)
+    return figure.update_layout(margin={"t": 60, "l": 10, "r": 10, "b": 10})
