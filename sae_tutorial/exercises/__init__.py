@@ -21,6 +21,13 @@ from sae_tutorial.exercises.building import (
     check_sizes,
     check_who_learns,
 )
+from sae_tutorial.exercises.circuits import (
+    check_control_heads,
+    check_faithfulness,
+    check_induction_score,
+    check_patch,
+    check_shown,
+)
 from sae_tutorial.exercises.collecting import (
     check_real_rows,
     check_scale,
@@ -44,11 +51,10 @@ from sae_tutorial.exercises.patients import (
 )
 from sae_tutorial.exercises.residual import (
     check_attribution,
-    check_control_heads,
-    check_faithfulness,
-    check_induction_score,
+    check_lens,
+    check_nats,
     check_paths,
-    check_shown,
+    check_silence,
 )
 from sae_tutorial.exercises.superposition import (
     check_dimensionality,
@@ -91,12 +97,15 @@ __all__ = [
     "check_jumprelu_l0",
     "check_know_nothing",
     "check_latent_shares",
+    "check_lens",
     "check_loss",
     "check_loss_recovered",
     "check_luck",
     "check_matched",
     "check_matched_latents",
     "check_narrow",
+    "check_nats",
+    "check_patch",
     "check_paths",
     "check_phase",
     "check_project",
@@ -110,6 +119,7 @@ __all__ = [
     "check_shown",
     "check_shown_claims",
     "check_shuffled_labels",
+    "check_silence",
     "check_sizes",
     "check_split",
     "check_steers",
