@@ -16,6 +16,7 @@ import pytest
 import test_exercises_build
 import test_exercises_inside
 import test_exercises_look
+import test_exercises_transformer
 import torch
 from answers import said
 
@@ -26,6 +27,7 @@ from sae_tutorial.exercises import (
     architectures,
     building,
     building_whole,
+    circuits,
     clinic,
     collecting,
     frontier,
@@ -39,21 +41,24 @@ from sae_tutorial.exercises import (
 )
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-PARTS = (test_exercises_inside, test_exercises_build, test_exercises_look)
+PARTS = (test_exercises_inside, test_exercises_transformer, test_exercises_build, test_exercises_look)
 CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
 TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "toy": (exercises.check_toy, superposition._TOY_MISTAKES),
     "features_read": (exercises.check_features_read, superposition._READ_MISTAKES),
     "dimensionality": (exercises.check_dimensionality, superposition._D_MISTAKES),
-    "induction_score": (exercises.check_induction_score, residual._INDUCTION_MISTAKES),
+    "induction_score": (exercises.check_induction_score, circuits._INDUCTION_MISTAKES),
+    "silence": (exercises.check_silence, residual._SILENCE_MISTAKES),
+    "lens": (exercises.check_lens, residual._LENS_MISTAKES),
+    "patch": (exercises.check_patch, circuits._PATCH_MISTAKES),
     "attribution": (exercises.check_attribution, residual._ATTRIBUTION_MISTAKES),
-    "faithfulness": (exercises.check_faithfulness, residual._FAITHFULNESS_MISTAKES),
     "unit_rows": (exercises.check_unit_rows, building._UNIT_MISTAKES),
     "encode": (exercises.check_encode, building._RELU_MISTAKES),
     "decode": (exercises.check_decode, building._DECODER_MISTAKES),
     "topk": (exercises.check_topk, building._ENCODER_MISTAKES),
     "readers_share": (exercises.check_readers_share, building_whole._SHARE_MISTAKES),
+    "faithfulness": (exercises.check_faithfulness, circuits._FAITHFULNESS_MISTAKES),
     "loss": (exercises.check_loss, building._LOSS_MISTAKES),
     "matched": (lambda answer: exercises.check_matched(answer, "a"), building_whole._MATCHED_MISTAKES),
     "real_rows": (exercises.check_real_rows, collecting._MASK_MISTAKES),
@@ -127,7 +132,7 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
     assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
 
 
-@pytest.mark.parametrize("number", ["01", "02", "04", "05", "06", "07", "08", "09", "10"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10"])
 def test_a_notebook_has_at_least_four_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)

@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebooks 01 and 02: right ones written in several ways, and plausible wrong ones."""
+"""Answers to the exercises of notebook 01: right ones written in several ways, and plausible wrong ones."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,7 @@ import torch
 from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import normalize
 
-from sae_tutorial import exercises
-from sae_tutorial.exercises import residual, superposition
-from sae_tutorial.transformer import heads as residual_stream
+from sae_tutorial.exercises import superposition
 
 # 1.2
 
@@ -160,111 +158,6 @@ def seeded_inside(p, rows, n, g):
     return good_rows(p, rows, n, torch.Generator().manual_seed(5))
 
 
-# 2.2
-
-
-def score_in_a_loop(pattern, n):
-    return sum(pattern[q, q - n + 1] for q in range(n + 1, 2 * n + 1)) / n
-
-
-def score_of_a_block(pattern, n):
-    return pattern[n + 1 :, 2 : n + 2].diagonal().mean()
-
-
-def score_in_numpy(pattern, n):
-    return np.diagonal(pattern.numpy(), offset=1 - n)[-n:].mean()
-
-
-def score_by_trace(pattern, n):
-    return torch.trace(pattern[-n:, 2 : 2 + n]) / n
-
-
-# 2.3
-
-
-def shares_one_by_one(parts, weight, direction):
-    rms = (sum(parts) ** 2).mean() ** 0.5
-    return [float(part / rms * weight @ direction) for part in parts]
-
-
-def shares_by_einsum(parts, weight, direction):
-    return torch.einsum("nd,d,d->n", parts, weight, direction) * torch.rsqrt(parts.sum(0).square().mean())
-
-
-# 2.4
-
-
-def heads_of_the_solution(found, n_heads, seed):
-    generator = np.random.default_rng(seed)
-    drawn = []
-    for layer, _ in found:
-        for head in generator.permutation(n_heads).tolist():
-            if (layer, head) not in found and (layer, head) not in drawn:
-                drawn.append((layer, head))
-                break
-    return drawn
-
-
-def heads_by_sampling(found, n_heads, seed):
-    import random
-
-    draw = random.Random(seed)
-    result = []
-    for layer in {layer for layer, _ in found}:
-        free = [head for head in range(n_heads) if (layer, head) not in found]
-        result += [[layer, head] for head in draw.sample(free, sum(other == layer for other, _ in found))]
-    return result
-
-
-def heads_after_seeding(found, n_heads, seed):
-    torch.manual_seed(seed)
-    return torch.tensor(residual_stream.random_heads(found, n_heads, int(torch.randint(10**6, ()))))
-
-
-def any_layer(found, n_heads, seed):
-    generator = torch.Generator().manual_seed(seed)
-    others = [(layer, head) for layer in range(8) for head in range(n_heads) if (layer, head) not in found]
-    return [others[i] for i in torch.randperm(len(others), generator=generator)[: len(found)]]
-
-
-def may_be_found(found, n_heads, seed):
-    generator = np.random.default_rng(seed)
-    return [(layer, int(generator.integers(n_heads))) for layer, _ in found]
-
-
-def with_replacement(found, n_heads, seed):
-    generator = np.random.default_rng(seed)
-    others = {layer: [h for h in range(n_heads) if (layer, h) not in found] for layer, _ in found}
-    return [(layer, int(generator.choice(others[layer]))) for layer, _ in found]
-
-
-def the_first_free(found, n_heads, seed):
-    taken = list(found)
-    for layer, _ in found:
-        taken.append(next((layer, h) for h in range(n_heads) if (layer, h) not in taken))
-    return taken[len(found) :]
-
-
-def moved_by_the_seed(found, n_heads, seed):
-    taken = list(found)
-    for layer, _ in found:
-        in_turn = [(h + seed) % n_heads for h in range(n_heads)]
-        taken.append(next((layer, h) for h in in_turn if (layer, h) not in taken))
-    return taken[len(found) :]
-
-
-def without_a_seed(found, n_heads, seed):
-    return residual_stream.random_heads(found, n_heads, int(np.random.default_rng().integers(10**6)))
-
-
-def always_of_six(found, n_heads, seed):
-    return heads_of_the_solution(found, 6, seed)
-
-
-def one_less(found, n_heads, seed):
-    return heads_of_the_solution(found, n_heads, seed)[:-1]
-
-
 SHAPES = [
     *zip(ways_to_count(1 / 3), ways_to_count(3 / 4), ways_to_count(5 / 2), strict=False),
     (0.33, 0.75, 2.5),
@@ -296,25 +189,6 @@ RIGHT: Right = [
         )
     ],
     *[("phase", (way,)) for way in ways_to_choose("b")],
-    *[("paths", ways) for ways in zip(*map(ways_to_count, (16, 256, 4096)), strict=True)],
-    *[("induction_score", (f,)) for f in ways_to_return(residual._induction)],
-    *[("induction_score", (f,)) for f in (score_in_a_loop, score_of_a_block, score_in_numpy, score_by_trace)],
-    *[("attribution", (f,)) for f in ways_to_return(residual._attribution)],
-    *[("attribution", (f,)) for f in (shares_one_by_one, shares_by_einsum)],
-    *[
-        ("control_heads", (f,))
-        for f in (
-            heads_of_the_solution,
-            residual_stream.random_heads,
-            heads_by_sampling,
-            heads_after_seeding,
-            lambda *inputs: set(heads_of_the_solution(*inputs)),
-            lambda *inputs: np.array(heads_of_the_solution(*inputs)),
-        )
-    ],
-    *[("faithfulness", (f,)) for f in ways_to_return(residual._faithfulness)],
-    ("faithfulness", (lambda full, ablated, circuit: 1 - (circuit - full) / (ablated - full),)),
-    *[("shown", (way,)) for way in ways_to_choose("A")],
 ]
 
 WRONG: Wrong = [
@@ -394,111 +268,6 @@ WRONG: Wrong = [
     ("phase", ("e",), "'e' is not one of 'a', 'b', 'c', 'd'"),
     ("phase", ("ab",), "exactly one of"),
     ("phase", (1,), "not 1"),
-    ("paths", (4, 256, 4096), "number of blocks"),
-    ("paths", (15, 256, 4096), "past all blocks"),
-    ("paths", (16, 16, 4096), "counts whole blocks"),
-    ("paths", (16, 81, 4096), "3 ways for each block"),
-    ("paths", (16, 256, 2**16), "any set of a layer's heads"),
-    ("paths", (16, 256, 6**4), "may also pass attention by"),
-    ("paths", (16, 256, 10_000), "too large. With 2 blocks"),
-    ("paths", (16, 257, 4096), "too large. With 2 blocks"),
-    ("paths", ("sixteen", 256, 4096), "must be a number, got 'sixteen'"),
-    ("paths", (float("nan"), 256, 4096), "must be a finite number"),
-    (
-        "induction_score",
-        (lambda p, n: p.diagonal(-n)[-n:].mean(),),
-        "from n + 1 to 2n, the key n places back. The query's own token",
-    ),
-    (
-        "induction_score",
-        (lambda p, n: np.mean([float(p[q, q - n + 1]) for q in range(n, 2 * n + 1)]),),
-        "for the queries from n to 2n, the key n - 1 places back. BOS",
-    ),
-    (
-        "induction_score",
-        (lambda p, n: p[n + 2 :, 3:].diagonal().mean(),),
-        "for the queries from n + 2 to 2n, the key",
-    ),
-    (
-        "induction_score",
-        (lambda p, n: p[n : 2 * n, 1:].diagonal().mean(),),
-        "from n to 2n - 1, the key n - 1 places",
-    ),
-    (
-        "induction_score",
-        (lambda p, n: p[n + 1 : 2 * n, 2:].diagonal().mean(),),
-        "from n + 1 to 2n - 1, the key n - 1",
-    ),
-    ("induction_score", (lambda p, n: p[n + 1 :, : n + 1].diagonal().mean(),), "the key n + 1 places back"),
-    ("induction_score", (lambda p, n: p[n:, :].diagonal().mean(),), "the key n places back"),
-    (
-        "induction_score",
-        (lambda p, n: torch.stack([p[q, q - 1] for q in range(n + 1, 2 * n + 1)]).mean(),),
-        "the key 1 places back. That is the token just before",
-    ),
-    ("induction_score", (lambda p, n: p.diagonal(1 - n).mean().item(),), "from the first one possible to 2n"),
-    ("induction_score", (lambda p, n: p.diagonal(n - 1).mean(),), "rows are queries, columns are keys"),
-    ("induction_score", (lambda p, n: p[n + 1 :].amax(1).mean(),), "how sharp"),
-    ("induction_score", (lambda p, n: p.diagonal(1 - n)[-n:].sum(),), "that is the sum"),
-    ("induction_score", (lambda p, n: p.diagonal(1 - n)[-n:],), "shape [2], expected []"),
-    ("induction_score", (lambda p, n: p.mean(),), "expected"),
-    ("attribution", (lambda p, w, d: (p / p.pow(2).mean(-1, keepdim=True).sqrt() * w) @ d,), "its own size"),
-    ("attribution", (lambda p, w, d: p @ d / p.sum(0).pow(2).mean().sqrt(),), "weight is missing"),
-    (
-        "attribution",
-        (lambda p, w, d: torch.nn.functional.rms_norm(p.sum(0), (len(w),), w) @ d,),
-        "the logit itself",
-    ),
-    ("attribution", (lambda p, w, d: p / p.sum(0).norm() * w @ d,), "√d smaller"),
-    ("attribution", (lambda p, w, d: torch.einsum("nd,d,d->n", p, w, d),), "the scale is missing"),
-    (
-        "attribution",
-        (lambda p, w, d: (s := residual._attribution(p, w, d)) / s.sum(),),
-        "divide by the total",
-    ),
-    ("attribution", (lambda p, w, d: p / p.sum(0).std() * w @ d,), "expected"),
-    ("attribution", (lambda p, w, d: p / p.sum(1).pow(2).mean().sqrt() * w @ d,), "expected"),
-    ("control_heads", (any_layer,), "place in the model matters"),
-    ("control_heads", (may_be_found,), "must not contain"),
-    ("control_heads", (with_replacement,), "drawn twice"),
-    ("control_heads", (the_first_free,), "every seed gives the same draw"),
-    ("control_heads", (moved_by_the_seed,), "different draws, where chance would give about 35"),
-    ("control_heads", (without_a_seed,), "two calls with the same seed"),
-    ("control_heads", (one_less,), "another dose"),
-    (
-        "control_heads",
-        (lambda found, n, s: [(layer, None) for layer, _ in found],),
-        "(3, None) is among the results",
-    ),
-    ("control_heads", (lambda found, n, s: [layer for layer, _ in found],), "3 is among the results"),
-    ("control_heads", (lambda found, n, s: ("3", "1"),), "a pair of whole numbers"),
-    (
-        "control_heads",
-        (lambda found, n_heads, seed: [(layer, 20 - seed % 2 - i) for i, (layer, _) in enumerate(found)],),
-        "below n_heads",
-    ),
-    ("faithfulness", (lambda full, ablated, circuit: (circuit - full) / (ablated - full),), "is *lost*"),
-    ("faithfulness", (lambda full, ablated, circuit: full / circuit,), "has no zero: "),
-    ("faithfulness", (lambda full, ablated, circuit: circuit / full,), "a worse circuit scores higher"),
-    (
-        "faithfulness",
-        (lambda full, ablated, circuit: np.clip((ablated - circuit) / (ablated - full), 0, 1),),
-        "you clip",
-    ),
-    ("faithfulness", (lambda full, ablated, circuit: ablated - circuit,), "the gain in nats"),
-    ("faithfulness", (lambda full, ablated, circuit: (ablated - circuit) / ablated,), "lacks its upper end"),
-    (
-        "faithfulness",
-        (lambda full, ablated, circuit: (circuit - ablated) / (full - ablated) * 100,),
-        "expected",
-    ),
-    ("shown", ({"A", "B"},), "rules B out"),
-    ("shown", (["a", "c"],), "one draw"),
-    ("shown", ("A, D",), "ordinary text"),
-    ("shown", ({"E"},), "where a head looks"),
-    ("shown", (set(),), "A is shown"),
-    ("shown", ({"G"},), "is not one of"),
-    ("shown", ({"A": True},), "answer in text, with choices out of"),
 ]
 
 
@@ -514,19 +283,3 @@ def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
     printed = said(name, *answers)
     assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
     assert words in printed and printed.count("\n") == 1
-
-
-def test_a_place_right_of_the_diagonal_is_told_from_a_score_of_another_offset() -> None:
-    """Every window and offset near the right ones gets a message that names both as they are."""
-    for offset in ("n - 1", "n"):
-        for first, start in (("n", 0), ("n + 1", 1), ("n + 2", 2)):
-            for last, end in (("2n", 0), ("2n - 1", -1)):
-                places = {"n - 1": -1, "n": 0}[offset]
-                printed = said(
-                    exercises.check_induction_score,
-                    lambda p, n, start=start, end=end, places=places: torch.tensor(
-                        [float(p[q, q - n - places]) for q in range(n + start, 2 * n + end + 1)]
-                    ).mean(),
-                )
-                if (offset, first, last) != ("n - 1", "n + 1", "2n"):
-                    assert f"for the queries from {first} to {last}, the key {offset} places back" in printed

@@ -19,7 +19,7 @@ from sae_tutorial.transformer.families import (
     norm_parts,
     output_logits,
 )
-from sae_tutorial.transformer.stream import cache_stream, short_paths, text_tokens
+from sae_tutorial.transformer.stream import cache_stream, text_tokens
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -171,10 +171,9 @@ TOO_LONG = torch.ones(1, 65, dtype=torch.long)
         lambda model: check_length(model, 65),
         lambda model: cache_stream(model, TOO_LONG),
         lambda model: text_tokens(model, TEXTS, 1, 65),
-        lambda model: list(short_paths(model, TOO_LONG)),
         lambda model: attribute_logits(model, TOO_LONG[0], 5, 6),
         lambda model: patching.mean_z(model, TOO_LONG),
-        lambda model: patching.lesion_losses(model, TOO_LONG),
+        lambda model: patching.lesion_losses(model, TOO_LONG, [0]),
         lambda model: patching.ablated_loss(model, TOO_LONG, [], torch.zeros(3, 4, 8)),
         lambda model: patching.cut_paths(model, TOO_LONG, [], [(1, 0)], torch.zeros(3, 4, 8)),
         lambda model: steering.sample_text(model, TOO_LONG[:, :60], 5, seed=0),

@@ -30,6 +30,13 @@ from sae_tutorial.exercises.building_whole import (
     check_readers_share,
     check_who_learns,
 )
+from sae_tutorial.exercises.circuits import (
+    check_control_heads,
+    check_faithfulness,
+    check_induction_score,
+    check_patch,
+    check_shown,
+)
 from sae_tutorial.exercises.collecting import (
     check_real_rows,
     check_scale,
@@ -54,11 +61,10 @@ from sae_tutorial.exercises.patients import (
 )
 from sae_tutorial.exercises.residual import (
     check_attribution,
-    check_control_heads,
-    check_faithfulness,
-    check_induction_score,
+    check_lens,
+    check_nats,
     check_paths,
-    check_shown,
+    check_silence,
 )
 from sae_tutorial.exercises.sampling import check_sample_rows
 from sae_tutorial.exercises.superposition import (
@@ -112,6 +118,7 @@ __all__ = [
     "check_jumprelu_l0",
     "check_know_nothing",
     "check_latent_shares",
+    "check_lens",
     "check_loop_order",
     "check_loss",
     "check_loss_recovered",
@@ -119,7 +126,9 @@ __all__ = [
     "check_matched",
     "check_matched_latents",
     "check_narrow",
+    "check_nats",
     "check_pair",
+    "check_patch",
     "check_paths",
     "check_pentagon",
     "check_phase",
@@ -135,6 +144,7 @@ __all__ = [
     "check_shown",
     "check_shown_claims",
     "check_shuffled_labels",
+    "check_silence",
     "check_sizes",
     "check_split",
     "check_steers",

@@ -1,61 +1,81 @@
-"""Checks for notebook 02: counting paths, an induction score, an attribution, a control for heads, faithfulness, claims."""
+"""Checks for notebook 02: nats, counting paths, a hook, a logit lens, an attribution."""
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from operator import index
+from collections.abc import Callable
+from math import exp, log
 from typing import Any
 
 import torch
 from torch import Tensor
+from transformer_lens.hook_points import HookPoint
 
-from sae_tutorial.exercises.matching import (
-    Mistakes,
-    match_choices,
-    match_draws,
-    match_function,
-    match_number,
-)
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_number
+from sae_tutorial.exercises.reporting import Exercise
+
+D_VOCAB = 49_152  # of the offline lab's model
 
 
-def check_paths(whole_blocks: int | None, apart: int | None, with_heads: int | None) -> None:
-    """Exercise 2.1: the paths through 4 blocks of 3 heads: whole blocks, attention and MLP apart, each head apart."""
+def check_nats(an_eighth: float | None, uniform: float | None, probability: float | None) -> None:
+    """Exercise 2.1: the loss of a probability of 1/8, of a uniform guess over 49,152 tokens; the probability of 3 nats."""
     exercise = Exercise(
         "2.1",
         "put a number in place of each None.",
-        "the table in the section 'Paths, and how many there are'",
+        "the section 'From scores to nats'",
+        "you can read a loss in nats as the probability that the right token was given.",
+    )
+    exercise.check(_judge_nats, an_eighth, uniform, probability)
+
+
+def check_paths(whole_blocks: int | None, apart: int | None, with_heads: int | None) -> None:
+    """Exercise 2.2: the paths through 4 blocks of 3 heads: whole blocks, attention and MLP apart, each head apart."""
+    exercise = Exercise(
+        "2.2",
+        "put a number in place of each None.",
+        "the section 'What one block can know'",
         "you can say what a count of paths counts, which a bare 2ⁿ does not.",
     )
     exercise.check(_judge_paths, whole_blocks, apart, with_heads)
 
 
-def check_induction_score(induction_score: Callable[[Tensor, int], float]) -> None:
-    """Exercise 2.2: `induction_score(pattern, n)` of one head on BOS and n tokens, twice."""
+def check_silence(silence: Callable[[Tensor, HookPoint], Tensor]) -> None:
+    """Exercise 2.3: `silence(activation, hook)`, zero at every position but the first."""
     exercise = Exercise(
-        "2.2",
-        "write the body of `induction_score`.",
-        "the section 'Heads that repeat what came next'",
-        "you can find induction heads in any model that shows you its attention.",
+        "2.3",
+        "write the body of `silence`.",
+        "the section 'Open the model: a cache and a hook'",
+        "you can step into a forward pass at any hook and see what breaks.",
     )
-    small = [
-        [1.0, 0.0, 0.0, 0.0, 0.0],
-        [0.7, 0.3, 0.0, 0.0, 0.0],
-        [0.2, 0.5, 0.3, 0.0, 0.0],
-        [0.1, 0.2, 0.6, 0.1, 0.0],
-        [0.2, 0.0, 0.1, 0.5, 0.2],
+    generator = torch.Generator().manual_seed(0)
+    hook = HookPoint()
+    hook.name = "blocks.0.hook_attn_out"
+    inputs = [
+        (torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]), hook),
+        (torch.randn(2, 4, 3, generator=generator), hook),
     ]
-    inputs = [(torch.tensor(small), 2), *((_pattern(2 * n + 1, seed), n) for seed, n in enumerate((3, 5)))]
-    exercise.check(
-        lambda answer: match_function(answer, _induction, inputs, _INDUCTION_MISTAKES), induction_score
+    exercise.check(lambda answer: match_function(answer, _silence, inputs, _SILENCE_MISTAKES), silence)
+
+
+def check_lens(lens: Callable[[Tensor, Callable[[Tensor], Tensor], Tensor], Tensor]) -> None:
+    """Exercise 2.4: `lens(stream, norm, W_U)`, the logits of a stream that is read early."""
+    exercise = Exercise(
+        "2.4",
+        "write the body of `lens`.",
+        "the section 'Read the stream early: the logit lens'",
+        "you can ask a model at any depth what it would say if it stopped there.",
     )
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        (torch.tensor([[[3.0, 4.0]]]), _rms_norm, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, -1.0]])),
+        (5 * torch.randn(2, 3, 4, generator=generator), _rms_norm, torch.randn(4, 6, generator=generator)),
+    ]
+    exercise.check(lambda answer: match_function(answer, _lens, inputs, _LENS_MISTAKES), lens)
 
 
 def check_attribution(attribution: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 2.3: `attribution(parts, weight, direction)`, shares that add up, in place of `shares_that_do_not`."""
+    """Exercise 2.5: `attribution(parts, weight, direction)`, shares that add up, in place of `shares_that_do_not`."""
     exercise = Exercise(
-        "2.3",
+        "2.5",
         "write `attribution` so that the shares add up to the whole; those of `shares_that_do_not` do not.",
-        "the section 'Who is for Paris?'",
+        "the section 'Who votes for Paris?'",
         "you can split a logit among parts without the shares depending on how the parts are cut.",
     )
     generator = torch.Generator().manual_seed(0)
@@ -68,40 +88,52 @@ def check_attribution(attribution: Callable[[Tensor, Tensor, Tensor], Tensor]) -
     )
 
 
-def check_control_heads(control_heads: Callable[..., list[tuple[int, int]]]) -> None:
-    """Exercise 2.4: `control_heads(found, n_heads, seed)`, as many other heads of the same layers."""
-    exercise = Exercise(
-        "2.4",
-        "write the body of `control_heads`.",
-        "the section 'Does it matter? Ablation'",
-        "you can tell 'these heads matter' from 'heads in these layers matter'.",
+def _judge_nats(an_eighth: Any, uniform: Any, probability: Any) -> None:
+    smaller = "A probability of 1/2 costs ln 2 = 0.693 nats."
+    match_number(
+        "an_eighth",
+        an_eighth,
+        log(8),
+        {
+            3: "that is the loss in bits, log2 8. A nat is made with the natural logarithm: ln 8.",
+            -log(
+                8
+            ): "the sign is turned: the logarithm of a probability is negative, the loss is minus that.",
+            0.903: "that is the logarithm to base 10; take the natural one.",
+            0.125: "that is the probability; the loss is minus its logarithm.",
+            0.875: "that is the chance of being wrong; the loss is minus the logarithm of the chance of being right.",
+        },
+        digits=2,
+        example=smaller,
     )
-    exercise.check(_judge_control_heads, control_heads)
-
-
-def check_faithfulness(faithfulness: Callable[[float, float, float], float]) -> None:
-    """Exercise 2.5: `faithfulness(full, ablated, circuit)`, from three losses."""
-    exercise = Exercise(
-        "2.5",
-        "write the body of `faithfulness`.",
-        "the section 'What a claim about a circuit needs'",
-        "you can put a circuit of any size on one scale: 0 as bad as no heads at all, 1 as good as the model.",
+    match_number(
+        "uniform",
+        uniform,
+        log(D_VOCAB),
+        {
+            15.585: "that is in bits, log2; take the natural logarithm.",
+            4.692: "that is the logarithm to base 10; take the natural one.",
+            1 / D_VOCAB: "that is the probability of each token; the loss is minus its logarithm.",
+            -log(D_VOCAB): "the sign is turned: the loss is minus the logarithm of the probability.",
+            D_VOCAB: "that is the number of tokens; the guess gives each 1 / 49,152, and the loss is minus the log.",
+        },
+        digits=2,
+        example=smaller,
     )
-    inputs = [(2.0, 10.0, 4.0), (1.5, 3.0, 3.75), (6.0, 12.0, 6.0)]
-    exercise.check(
-        lambda answer: match_function(answer, _faithfulness, inputs, _FAITHFULNESS_MISTAKES), faithfulness
+    match_number(
+        "probability",
+        probability,
+        exp(-3),
+        {
+            exp(3): "that is e to the power of +3. A probability is at most 1: turn the sign.",
+            0.125: "that is 2 to the power of -3, as if the loss were in bits.",
+            0.001: "that is 10 to the power of -3; nats go with e.",
+            1 / 3: "that is 1 / 3. The loss is a logarithm: undo it with e to the power of -3.",
+            1 - exp(-3): "that is the chance of everything else; the right token's is what is left of 1.",
+        },
+        digits=2,
+        example=smaller,
     )
-
-
-def check_shown(shown: Iterable[str] | None) -> None:
-    """Exercise 2.6: which of five claims a table of ablations shows."""
-    exercise = Exercise(
-        "2.6",
-        "replace None by a set of letters, such as {'A'}.",
-        "the section 'What a claim about a circuit needs'",
-        "you can read a table of ablations, in a paper too, for what it shows and what it leaves open.",
-    )
-    exercise.check(_judge_shown, shown)
 
 
 def _judge_paths(whole_blocks: Any, apart: Any, with_heads: Any) -> None:
@@ -151,75 +183,77 @@ def _judge_paths(whole_blocks: Any, apart: Any, with_heads: Any) -> None:
     )
 
 
-def _pattern(size: int, seed: int) -> Tensor:
-    scores = torch.randn(size, size, generator=torch.Generator().manual_seed(seed))
-    return scores.masked_fill(torch.ones(size, size).triu(1).bool(), float("-inf")).softmax(-1)
+def _silence(activation: Tensor, hook: HookPoint) -> Tensor:
+    return _silent(activation, slice(1, None))
 
 
-def _induction(pattern: Tensor, n: int) -> Tensor:
-    return _looking_back(pattern, n - 1, n + 1, 2 * n)
+def _all_silent(activation: Tensor) -> Tensor:
+    return torch.zeros_like(activation)
 
 
-def _looking_back(pattern: Tensor, offset: int, first: int, last: int) -> Tensor:
-    """The mean attention to the key `offset` places back, over the queries from `first` to `last`."""
-    queries = torch.arange(first, last + 1)
-    return pattern[queries, queries - offset].mean()
+def _silent(activation: Tensor, places: Any) -> Tensor:
+    silenced = activation.clone()
+    silenced[:, places] = 0
+    return silenced
 
 
-# What a head is that looks so many places back, as the number to add to or take from n, or counted from the query.
-_OFFSETS: dict[str, tuple[Callable[[int], int], str]] = {
-    "n - 1": (lambda n: n - 1, ""),
-    "n": (
-        lambda n: n,
-        "The query's own token stood there, so this scores a duplicate-token head. An induction head looks one place "
-        "later, n - 1 back, at what followed.",
-    ),
-    "n + 1": (lambda n: n + 1, "That is the token *before* the earlier one; look at the one after it, n - 1 back."),
-    "n - 2": (lambda n: n - 2, "That is two places after the earlier token; look at the one after it, n - 1 back."),
-    "1": (lambda n: 1, "That is the token just before, which a previous-token head looks at; look n - 1 back."),
-}  # fmt: skip
-_FIRST = {"the first one possible": None, "n": 0, "n + 1": 1, "n + 2": 2}
-# The first query that can look n or n + 1 places back is n or n + 1, so these are the same as others.
-_TWICE = {("n", "the first one possible"), ("n + 1", "n"), ("n + 1", "the first one possible")}
-
-
-def _off_by_one() -> Mistakes:
-    """Every mean over one diagonal, from a query that is right or one place off to one that is."""
-    mistakes = []
-    for offset, (places, what) in _OFFSETS.items():
-        for first, start in _FIRST.items():
-            for last, end in (("2n", 0), ("2n - 1", -1)):
-                if (offset, first, last) == ("n - 1", "n + 1", "2n") or (offset, first) in _TWICE:
-                    continue
-                message = (
-                    f"your mean reads, for the queries from {first} to {last}, the key {offset} places back."
-                )
-                if what:
-                    message += f" {what}"
-                if (first, last) != ("n + 1", "2n"):
-                    message += " BOS is at 0 and the second half goes from n + 1 to 2n."
-                mistakes.append((partial(_mean_of, places, start, end), message))
-    return mistakes
-
-
-def _mean_of(places: Callable[[int], int], start: int | None, end: int, pattern: Tensor, n: int) -> Tensor:
-    return _looking_back(pattern, places(n), places(n) if start is None else n + start, 2 * n + end)
-
-
-_INDUCTION_MISTAKES: Mistakes = [
-    *_off_by_one(),
+_SILENCE_MISTAKES: Mistakes = [
     (
-        lambda p, n: p.diagonal(-(n - 1))[2:].sum(),
-        "that is the sum; a score that can be compared between lengths is the mean over queries.",
+        lambda a, hook: _all_silent(a),
+        "you silence the first position too. BOS must keep what it has: every head rests its attention there.",
+    ),
+    (lambda a, hook: a, "what you return is what came in: nothing is set to zero."),
+    (
+        lambda a, hook: _silent(a, 0),
+        "you silence the first position and keep the others; it is the other way round.",
     ),
     (
-        lambda p, n: _induction(p.T, n),
-        "your score is 0 for every causal head, like all that lies above the main diagonal: rows are queries, columns "
-        "are keys.",
+        lambda a, hook: _silent(a, -1),
+        "you silence the last position alone; the positions are `activation[:, 1:]`.",
     ),
     (
-        lambda p, n: p[n + 1 :].max(-1).values.mean(),
-        "you score how sharp the attention is, wherever it looks.",
+        lambda a, hook: torch.cat([a[:1], torch.zeros_like(a[1:])]),
+        "you count along the batch. The axes are [batch, position, d_model], so positions are the second one.",
+    ),
+    (
+        lambda a, hook: a[:, :1],
+        "you cut the positions off. A hook must give back the shape it was given: set them to zero instead.",
+    ),
+]
+
+
+def _rms_norm(stream: Tensor) -> Tensor:
+    return stream / stream.pow(2).mean(-1, keepdim=True).sqrt()
+
+
+def _lens(stream: Tensor, norm: Callable[[Tensor], Tensor], W_U: Tensor) -> Tensor:
+    return norm(stream) @ W_U
+
+
+_LENS_MISTAKES: Mistakes = [
+    (
+        lambda s, norm, W: s @ W,
+        "the final norm is missing. The unembedding only ever met streams of the norm's size, and early ones are short.",
+    ),
+    (
+        lambda s, norm, W: norm(s),
+        "that is the normalised stream; the unembedding `W_U` turns it into logits.",
+    ),
+    (
+        lambda s, norm, W: (norm(s) @ W).softmax(-1),
+        "these are probabilities. The lens gives logits; take the softmax afterwards, where you need it.",
+    ),
+    (
+        lambda s, norm, W: (norm(s) @ W).argmax(-1),
+        "that is the likeliest token already; give the logits of all tokens, [..., d_vocab].",
+    ),
+    (
+        lambda s, norm, W: norm(s @ W),
+        "the order is turned: the norm reads the stream, then the unembedding reads the norm.",
+    ),
+    (
+        lambda s, norm, W: (norm(s) @ W)[:, -1],
+        "that is the last position alone; give the logits at every position.",
     ),
 ]
 
@@ -267,99 +301,3 @@ _ATTRIBUTION_MISTAKES: Mistakes = [
         "you divide by the total. Shares of 1 hide how large the logit is, and explode when parts cancel.",
     ),
 ]
-
-
-def _judge_control_heads(control_heads: Any) -> None:
-    for found, n_heads in (([(3, 0), (3, 4), (7, 2), (1, 5)], 6), ([(2, 9), (0, 0), (5, 11)], 12)):
-        for seed in range(12):
-            _judge_heads(_heads(call(control_heads, found, n_heads, seed)), found, n_heads)
-    # Two of the four other heads of layer 3, one of five in layer 7, one of five in layer 1: 6 · 5 · 5 controls.
-    found, n_heads = [(3, 0), (3, 4), (7, 2), (1, 5)], 6
-    match_draws(lambda seed: tuple(sorted(_heads(call(control_heads, found, n_heads, seed)))), 150)
-
-
-def _heads(result: Any) -> list[tuple[int, int]]:
-    """The pairs in a result, or WrongAnswer."""
-    heads = []
-    for pair in result if isinstance(result, Iterable) else [result]:
-        try:
-            layer, head = (index(number) for number in pair)
-        except (TypeError, ValueError):
-            raise WrongAnswer(
-                f"{pair!r} is among the results; a head is a pair of whole numbers, (layer, head)."
-            ) from None
-        heads.append((layer, head))
-    return heads
-
-
-def _judge_heads(heads: list[tuple[int, int]], found: list[tuple[int, int]], n_heads: int) -> None:
-    layers = sorted(layer for layer, _ in found)
-    if set(heads) & set(found):
-        raise WrongAnswer(
-            f"{sorted(set(heads) & set(found))[0]} is one of the found heads; a control must not contain what it "
-            "controls for."
-        )
-    if len(heads) != len(found):
-        raise WrongAnswer(
-            f"you return {len(heads)} heads for {len(found)} found ones; ablating fewer or more is another dose."
-        )
-    if sorted(layer for layer, _ in heads) != layers:
-        raise WrongAnswer(
-            f"the layers are {sorted(layer for layer, _ in heads)}, those of the found heads {layers}: a layer's "
-            "place in the model matters by itself, so match it head by head."
-        )
-    if len(set(heads)) < len(heads):
-        raise WrongAnswer("a head was drawn twice, so fewer heads are ablated. Draw without replacement.")
-    if not all(0 <= head < n_heads for _, head in heads):
-        raise WrongAnswer(f"a head's number must be below n_heads = {n_heads}; got {heads}.")
-
-
-def _faithfulness(full: float, ablated: float, circuit: float) -> float:
-    return (ablated - circuit) / (ablated - full)
-
-
-_FAITHFULNESS_MISTAKES: Mistakes = [
-    (
-        lambda f, a, c: (c - f) / (a - f),
-        "yours is 0 for a perfect circuit and 1 for one that does nothing: the part that is *lost*. Take the part that "
-        "is kept.",
-    ),
-    (
-        lambda f, a, c: f / c,
-        "a ratio of two losses has no zero: a circuit that does nothing would still score full / ablated.",
-    ),
-    (
-        lambda f, a, c: c / f,
-        "a ratio of two losses has no zero, and a worse circuit scores higher.",
-    ),
-    (
-        lambda f, a, c: (a - c) / a,
-        "the scale lacks its upper end: divide by what there is to gain, `ablated - full`.",
-    ),
-    (
-        lambda f, a, c: a - c,
-        "that is the gain in nats; divide by what there is to gain, `ablated - full`.",
-    ),
-    (
-        lambda f, a, c: (c - a) / (a - f),
-        "the sign is turned: a lower loss than `ablated` should count for the circuit.",
-    ),
-    (
-        lambda f, a, c: min(max(_faithfulness(f, a, c), 0.0), 1.0),
-        "you clip to 0 and 1. A circuit can be worse than no heads, and the number should say so.",
-    ),
-]
-
-
-def _judge_shown(shown: Any) -> None:
-    match_choices(
-        shown,
-        {"A": "A is shown: its effect exceeds its control by far more than either spreads."},
-        {
-            "B": "random heads of the same layers do as much: the control rules B out.",
-            "C": "C has one draw. Without a spread, 0.9 against 0.1 may be luck.",
-            "D": "D's heads also matter on ordinary text, as much: that they serve *repetition* is not shown.",
-            "E": "nothing was changed inside the model for E: an attention score says where a head looks, not that it "
-            "matters.",
-        },
-    )

@@ -65,12 +65,12 @@ def mean_ablation(
 
 @torch.inference_mode()
 def lesion_losses(
-    model: TransformerBridge, tokens: Int[Tensor, "batch position"]
+    model: TransformerBridge, tokens: Int[Tensor, "batch position"], layers: Sequence[int]
 ) -> Float[Tensor, "layers batch"]:
-    """Each text's mean loss with one block skipped, for each block: half of all paths go with it (Veit et al. 2016)."""
+    """Each text's mean loss with one block skipped, for each of `layers`: half of all paths go with it (Veit et al. 2016)."""
     check_length(model, tokens.shape[1])
     losses = []
-    for layer in range(model.cfg.n_layers):
+    for layer in layers:
         off = {f"blocks.{layer}.hook_{part}_out": torch.zeros_like for part in ("attn", "mlp")}
         with intervene(model, off, EVERYWHERE):
             losses.append(next_token_loss(model(tokens), tokens).mean(1))

@@ -1,4 +1,4 @@
-"""The residual stream of a hooked model: taken apart, read early, and built out of short paths.
+"""The residual stream of a hooked model: cached, read early, and what single tokens say.
 
 Every attention layer and every MLP reads the stream x, and adds its output to it (Elhage et al. 2021, "A
 mathematical framework for transformer circuits"):
@@ -7,9 +7,7 @@ mathematical framework for transformer circuits"):
     logits  = Norm(x_final) W_U + b_U
 """
 
-from collections.abc import Iterator, Sequence
-from functools import partial
-from math import comb
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -20,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
+from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene
 from sae_tutorial.transformer.families import check_bridge, check_length, output_logits, tolerance
 from sae_tutorial.transformer.tokens import tokenize
 
@@ -108,65 +106,6 @@ def path_counts(n_layers: int, n_heads: int) -> dict[str, int]:
         "attention and MLP apart": 4**n_layers,
         "each head apart": (2 * (1 + n_heads)) ** n_layers,
     }
-
-
-def paths_of_length(n_layers: int, length: int) -> int:
-    """How many paths go through exactly `length` of the 2n attention layers and MLPs: a binomial coefficient."""
-    return comb(2 * n_layers, length)
-
-
-@torch.inference_mode()
-def short_paths(
-    model: TransformerBridge, tokens: Int[Tensor, "batch position"]
-) -> Iterator[Float[Tensor, "batch position d_model"]]:
-    """Final streams made of paths of at most k modules, for k = 0, 1, ..., 2 n_layers.
-
-    A module is an attention layer or an MLP. With k = 0 the stream is the embedding. With k, every module reads,
-    instead of the whole stream below it, the part that paths of at most k − 1 modules have built there:
-
-        x_m(k) = embedding + Σ_{i<m} module_i(x_i(k − 1))
-
-    For linear modules that is exactly the sum of all paths of at most k modules (expand Π (1 + module_i), as in
-    Veit et al. 2016, "Residual networks behave like ensembles of relatively shallow networks"). The modules here
-    are not linear: there is then no such sum, and this is its counterpart. The last one is the model itself.
-
-    Raises:
-        ValueError: blocks of another shape, such as those whose attention and MLP read side by side.
-    """
-    cache = cache_stream(model, tokens)
-    if getattr(model.cfg, "parallel_attn_mlp", False) or not {"ln1", "ln2"} <= set(
-        model.blocks[0].submodules
-    ):
-        raise ValueError(
-            f"short_paths needs blocks whose MLP reads, by a norm, what attention wrote; not those of {model.cfg.architecture}."
-        )
-    check_sum(model, cache)
-    embedding = at_least_float32(cache["blocks.0.hook_resid_pre"])
-    outputs = torch.zeros(2 * model.cfg.n_layers, *embedding.shape, device=embedding.device)
-    for _ in range(len(outputs) + 1):
-        below = torch.cat([torch.zeros_like(outputs[:1]), outputs.cumsum(0)])
-        yield embedding + below[-1]
-        outputs = _outputs_when_reading(model, tokens, embedding + below[:-1])
-
-
-def _outputs_when_reading(
-    model: TransformerBridge,
-    tokens: Int[Tensor, "batch position"],
-    streams: Float[Tensor, "modules batch position d_model"],
-) -> Float[Tensor, "modules batch position d_model"]:
-    """What each module puts out when it reads its own entry of `streams`: the hooks sit before the norms."""
-    layers = range(model.cfg.n_layers)
-    reads = [f"blocks.{layer}.{norm}.hook_in" for layer in layers for norm in ("ln1", "ln2")]
-    writes = [f"blocks.{layer}.hook_{part}_out" for layer in layers for part in ("attn", "mlp")]
-    edits = {name: partial(_in_place_of, by=stream) for name, stream in zip(reads, streams, strict=True)}
-    seen: dict[str, Tensor] = {}
-    with intervene(model, edits, EVERYWHERE), watch(model, writes, seen):
-        model(tokens, return_type=None, stop_at_layer=len(layers))
-    return torch.stack([seen[name] for name in writes])
-
-
-def _in_place_of(x: Tensor, by: Tensor) -> Tensor:
-    return by
 
 
 @torch.inference_mode()
