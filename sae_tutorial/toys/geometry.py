@@ -13,7 +13,10 @@ SAME_SPACE = 0.1  # squared cosine above which two features count as sharing dim
 
 
 def features_per_dimension(W: Float[Tensor, "instances n m"]) -> Float[Tensor, " instances"]:
-    """‖W‖² / m: about how many features each dimension carries (Elhage et al. 2022, section 4)."""
+    """‖W‖² / m: about how many features each dimension carries (Elhage et al. 2022, section 4).
+
+    It counts squared lengths: where kept features are longer than 1, as rare ones are, it may even pass n / m.
+    """
     return W.pow(2).sum((1, 2)) / W.shape[2]
 
 
@@ -84,7 +87,7 @@ class NeuronCount(NamedTuple):
 
 
 def count_neurons(W: Float[Tensor, "instances n m"], share: float = 0.9) -> NeuronCount:
-    """A neuron is monosemantic if one feature holds `share` of its squared weights; silent if its norm is below 0.1."""
+    """A rule for toys: monosemantic if one feature holds `share` of the squared weights, silent if the norm is below 0.1."""
     squares = W.pow(2)
     silent = squares.sum(1) < 0.01
     mono = (squares.amax(1) > share * squares.sum(1)) & ~silent
