@@ -25,7 +25,7 @@ def transformer_drawing(words: Sequence[str], answers: Sequence[str], title: str
     """A whole model: words at the bottom, a stream for each, two blocks across them, next words at the top right."""
     figure, last = go.Figure(), len(words) - 1
     for x, word in enumerate(words):
-        _box(figure, (x, 0), word, INK, width=0.84)
+        _box(figure, (x, 0), escaped(word), INK, width=0.84)
         _box(figure, (x, 1), "embed", ENDS, width=0.7)
         _arrow(figure, (x, 0.28), (x, 0.72), INK)
         _line(figure, [(x, 1.28), (x, 5.55)], STREAM, 5)
@@ -64,9 +64,10 @@ def highway_drawing(title: str) -> go.Figure:
         _box(figure, (x + 0.65, 1.35), name, colour, width=1.3)
         _arrow(figure, (x, 0.12), (x + 0.3, 1.02), colour)
         _arrow(figure, (x + 1.0, 1.02), (x + 1.3, 0.2), colour)
-        _say(figure, (x - 0.12, 0.62), "reads", size=12, colour=colour)
-        _say(figure, (x + 1.5, 0.62), "adds", size=12, colour=colour)
-        _say(figure, (x + 1.3, 0.01), "<b>+</b>", size=20, colour="white")
+        if i == 0:
+            _say(figure, (x - 0.25, 0.62), "reads", size=13, colour=colour)
+            _say(figure, (x + 1.5, 0.62), "adds", size=13, colour=colour)
+        _say(figure, (x + 1.3, 0.01), "<b>+</b>", size=20, colour="white", behind=STREAM)
     _box(figure, (10.15, 0), "norm, unembed", ENDS, width=1.5)
     _say(
         figure,
@@ -84,7 +85,7 @@ def attention_drawing(
     """One head at one position: an arc from each word that is looked at, as thick as its share of the attention."""
     figure, end = go.Figure(), query % len(words)
     for x, word in enumerate(words):
-        _box(figure, (x, 0), word, MOVES if x == end else INK, width=0.92)
+        _box(figure, (x, 0), escaped(word), MOVES if x == end else INK, width=0.92)
     for x, weight in enumerate(np.asarray(weights, dtype=float)[: end + 1]):
         if weight < 0.02:
             continue
@@ -137,7 +138,7 @@ def one_layer_paths_drawing(title: str) -> go.Figure:
         ("direct", (), "this token alone, by a straight table:<br>which token tends to follow it"),
         ("through the MLP", ("MLP",), "this token alone, but any table:<br>the bend makes it more than a product"),
         ("through a head", ("attention",), "other tokens: a copy of what stands<br>at the place the head looks at"),
-        ("through a head, then the MLP", ("attention", "MLP"), "other tokens and this one together:<br>combinations of them"),
+        ("through a head,<br>then the MLP", ("attention", "MLP"), "other tokens and this one together:<br>combinations of them"),
     )  # fmt: skip
     for row, (name, parts, knows) in enumerate(ways):
         y = -1.1 * row
@@ -198,8 +199,8 @@ def patch_drawing(title: str) -> go.Figure:
                     x=[left + x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
                     marker={"size": 13, "color": "white", "line": {"color": colour, "width": 2}},
                 )  # fmt: skip
-        _say(figure, (left + 4, 3.35), f"next: <b>{answer}</b>", size=14)
-        _say(figure, (left + 1.2, 3.35), "clean run" if left == 0 else "corrupted run", size=14)
+        _say(figure, (left + 3.3, 3.35), f"next: <b>{answer}</b>", size=14)
+        _say(figure, (left + 0.4, 3.35), "clean run" if left == 0 else "corrupted run", size=14)
     _arrow(figure, (2.15, 1.65), (8.25, 1.65), MOVES, width=3)
     _say(figure, (5.2, 1.95), "this one vector<br>is copied over", size=12, colour=MOVES)
     return _as_drawing(figure, title, (-0.7, 11.1), (-0.5, 3.7), height=330)
@@ -297,8 +298,20 @@ def _arrow(
     )  # fmt: skip
 
 
-def _say(figure: go.Figure, at: tuple[float, float], text: str, *, size: int, colour: str = INK) -> None:
-    figure.add_annotation(x=at[0], y=at[1], text=text, showarrow=False, font={"size": size, "color": colour})
+def _say(
+    figure: go.Figure,
+    at: tuple[float, float],
+    text: str,
+    *,
+    size: int,
+    colour: str = INK,
+    behind: str = "white",
+) -> None:
+    """Words on a patch of the colour `behind`, so that no line runs through them."""
+    figure.add_annotation(
+        x=at[0], y=at[1], text=text, showarrow=False, font={"size": size, "color": colour}, bgcolor=behind,
+        borderpad=0,
+    )  # fmt: skip
 
 
 def _as_drawing(
