@@ -1,6 +1,6 @@
 """Run the notebooks that open a lab in labs that people have and the committed pages do not show.
 
-    test_labs.py [--labs NAME ...] [--budget quick|smoke] [--hub DIRECTORY] [NOTEBOOK ...]
+    test_labs.py [--labs NAME,NAME] [--budget quick|smoke] [--hub DIRECTORY] [NOTEBOOK ...]
 
 gpt2 and ag-news read a Hugging Face cache, which `make build/hub/filled` makes: a GPT-2 of random weights with the
 extremes of trained ones, and AG News articles. In these labs and at another layer a notebook has to run to its end,
@@ -167,9 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("notebooks", nargs="*", type=Path, help="by default all that open a lab")
-    parser.add_argument(
-        "--labs", nargs="+", choices=LABS, default=list(LABS), metavar="NAME", help=", ".join(LABS)
-    )
+    parser.add_argument("--labs", type=_names, default=list(LABS), metavar="NAME,NAME", help=", ".join(LABS))
     parser.add_argument("--budget", choices=["quick", "smoke"], default="quick")
     parser.add_argument(
         "--hub", type=Path, default=ROOT / "build" / "hub", help="a filled Hugging Face cache"
@@ -194,6 +192,15 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(BUILD / name / "artifacts", ignore_errors=True)
     report(results)
     return int(not all(result.fine for result in results.values()))
+
+
+def _names(given: str) -> list[str]:
+    names = given.split(",")
+    if unknown := set(names) - set(LABS):
+        raise argparse.ArgumentTypeError(
+            f"no lab {', '.join(sorted(unknown))}; choose from {', '.join(LABS)}"
+        )
+    return names
 
 
 def report(results: dict[tuple[str, str], Result]) -> None:

@@ -205,6 +205,9 @@ def test_labs_of_the_hub_ask_for_a_cache(tmp_path, capsys):
     with pytest.raises(SystemExit):
         test_labs.main(["--labs", "gpt2", "--hub", str(tmp_path / "none")])
     assert "make build/hub/filled" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        test_labs.main(["--labs", "one-thread,gpt-2"])
+    assert "no lab gpt-2; choose from gpt2, ag-news" in capsys.readouterr().err
 
 
 def test_notebooks_that_open_a_lab_are_found(tmp_path):
