@@ -44,7 +44,9 @@ class DetectionTask(NamedTuple):
 
 
 def detection_task(tokenizer: Any, latents: Latents, latent: int, seed: int = 0) -> DetectionTask:
-    """Ten snippets for one latent: five that turn it on, one of each fifth of its activations, and five that do not.
+    """Ten snippets for one latent: five that turn it on, one of each fifth of its range, and five that do not.
+
+    The range goes from nothing to its maximum: by count, most activations are faint, and the strong ones are few.
 
     Of those five, three are contexts of the latents that are most often on together with it, in documents' places where
     it is off; the other two are drawn from all rows.
@@ -63,8 +65,9 @@ def detection_task(tokenizer: Any, latents: Latents, latent: int, seed: int = 0)
     n_on = SNIPPETS // 2
     if len(rows) < n_on:
         raise ValueError(f"latent {latent} is on at {len(rows)} rows; at least {n_on} are needed.")
-    fifths = np.array_split(rows[np.argsort(-values, kind="stable")], n_on)
-    on = [int(generator.choice(part)) for part in fifths]
+    fifth = np.minimum((values / values.max() * n_on).astype(int), n_on - 1)
+    on = [int(generator.choice(rows[fifth == i])) for i in np.unique(fifth)]
+    on += generator.choice(np.setdiff1d(rows, on), n_on - len(on), replace=False).tolist()
     near = _near(latents, rows)
     rivals = [other for other, _ in coactive_latents(latents, [latent], n=SNIPPETS)[latent]]
     off: list[int] = []
@@ -86,21 +89,24 @@ def detection_task(tokenizer: Any, latents: Latents, latent: int, seed: int = 0)
 def marked_contexts(
     tokenizer: Any, latents: Latents, latent: int, n: int = 5, seed: int = 0
 ) -> list[tuple[float, str]]:
-    """What an explainer reads: contexts of the strongest sixth and of the middle, with the tokens that are on in «».
+    """What an explainer reads: contexts of the upper and of the middle third of a latent's range.
+
+    Tokens with at least a third of the context's strongest activation stand in «».
 
     Returns:
-        Activation over the latent's maximum, and the text; at most `n` of each kind, strongest first.
+        Activation over the latent's maximum, and the text; at most `n` of each third.
     """
     generator = np.random.default_rng([seed, latent])
     rows, values = latents.column(latent)
-    order = rows[np.argsort(-values, kind="stable")]
-    sixths = np.array_split(order, 6)
+    third = np.minimum((values / values.max() * 3).astype(int), 2)
     found: list[tuple[float, str]] = []
-    for part in (sixths[0], np.concatenate(sixths[2:4])):
-        drawn = np.sort(generator.choice(len(part), min(n, len(part)), replace=False))
-        for context in contexts_around(tokenizer, latents, latent, part[drawn], WIDTH):
+    for part in (2, 1):
+        inside = rows[third == part]
+        drawn = generator.choice(inside, min(n, len(inside)), replace=False)
+        for context in contexts_around(tokenizer, latents, latent, drawn, WIDTH):
+            least = context.activations.max() / 3
             pairs = zip(context.tokens, context.activations, strict=True)
-            text = "".join(f"«{token}»" if activation > 0 else token for token, activation in pairs)
+            text = "".join(f"«{token}»" if activation >= least else token for token, activation in pairs)
             found.append((float(context.activations[context.centre] / values.max()), text))
     return found
 

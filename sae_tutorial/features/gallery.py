@@ -27,7 +27,7 @@ class Exhibit(NamedTuple):
         topic: the class that has most of its energy on the articles that are not held out.
         specificity: the share of its energy in that class on held-out articles, classes weighted equally.
         token_share: the largest share of its energy on one token.
-        group_share: the largest share of its held-out energy in one group of documents, such as an article.
+        group_share: the largest share of its energy in one group of documents, such as an article.
         maximum: its largest activation. Show contexts and texts by activation over it.
         n_active: held-out rows on which it is on.
     """
@@ -73,8 +73,9 @@ def gallery(
     classes = labels[judged_on.document_ids]
     by_class = _sums(energy, classes, int(labels.max()) + 1)
     by_class /= np.maximum(np.bincount(classes, minlength=len(by_class)), 1)[:, None]
-    numbered = np.unique(groups[judged_on.document_ids], return_inverse=True)[1]
-    by_group = _sums(energy, numbered, int(numbered.max()) + 1)
+    numbered = np.unique(groups[latents.document_ids], return_inverse=True)[1]
+    all_energy = csc_array(latents.matrix.astype(np.float64).power(2))
+    by_group = _sums(all_energy, numbered, int(numbered.max()) + 1)
     specificity = by_class[topic, np.arange(latents.d_sae)] / np.maximum(by_class.sum(0), TINY)
     group_share = by_group.max(0) / np.maximum(by_group.sum(0), TINY)
     shown = (
