@@ -127,12 +127,12 @@ def pursuit_drawing(title: str) -> go.Figure:
             _vector(figure, d, label, "#6c757d", 1.5, column)
         _vector(figure, vector, name, ON, 3, column)
         figure.add_annotation(
-            x=-0.35, y=-0.35, text=products, showarrow=False, align="left", xanchor="left", yanchor="middle",
+            x=-0.4, y=-0.75, text=products, showarrow=False, align="left", xanchor="left", yanchor="middle",
             font={"size": 12}, row=1, col=column,
         )  # fmt: skip
         figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
     figure.update_xaxes(range=[-0.5, 1.5], visible=False)
-    figure.update_yaxes(range=[-0.75, 1.25], visible=False)
+    figure.update_yaxes(range=[-1.1, 1.25], visible=False)
     return finish(figure, title, height=360)
 
 
