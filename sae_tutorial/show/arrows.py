@@ -33,8 +33,8 @@ def direction_figure(rows: Mapping[str, Mapping[str, Float[np.ndarray, "n 2"]]],
             figure.add_traces(_arrows(arrows), rows=row, cols=column)
             axis = (row - 1) * columns + column
             figure.update_yaxes(scaleanchor=f"x{axis if axis > 1 else ''}", row=row, col=column)
-    figure.update_xaxes(range=[-1.6, 1.6], showticklabels=False)
-    figure.update_yaxes(range=[-1.6, 1.6], showticklabels=False)
+    figure.update_xaxes(range=[-1.5, 1.5], showticklabels=False)
+    figure.update_yaxes(range=[-1.5, 1.5], showticklabels=False)
     figure.update_xaxes(title="dimension 0", row=len(rows))
     for row, name in enumerate(rows, start=1):
         figure.update_yaxes(title=name, row=row, col=1)
@@ -58,8 +58,8 @@ def direction_slider(steps: Mapping[str, Float[np.ndarray, "n 2"]], title: str, 
             ],
         }]
     )  # fmt: skip
-    figure.update_xaxes(range=[-1.6, 1.6], title="dimension 0")
-    figure.update_yaxes(range=[-1.6, 1.6], title="dimension 1", scaleanchor="x")
+    figure.update_xaxes(range=[-1.5, 1.5], title="dimension 0")
+    figure.update_yaxes(range=[-1.5, 1.5], title="dimension 1", scaleanchor="x")
     finish(figure, title, height=560)
     return figure.update_layout(width=560, margin={"b": 110})
 
@@ -107,7 +107,7 @@ def pair_drawing(examples: Mapping[str, tuple[float, float]], title: str) -> go.
         )  # fmt: skip
         _say(figure, 1.4, y, "A")
         _say(figure, -1.4, y, "B")
-        _say(figure, h, y + 0.42, f"h = {a:.1f} − {b:.1f} = {h:.1f}")
+        _say(figure, h, y + 0.42, f"h = {a:.1f} − {b:.1f} = {h:.1f}".replace("-", "−"))
         _say(figure, -2.7, y, f"<b>{escaped(name)}</b><br>A = {a:.1f}, B = {b:.1f}")
         wrong = "✓" if min(a, b) == 0 else "✗"
         _say(figure, 2.9, y, f"Â = ReLU(h) = {max(h, 0):.1f}<br>B̂ = ReLU(−h) = {max(-h, 0):.1f}")
