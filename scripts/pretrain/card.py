@@ -31,7 +31,7 @@ PACKAGED = Path(__file__).parents[2] / "sae_tutorial" / "data" / "coders"
 SAMPLE = (
     Path(__file__).parents[2] / "tests" / "data" / "pretrained_rows.safetensors"
 )  # for a test of the card
-LOSS_TEXTS = 120  # paragraphs of held-out articles that the language model is run on with each replacement
+LOSS_TEXTS = 60  # paragraphs of held-out articles that the language model is run on with each replacement
 TRAINED = {"nothing": "the SAE", "soft-decoder": "decoder soft-frozen at random"}
 SOURCES = {  # in texts.py; their names for people and licences
     "wikipedia": ("78 of the lab's 98 articles of the English Wikipedia, spring 2016", "CC BY-SA 3.0"),

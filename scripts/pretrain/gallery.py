@@ -36,7 +36,9 @@ def exhibits(
     texts, held_out = lab_texts()
     test = held_out[store.document_ids]
     found = []
-    coders = {"SAE": pretrained_sae(), "control": SparseAutoencoder.load(cache / "coders" / "soft-decoder")}
+    coders = {"SAE": pretrained_sae()}
+    controls = sorted((cache / "coders").glob("soft-decoder*"))  # the full dose comes first
+    coders |= {"control": SparseAutoencoder.load(controls[0])} if controls else {}
     for kind, coder in coders.items():
         best = gallery(read_latents(coder, store), texts.labels, texts.groups, held_out, n=SHOWN)
         seen, unseen = (_latents(coder, store, rows) for rows in (~test, test))

@@ -2,6 +2,7 @@
 
     python scripts/pretrain/train.py CACHE                            the SAE
     python scripts/pretrain/train.py CACHE --frozen "soft decoder"    the control: same start, rows, dose and width
+    python scripts/pretrain/train.py CACHE --rows 1000000 ...         either at a smaller dose, into a folder of its own
 
 A run that was stopped goes on where it was when the same line is given again, and ends with the same bits.
 """
@@ -33,7 +34,7 @@ def training_config(frozen: str, rows_seen: int = ROWS_SEEN) -> TrainConfig:
 
 def train(cache: Path, frozen: str, rows_seen: int = ROWS_SEEN) -> Path:
     """Train, or go on training, and save to `cache`/coders/<what is frozen>; returns that directory."""
-    name = frozen.replace(" ", "-")
+    name = frozen.replace(" ", "-") + ("" if rows_seen == ROWS_SEEN else f"-{rows_seen}")
     training_rows, validation = split(cache)
     sae = SparseAutoencoder(SAEConfig(training_rows.shape[1], EXPANSION, k=K))
     config = training_config(frozen, rows_seen)
@@ -49,5 +50,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("cache", type=Path)
     parser.add_argument("--frozen", default="nothing", choices=("nothing", "decoder", "soft decoder"))
+    parser.add_argument("--rows", type=int, default=ROWS_SEEN)
     arguments = parser.parse_args()
-    train(arguments.cache, arguments.frozen)
+    train(arguments.cache, arguments.frozen, arguments.rows)
