@@ -23,7 +23,7 @@ SETUP = """\
 import os
 import sys
 
-os.environ.setdefault("SAE_LAB", "auto")  # which language model: "gpt2", "offline", or "auto" for what can be had
+os.environ.setdefault("SAE_LAB", "auto")  # the language model: "gpt2", "offline" or "auto"
 if "google.colab" in sys.modules:  # elsewhere the course is installed already
     %pip install --quiet "sae-tutorial @ git+{repository}"
 """

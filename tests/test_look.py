@@ -45,8 +45,9 @@ def own(gpt2, sae, examples):
 def page(gpt2, examples, own, tmp_path_factory):
     path = tmp_path_factory.mktemp("look") / "look.html"
     return write_look(
-        path, examples, gpt2.tokenizer, TEXTS, coder="<i>a</i> coder", credit="</script>", own=own
-    )
+        path, examples, gpt2.tokenizer, TEXTS, coder="<i>a</i> coder", credit="</script>", own=own,
+        descriptions={int(own.latents[0]): "<b>money</b>"},
+    )  # fmt: skip
 
 
 def data_of(path) -> dict:

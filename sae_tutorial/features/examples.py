@@ -69,7 +69,8 @@ class Examples:
         ):
             if document >= 0:
                 ids, _, _ = tokenize(tokenizer, [texts[document]], self.settings["context_size"], warn=False)
-                shown = token_strings(tokenizer, ids[1:][first : first + len(activations)])
+                width = (len(activations) - 1) // 2  # on each side; before the first token there is nothing
+                shown = token_strings(tokenizer, ids[1:][first : first + centre + width + 1])
                 values = activations[: len(shown)].astype(np.float32)
                 found.append(Context(shown, values, int(centre), int(document)))
         return found
