@@ -11,6 +11,7 @@ to be merged with them) and answer with a list of true and false for each code n
 
 import argparse
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def score(cache: Path, directory: Path, readers: str) -> None:
     explanations = storage.read_json(directory / "explanations.json")
     predictions = storage.read_json(directory / "predictions.json")
     texts, _ = lab_texts()
-    rows: dict[str, list[dict[str, object]]] = {"SAE": [], "control": []}
+    rows: dict[str, list[dict[str, object]]] = defaultdict(list)
     for i, (kind, exhibit, _, task) in enumerate(exhibits(cache, load_offline_model("cpu").tokenizer)):
         code = f"L{i:03}"
         rows[kind].append(
