@@ -98,6 +98,6 @@ def test_the_command_line_opens_the_notebooks(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(command_line.subprocess, "run", run)
     assert command_line.main(["lab"]) == 0
     assert started[0][1:3] == ["-m", "jupyterlab"] and started[0][3].endswith("notebooks")
-    monkeypatch.setattr(command_line, "__file__", str(tmp_path / "sae_tutorial" / "__main__.py"))
+    monkeypatch.setattr(command_line, "ROOT", tmp_path)
     assert command_line.main(["lab"]) == 1
     assert "there are no notebooks in" in capsys.readouterr().err

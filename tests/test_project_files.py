@@ -125,7 +125,7 @@ def test_it_carries_the_colab_badge_and_cell(path, nb):
 def test_it_opens_with_its_number_and_how_long_it_takes(path, nb):
     opening = colab.without_badge(nb.cells[0].source)
     assert opening.startswith(f"# {path.stem[:2]}")
-    assert re.search(r"\bminutes?\b", opening + nb.cells[2].source)
+    assert re.search(r"\bminutes?\b", "\n".join(cell.source for cell in nb.cells[:10]))
 
 
 # ------------------------------------------------------------------------------------------------ pins

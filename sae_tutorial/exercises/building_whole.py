@@ -164,7 +164,7 @@ def _judge_from_memory(my_sae: Any) -> None:
     returned = call(my_sae, data, d_sae, 0.02, 1_000)
     if not isinstance(returned, tuple | list) or len(returned) != 3:
         raise WrongAnswer("return three things: f of all rows after training, W_dec, and b_dec.")
-    f, W_dec, b_dec = map(read_tensor, returned)
+    f, W_dec, b_dec = (read_tensor(part).float() for part in returned)
     for name, value, shape in (
         ("f", f, [4_000, d_sae]), ("W_dec", W_dec, [d_sae, 8]), ("b_dec", b_dec, [8]),
     ):  # fmt: skip

@@ -28,7 +28,7 @@ def restart_dead(
 
     Each takes the error e = y − ŷ of one row, drawn without replacement with a chance in proportion to its weighted
     length: W_dec gets the direction of e, W_enc half of the same (a transcoder's, the direction of x), the bias what lets
-    it answer that row with half of ‖e‖, and Adam takes it for an average latent that stands still.
+    it answer that row with half of ‖e‖, and Adam forgets what it knew of the latent.
     """
     coder, config = run.coder, run.config
     dead = (run.tokens_since_active >= config.dead_window).nonzero().flatten()
@@ -58,11 +58,9 @@ def restart_dead(
     for name, weights_of in run.parameters.items():
         if name in new:
             weights_of[dead] = new[name]
-            if moments := run.optimizer.state.get(weights_of):
-                moments["exp_avg"][dead] = 0.0
-                # Adam divides by the root of this one. From zero, some fifty steps would be up to six times as long as
-                # the rate in every coordinate, and the latent would have lost its row before it learned anything.
-                moments["exp_avg_sq"][dead] = moments["exp_avg_sq"].mean(0)
+            for moment in run.optimizer.state.get(weights_of, {}).values():
+                if moment.ndim:  # not the count of steps
+                    moment[dead] = 0.0
     run.tokens_since_active[dead] = 0.0
 
 
