@@ -112,7 +112,9 @@ def _with_links(source: str, name: str, meanings: dict[str, str]) -> str:
             raise CourseError(f"{name}: the link '{match[1]}' leads to no file of the project")
         return f"]({repository()}/blob/main/{target.relative_to(ROOT).as_posix()})"
 
-    return re.sub(r"\]\((\.\./[^)]+)\)", file, GLOSSARY_LINK.sub(term, source))
+    source = re.sub(r"\]\((\.\./[^)]+)\)", file, GLOSSARY_LINK.sub(term, source))
+    # Jupyter's anchor of a heading keeps its capitals, the book's does not.
+    return re.sub(r"\]\(([a-z0-9_]+\.ipynb)?#[^)]+\)", lambda match: match[0].lower(), source)
 
 
 def figure_html(figure: NotebookNode, div_id: str) -> str:

@@ -165,3 +165,13 @@ def test_conda_reads_the_lock_and_pins_only_python():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert environment["dependencies"] == ["python=3.11", "pip", {"pip": ["-r requirements.lock", "-e ."]}]
     assert Version("3.11") in Requirement(f"python{PROJECT['requires-python']}").specifier
+
+
+def test_the_reference_lists_every_module_of_the_rooms():
+    rooms = ("lab", "toys", "transformer", "activations", "sae", "features", "effects", "show", "course")
+    modules = {
+        f"sae_tutorial.{room}.{path.stem}"
+        for room in rooms
+        for path in (ROOT / "sae_tutorial" / room).glob("[a-z]*.py")
+    }
+    assert set(re.findall(r"automodule:: (\S+)", (ROOT / "docs" / "api.md").read_text("utf-8"))) == modules
