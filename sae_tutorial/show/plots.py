@@ -256,12 +256,17 @@ def grid_figure(
     z_title: str,
     *,
     top_down: bool = False,
+    signed: bool = False,
     height: int = 460,
 ) -> go.Figure:
-    """A heatmap over two named or numbered axes, such as layers and heads; `top_down` puts the first row on top."""
+    """A heatmap over two named or numbered axes, such as layers and heads.
+
+    `top_down` puts the first row on top; `signed` centres the colours at zero, which is white.
+    """
     places = {"x": list(range(len(x))), "y": list(range(len(y)))}
     figure = go.Figure()
-    figure.add_heatmap(z=z.astype(float), **places, colorscale=HEAT, colorbar={"title": z_title})
+    colours = {"colorscale": "RdBu", "zmid": 0} if signed else {"colorscale": HEAT}
+    figure.add_heatmap(z=z.astype(float), **places, **colours, colorbar={"title": z_title})
     for update, title_text, labels, places_shown in (
         (figure.update_xaxes, x_title, x, _thinned(len(x))),
         (figure.update_yaxes, y_title, y, _thinned(len(y))),

@@ -213,7 +213,7 @@ def lens_figure(
     probabilities: Float[np.ndarray, "row position"],
     title: str,
 ) -> go.Figure:
-    """The logit lens over a text: for each position and depth the likeliest next token, lighter the surer."""
+    """The logit lens over a text: for each position and depth the likeliest next token, lighter the surer; ␣ is a space or a line break."""
     figure, places = go.Figure(), list(range(len(words)))
     figure.add_heatmap(
         z=np.asarray(probabilities, dtype=float), x=places, y=list(range(len(rows))), zmin=0, zmax=1,
@@ -223,7 +223,7 @@ def lens_figure(
         for x, guess in enumerate(line):
             sure = float(probabilities[y][x]) > 0.55
             figure.add_annotation(
-                x=x, y=y, text=escaped(guess), showarrow=False,
+                x=x, y=y, text=escaped(guess) if guess.strip() else "␣", showarrow=False,
                 font={"size": 11, "color": "black" if sure else "white"},
             )  # fmt: skip
     figure.update_xaxes(
@@ -254,8 +254,8 @@ def interval_figure(
             line={"width": 0}, fillcolor=f"rgba{(*band, 0.18)}", hoverinfo="skip", showlegend=False,
         )  # fmt: skip
         figure.add_scatter(
-            x=list(x), y=np.asarray(value, dtype=float), name=name, mode="lines",
-            line={"color": COLOURS[i], "dash": DASHES[i], "width": 2},
+            x=list(x), y=np.asarray(value, dtype=float), name=name, mode="lines+markers",
+            line={"color": COLOURS[i], "dash": DASHES[i], "width": 2}, marker={"size": 5}, showlegend=len(series) > 1,
         )  # fmt: skip
     if level is not None:
         figure.add_hline(level[1], line={"color": INK, "dash": "dot", "width": 1}, annotation_text=level[0])
