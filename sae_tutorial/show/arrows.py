@@ -14,14 +14,14 @@ from plotly.subplots import make_subplots
 from sae_tutorial.show.plots import COLOURS, escaped, finish
 
 INK, PALE = "#222222", "#e8edf2"
-SHORTEST = 0.25  # of an arrow as short as that only the head would be seen
+SHORTEST = 0.5  # a feature with a shorter arrow counts as dropped
 NAMES = "ABCDEFGHIJ"  # features are named by letters, so that they are not taken for dimensions
 
 
 def direction_figure(rows: Mapping[str, Mapping[str, Float[np.ndarray, "n 2"]]], title: str) -> go.Figure:
     """Directions of features in two hidden dimensions: a row of panels per entry, a panel per entry of that.
 
-    Features are lettered arrows; those shorter than a quarter are left out.
+    Features are lettered arrows; those shorter than one half, which counts as dropped, are left out.
     """
     columns = max(map(len, rows.values()))
     figure = make_subplots(
