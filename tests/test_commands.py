@@ -209,13 +209,13 @@ def test_colab_s_cell_installs_all_that_the_first_notebook_needs(tmp_path):
     import colab
 
     cells = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4).cells
-    code = "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
-    assert "%pip install" in code
-    fake = 'import sys, types; sys.modules["google.colab"] = types.ModuleType("google.colab")\n'
+    setup, *rest = (cell.source for cell in cells if cell.cell_type == "code")
+    assert "%pip install" in setup
+    setup = setup.replace(f"git+{colab.repository()}", f"git+file://localhost{ROOT.as_posix()}")
+    fake = 'import sys, types\nsys.modules["google.colab"] = types.ModuleType("google.colab")'
+    gone = 'del sys.modules["google.colab"]'  # other libraries look for it too, and would use what is in it
     script = tmp_path / "notebook.ipy"
-    script.write_text(
-        fake + code.replace(f"git+{colab.repository()}", f"git+{ROOT.as_uri()}"), encoding="utf-8"
-    )
+    script.write_text("\n\n".join([fake, setup, gone, *rest]), encoding="utf-8")
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "colab"], check=True)
     python, lock = (
         tmp_path / "colab" / "bin" / "python",

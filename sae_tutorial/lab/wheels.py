@@ -73,8 +73,9 @@ def download(wheel: Wheel, directory: Path) -> Path:
         )
     wheels = list(directory.glob("*.whl"))
     if done.returncode or not wheels:
-        errors = [line for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line]
-        reason = errors[-1] if errors else "no wheel came"
+        # Newer pips point at the fault with a line of its own beneath the message.
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        reason = errors[-1] if errors else done.stderr.strip() or "no wheel came"
         raise ConnectionError(
             f"pip could not download {wheel.requirement} ({reason}); check the network or pip's settings."
         )
