@@ -91,7 +91,7 @@ def test_an_error_is_a_line_and_no_traceback(checkout, tmp_path, capsys):
 def no_index(monkeypatch) -> list[list[str]]:
     """What pip would be asked for."""
     asked: list[list[str]] = []
-    monkeypatch.setattr(kit, "_pip", lambda *arguments: asked.append(list(arguments)))
+    monkeypatch.setattr(kit, "run_pip", lambda *arguments: asked.append(list(arguments)))
 
     def download(wheel: object, directory: Path) -> Path:
         path = directory / f"{wheel.requirement}.whl"

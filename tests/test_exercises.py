@@ -142,6 +142,8 @@ def test_a_notebook_has_at_least_four_exercises_with_everything(number: str) -> 
     assert len(found) >= 4
     assert all(stubs and solution for _, stubs, solution in found)
     text = "\n".join(cell.source for cell in notebook.cells)
+    titles = re.findall(r"^### Exercise (\d+)\.(\d+)", text, flags=re.M)
+    assert titles == [(str(int(number)), str(i)) for i in range(1, len(found) + 1)]
     assert text.count("Difficulty: ●") == text.count("<summary>Help</summary>") == len(found)
 
 

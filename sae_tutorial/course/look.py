@@ -11,6 +11,7 @@ from sae_tutorial.features.examples import Examples, fingerprint_of, latents_of_
 from sae_tutorial.lab.models import load_offline_model
 from sae_tutorial.lab.texts import wikipedia
 from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.pretrained import pretrained_gallery, pretrained_sae
 from sae_tutorial.show.look import write_look
 
 
@@ -21,17 +22,12 @@ def look(text: str | None, path: str | Path) -> Path:
         ValueError: `text` has nothing to read.
         ConnectionError: the model or the texts are not here yet, and the package index does not answer.
     """
-    from sae_tutorial.sae.pretrained import pretrained_gallery, pretrained_sae
-
     if text is not None and not text.strip():
         raise ValueError(f"the text is {text!r}: there is nothing to read in it; give a sentence.")
     sae = pretrained_sae()
     examples = shipped_examples(sae)
     texts, model = wikipedia(), load_offline_model("cpu")
-    try:
-        descriptions = {row["latent"]: row["explanation"] for row in pretrained_gallery()["SAE"]}
-    except FileNotFoundError:  # nobody has described them
-        descriptions = {}
+    descriptions = {row["latent"]: row["explanation"] for row in pretrained_gallery()["SAE"]}
     return write_look(
         path, examples, model.tokenizer, texts.documents,
         coder=f"{sae.config.d_sae:,} latents of {model.cfg.model_name} at {examples.settings['hook_name']}",

@@ -12,9 +12,9 @@ from sae_tutorial.exercises.reporting import Exercise, NotAttempted, WrongAnswer
 
 
 def check_density(density: Callable[[Tensor], Tensor]) -> None:
-    """Exercise 6.1: `density(f)`, the share of rows on which each latent is on."""
+    """Exercise 7.1: `density(f)`, the share of rows on which each latent is on."""
     exercise = Exercise(
-        "6.1",
+        "7.1",
         "write the body of `density`.",
         "the section 'How the dictionary is used'",
         "you can tell dead, rare and dense latents apart; and density(f).sum() is L0.",
@@ -27,9 +27,9 @@ def check_density(density: Callable[[Tensor], Tensor]) -> None:
 
 
 def check_know_nothing(mean_ev: float | None, zero_ev: float | None) -> None:
-    """Exercise 6.2: explained variance of two predictors where the mean row holds 40% of the squared norm."""
+    """Exercise 7.2: explained variance of two predictors where the mean row holds 40% of the squared norm."""
     exercise = Exercise(
-        "6.2",
+        "7.2",
         "put a number in place of each None.",
         "the section 'How well it reconstructs', and 'Scale and mean' of notebook 05",
         "you know what 0 on the scale means, and that a score can fall below it.",
@@ -38,9 +38,9 @@ def check_know_nothing(mean_ev: float | None, zero_ev: float | None) -> None:
 
 
 def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
-    """Exercise 6.3: `top_rows(values, document_ids, n)`, rows of the largest values, at most one per document."""
+    """Exercise 7.3: `top_rows(values, document_ids, n)`, rows of the largest values, at most one per document."""
     exercise = Exercise(
-        "6.3",
+        "7.3",
         "write the body of `top_rows`.",
         "the section 'Where a latent is on most', and the folded help",
         "your contexts come from different documents, so one repetitive text cannot pass for a meaning.",
@@ -59,9 +59,9 @@ def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
 
 
 def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 6.4: `topic_share(f, topics)`, one latent's share of activation per class, classes weighted equally."""
+    """Exercise 7.4: `topic_share(f, topics)`, one latent's share of activation per class, classes weighted equally."""
     exercise = Exercise(
-        "6.4",
+        "7.4",
         "write `topic_share` so that a frequent class has no advantage; `raw_share` gives it one.",
         "the section 'What kinds of latents there are', and the folded help",
         "a topic latent of yours is one of a topic, not one of the class with the most rows. (`token_statistics` does "
@@ -76,9 +76,9 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_controls(controls: Mapping[str, str | None]) -> None:
-    """Exercise 6.5: which control answers which objection."""
+    """Exercise 7.5: which control answers which objection."""
     exercise = Exercise(
-        "6.5",
+        "7.5",
         "put the name of a control in place of each None; each control is used once.",
         "the section 'What kinds of latents there are'",
         "you can meet an objection with a number: a control differs in exactly the thing that is doubted.",
@@ -87,9 +87,9 @@ def check_controls(controls: Mapping[str, str | None]) -> None:
 
 
 def check_luck(luck: Callable[[int, int], float]) -> None:
-    """Exercise 6.6: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
+    """Exercise 7.6: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
     exercise = Exercise(
-        "6.6",
+        "7.6",
         "write the body of `luck`.",
         "the section 'What kinds of latents there are', and the folded help",
         "you can set a threshold by what luck would pass: of 6144 latents, 24 at 5 rows each and none at 50.",

@@ -11,9 +11,9 @@ from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_batchtopk(batchtopk: Callable[[Tensor, int], Tensor]) -> None:
-    """Exercise 7.1: `batchtopk(pre, k)`, the k · batch largest pre-activations of a batch, in their places."""
+    """Exercise 8.1: `batchtopk(pre, k)`, the k · batch largest pre-activations of a batch, in their places."""
     exercise = Exercise(
-        "7.1",
+        "8.1",
         "write the body of `batchtopk`.",
         "the section 'BatchTopK: share the number'",
         "your selection shares k · batch places among the positions; a position may get none of them.",
@@ -26,9 +26,9 @@ def check_batchtopk(batchtopk: Callable[[Tensor, int], Tensor]) -> None:
 
 
 def check_jumprelu_l0(l0: float | None, relu_l0: float | None, total: float | None) -> None:
-    """Exercise 7.2: L0 of the batch on the page with its thresholds and with none, and Σ f of its first position."""
+    """Exercise 8.2: L0 of the batch on the page with its thresholds and with none, and Σ f of its first position."""
     exercise = Exercise(
-        "7.2",
+        "8.2",
         "put a number in place of each None.",
         "the equation in the section 'JumpReLU: a threshold for each latent'",
         "you can read a threshold: it decides what is on, and leaves the size of what is on alone.",
@@ -37,9 +37,9 @@ def check_jumprelu_l0(l0: float | None, relu_l0: float | None, total: float | No
 
 
 def check_auxk(e_hat: Callable[..., Tensor]) -> None:
-    """Exercise 7.3: `e_hat(pre, dead, W_dec, b_dec, k_aux)`, AuxK's reconstruction of the error, repaired."""
+    """Exercise 8.3: `e_hat(pre, dead, W_dec, b_dec, k_aux)`, AuxK's reconstruction of the error, repaired."""
     exercise = Exercise(
-        "7.3",
+        "8.3",
         "write `e_hat`; `broken_e_hat` has two mistakes.",
         "the section 'Dead latents'",
         "dead latents now learn from the error alone, and nothing that works is disturbed.",

@@ -19,9 +19,9 @@ Parameters = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def check_frontier(supported: Iterable[str] | None) -> None:
-    """Exercise 7.4: which of the claims the frontier figure supports."""
+    """Exercise 8.4: which of the claims the frontier figure supports."""
     exercise = Exercise(
-        "7.4",
+        "8.4",
         "replace None by a set of letters, such as {'a', 'c'}.",
         "the figure of the exercise: one vertical line for equal L0, one horizontal line for equal reconstruction",
         "you read a frontier along both axes, keep the spread in mind, and claim nothing that it does not show.",
@@ -30,9 +30,9 @@ def check_frontier(supported: Iterable[str] | None) -> None:
 
 
 def check_narrow(strongest: Callable[[Tensor, int], Tensor], control: str | None) -> None:
-    """Exercise 7.5: `strongest(f, n)`, the n latents with the most energy, and the fair control for a prefix."""
+    """Exercise 8.5: `strongest(f, n)`, the n latents with the most energy, and the fair control for a prefix."""
     exercise = Exercise(
-        "7.5",
+        "8.5",
         "write `strongest` and choose `control`.",
         "the section 'Matryoshka: dictionaries inside a dictionary', where three ways to cut a dictionary are compared",
         "you gave the rival its best cut. Only what still exceeds it is due to training with prefixes.",
@@ -41,9 +41,9 @@ def check_narrow(strongest: Callable[[Tensor, int], Tensor], control: str | None
 
 
 def check_fold(fold: Callable[..., Parameters]) -> None:
-    """Exercise 7.6: `fold(W_enc, b_enc, W_dec, b_dec, threshold, scale)`, from an SAE of scale · x to one of x."""
+    """Exercise 8.6: `fold(W_enc, b_enc, W_dec, b_dec, threshold, scale)`, from an SAE of scale · x to one of x."""
     exercise = Exercise(
-        "7.6",
+        "8.6",
         "write `fold`; `broken_fold` forgets something.",
         "the folded help, on what is compared with the threshold",
         "the folded SAE turns on the same latents as before, on rows as the model makes them.",

@@ -11,9 +11,9 @@ from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_loss_recovered(loss_recovered: Callable[[float, float, float], float]) -> None:
-    """Exercise 8.1: `loss_recovered(clean, replaced, zero)` from three losses."""
+    """Exercise 9.1: `loss_recovered(clean, replaced, zero)` from three losses."""
     exercise = Exercise(
-        "8.1",
+        "9.1",
         "write the body of `loss_recovered`.",
         "the equations in the section 'What the model loses'",
         "you can turn a published loss recovered back into nats, if its pieces were published too.",
@@ -25,9 +25,9 @@ def check_loss_recovered(loss_recovered: Callable[[float, float, float], float])
 
 
 def check_redraw(redraw: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
-    """Exercise 8.2: `redraw(values, documents, drawn)`, the mean over the rows of drawn documents."""
+    """Exercise 9.2: `redraw(values, documents, drawn)`, the mean over the rows of drawn documents."""
     exercise = Exercise(
-        "8.2",
+        "9.2",
         "write the body of `redraw`.",
         "the folded help, on whose rows are gathered",
         "your intervals are as wide as the documents differ, not as narrow as if every token were news.",
@@ -38,9 +38,9 @@ def check_redraw(redraw: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
 
 
 def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
-    """Exercise 8.3: `fit(f, described)`, the sensitivity and precision of a description of one latent."""
+    """Exercise 9.3: `fit(f, described)`, the sensitivity and precision of a description of one latent."""
     exercise = Exercise(
-        "8.3",
+        "9.3",
         "return two numbers: sensitivity, then precision.",
         "the section 'A description, written down and tested'",
         "you can tell a description that is too narrow from one that is too wide.",
@@ -59,9 +59,9 @@ def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
 
 
 def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
-    """Exercise 8.4: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
+    """Exercise 9.4: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
     exercise = Exercise(
-        "8.4",
+        "9.4",
         "write the body of `holes`.",
         "the section 'Absorption'",
         "you can look for what fires in the holes, which no list of top contexts would have shown.",
@@ -75,9 +75,9 @@ def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
 
 
 def check_shown_claims(shown: Any) -> None:
-    """Exercise 8.5: for which of five latents 'it stands for the concept' is shown."""
+    """Exercise 9.5: for which of five latents 'it stands for the concept' is shown."""
     exercise = Exercise(
-        "8.5",
+        "9.5",
         "replace None by a set of letters, such as {'A'}.",
         "the section 'Concepts, scored', and what each of its controls is for",
         "you ask three questions of a claim: on new documents? beside a control that loses? with an interval?",

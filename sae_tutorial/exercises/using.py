@@ -11,9 +11,9 @@ from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_ablate(ablate: Callable[..., Tensor]) -> None:
-    """Exercise 9.1: `ablate(x, W_enc, b_enc, W_dec, b_dec, latents)`, x without these latents of a ReLU SAE."""
+    """Exercise 10.1: `ablate(x, W_enc, b_enc, W_dec, b_dec, latents)`, x without these latents of a ReLU SAE."""
     exercise = Exercise(
-        "9.1",
+        "10.1",
         "write the body of `ablate`.",
         "the section 'Changing a latent and nothing else'",
         "you can take a latent out of a model and know that whatever changes is due to that latent.",
@@ -30,9 +30,9 @@ def check_ablate(ablate: Callable[..., Tensor]) -> None:
 
 
 def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 9.2: `latent_shares(f, gradient, W_dec)`, in place of `shares_that_do_not_add_up`."""
+    """Exercise 10.2: `latent_shares(f, gradient, W_dec)`, in place of `shares_that_do_not_add_up`."""
     exercise = Exercise(
-        "9.2",
+        "10.2",
         "write `latent_shares`; those of `shares_that_do_not_add_up` do not add up.",
         "the section 'Which latents an answer rests on'",
         "you can rank thousands of latents by what they do for an answer, with one backward pass.",
@@ -52,9 +52,9 @@ def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor
 
 
 def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], list[int]]) -> None:
-    """Exercise 9.3: `matched_latents(named, strength)`, for each named latent another one that is as strong."""
+    """Exercise 10.3: `matched_latents(named, strength)`, for each named latent another one that is as strong."""
     exercise = Exercise(
-        "9.3",
+        "10.3",
         "write the body of `matched_latents`.",
         "the folded help, on which latents are still free",
         "you can answer the objection that any latents as strong as yours would have done.",
@@ -72,9 +72,9 @@ def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], lis
 
 
 def check_steers(steers: Iterable[str] | None) -> None:
-    """Exercise 9.4: which of five rows of a table show that a latent steers towards its concept."""
+    """Exercise 10.4: which of five rows of a table show that a latent steers towards its concept."""
     exercise = Exercise(
-        "9.4",
+        "10.4",
         "replace None by a set of letters, such as {'A'}.",
         "the section 'Steering'",
         "you can read a steering result, in a paper too, for what it shows.",
@@ -83,9 +83,9 @@ def check_steers(steers: Iterable[str] | None) -> None:
 
 
 def check_false_alarms(rare: float | None, common: float | None) -> None:
-    """Exercise 9.5: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
+    """Exercise 10.5: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
     exercise = Exercise(
-        "9.5",
+        "10.5",
         "put a number between 0 and 1 in place of each None.",
         "the folded help; the rates are those of a point on a ROC curve",
         "you can tell from a ROC curve and a base rate whether a monitor would be switched off for crying wolf.",

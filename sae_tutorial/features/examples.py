@@ -120,8 +120,9 @@ def latents_of_text(
 ) -> TextFeatures:
     """The latents that `text` turns on most, each by the share of its largest activation that it reaches.
 
-    Raw activations would put first the latents with the largest scale, which say little. Latents that are on at more
-    than a tenth of all tokens are left out, and those that were seen in fewer than three places.
+    Raw activations would put first the latents with the largest scale, which say little. Left out are latents that are on
+    at more than a tenth of all tokens, those that were seen in fewer than three places, and those of a text's first token
+    alone: with nothing before it, that token turns on the latents of beginnings whatever it says.
 
     Returns:
         At most `top_k` latents, the strongest first; `activations` are shares, at most 1.
@@ -130,8 +131,9 @@ def latents_of_text(
     seldom = (examples.document >= 0).sum(axis=1) < FEWEST_PLACES
     scale = np.where(seldom | (examples.density > DENSE), np.inf, np.maximum(examples.largest, TINY))
     shares = np.minimum(read.matrix.toarray() / scale, 1.0)
-    strongest = np.argsort(-shares.max(axis=0), kind="stable")[:top_k]
-    chosen = strongest[shares.max(axis=0)[strongest] > 0]
+    reached = shares[min(1, len(shares) - 1) :].max(axis=0)
+    strongest = np.argsort(-reached, kind="stable")[:top_k]
+    chosen = strongest[reached[strongest] > 0]
     tokens = token_strings(model.tokenizer, read.token_ids)
     return TextFeatures(tokens, chosen, shares[:, chosen], int((read.n_active > 0).sum()))
 

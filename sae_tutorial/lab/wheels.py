@@ -62,24 +62,31 @@ def download(wheel: Wheel, directory: Path) -> Path:
     Raises:
         ConnectionError: the package index does not answer.
     """
-    options = ["--quiet", "--no-deps", *wheel.options, "--dest", str(directory), wheel.requirement]
+    run_pip("download", "--no-deps", *wheel.options, "--dest", str(directory), wheel.requirement)
+    return next(directory.glob("*.whl"))
+
+
+def run_pip(*arguments: str) -> None:
+    """Run pip quietly.
+
+    Raises:
+        ConnectionError: pip failed; the message has its reason.
+    """
     with pip() as (command, environment):
         done = subprocess.run(
-            [*command, "download", *options],
+            [*command, *arguments, "--quiet"],
             capture_output=True,
             text=True,
             check=False,
             env=os.environ | environment,
         )
-    wheels = list(directory.glob("*.whl"))
-    if done.returncode or not wheels:
+    if done.returncode:
         # Newer pips point at the fault with a line of its own beneath the message.
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        reason = errors[-1] if errors else done.stderr.strip() or "no wheel came"
+        reason = "\n".join(errors) or done.stderr.strip()
         raise ConnectionError(
-            f"pip could not download {wheel.requirement} ({reason}); check the network or pip's settings."
+            f"`pip {' '.join(arguments)}` failed; check the network or pip's settings:\n{reason}"
         )
-    return wheels[0]
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Drawings of superposition: features as arrows, a pair on one line, the squeeze of a toy model.
 
-All are drawn on white, so that they read alike on light and dark pages. Numbers in a drawing are computed here from the
-example that is drawn.
+Numbers in a drawing are computed here from the example that is drawn.
 """
 
 from collections.abc import Mapping
@@ -11,9 +10,9 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from plotly.subplots import make_subplots
 
+from sae_tutorial.show.canvas import GREY, INK, PALE, arrow, as_drawing, say
 from sae_tutorial.show.plots import COLOURS, escaped, finish
 
-INK, PALE = "#222222", "#e8edf2"
 SHORTEST = 0.5  # a feature with a shorter arrow counts as dropped
 NAMES = "ABCDEFGHIJ"  # features are named by letters, so that they are not taken for dimensions
 
@@ -83,15 +82,15 @@ def squeeze_drawing(n: int, m: int, on: int, title: str) -> go.Figure:
             for y1 in _spread(right):
                 figure.add_shape(
                     type="line", x0=x0 + 0.2, x1=x1 - 0.2, y0=y0, y1=y1, layer="below",
-                    line={"color": "#9aa5b1", "width": 1},
+                    line={"color": GREY, "width": 1},
                 )  # fmt: skip
     for x, text in (
         (0, f"<b>x</b>: {n} features,<br>nearly all of them 0"), (1, "times <b>W</b>"),
         (2, f"<b>h</b>: {m} numbers"), (3, "times <b>Wᵀ</b>, plus <b>b</b>,<br>then ReLU"),
         (4, f"<b>x̂</b>: {n} features<br>given back"),
     ):  # fmt: skip
-        _say(figure, x, 2.9, text)
-    return _as_drawing(figure, title, (-0.7, 4.7), (-2.4, 3.3), height=370)
+        say(figure, (x, 2.9), text, size=14)
+    return as_drawing(figure, title, (-0.7, 4.7), (-2.4, 3.3), height=370)
 
 
 def pair_drawing(examples: Mapping[str, tuple[float, float]], title: str) -> go.Figure:
@@ -99,20 +98,20 @@ def pair_drawing(examples: Mapping[str, tuple[float, float]], title: str) -> go.
     figure = go.Figure()
     for row, (name, (a, b)) in enumerate(examples.items()):
         y, h = -1.5 * row, a - b
-        _arrow(figure, (0, y), (1.25, y), COLOURS[0])
-        _arrow(figure, (0, y), (-1.25, y), COLOURS[1])
+        arrow(figure, (0, y), (1.25, y), COLOURS[0], width=3)
+        arrow(figure, (0, y), (-1.25, y), COLOURS[1], width=3)
         figure.add_scatter(
             x=[h], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
             marker={"size": 17, "color": COLOURS[3], "line": {"color": INK, "width": 1.5}},
         )  # fmt: skip
-        _say(figure, 1.4, y, "A")
-        _say(figure, -1.4, y, "B")
-        _say(figure, h, y + 0.42, f"h = {a:.1f} − {b:.1f} = {h:.1f}".replace("-", "−"))
-        _say(figure, -2.7, y, f"<b>{escaped(name)}</b><br>A = {a:.1f}, B = {b:.1f}")
+        say(figure, (1.4, y), "A", size=14)
+        say(figure, (-1.4, y), "B", size=14)
+        say(figure, (h, y + 0.42), f"h = {a:.1f} − {b:.1f} = {h:.1f}".replace("-", "−"), size=14)
+        say(figure, (-2.7, y), f"<b>{escaped(name)}</b><br>A = {a:.1f}, B = {b:.1f}", size=14)
         wrong = "✓" if min(a, b) == 0 else "✗"
-        _say(figure, 2.9, y, f"Â = ReLU(h) = {max(h, 0):.1f}<br>B̂ = ReLU(−h) = {max(-h, 0):.1f}")
-        _say(figure, 4.0, y, f"<b>{wrong}</b>", size=20)
-    return _as_drawing(
+        say(figure, (2.9, y), f"Â = ReLU(h) = {max(h, 0):.1f}<br>B̂ = ReLU(−h) = {max(-h, 0):.1f}", size=14)
+        say(figure, (4.0, y), f"<b>{wrong}</b>", size=20)
+    return as_drawing(
         figure, title, (-3.6, 4.3), (-1.5 * len(examples) + 0.7, 0.8), height=90 + 100 * len(examples)
     )
 
@@ -142,24 +141,3 @@ def _arrows(arrows: Float[np.ndarray, "n 2"]) -> list[go.Scatter]:
 def _spread(count: int) -> list[float]:
     """Places of `count` things in a column, from the top."""
     return [(count - 1) / 2 - i for i in range(count)]
-
-
-def _say(figure: go.Figure, x: float, y: float, text: str, size: int = 14) -> None:
-    figure.add_annotation(x=x, y=y, text=text, showarrow=False, font={"size": size, "color": INK})
-
-
-def _arrow(figure: go.Figure, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-    figure.add_annotation(
-        x=end[0], y=end[1], ax=start[0], ay=start[1], xref="x", yref="y", axref="x", ayref="y", text="",
-        showarrow=True, arrowhead=2, arrowwidth=3, arrowcolor=colour,
-    )  # fmt: skip
-
-
-def _as_drawing(
-    figure: go.Figure, title: str, x_range: tuple[float, float], y_range: tuple[float, float], height: int
-) -> go.Figure:
-    hidden = {"visible": False, "fixedrange": True}
-    figure.update_xaxes(range=list(x_range), **hidden)
-    figure.update_yaxes(range=list(y_range), **hidden)
-    finish(figure, title, height=height)
-    return figure.update_layout(margin={"t": 60, "l": 10, "r": 10, "b": 10})

@@ -1,6 +1,6 @@
 """Drawings of a sparse autoencoder: its shapes, a sum of directions, ReLU against TopK, a dead latent, two ways to read.
 
-All are drawn on white, so that they read alike on light and dark pages. Where a drawing holds numbers they are computed
+Where a drawing holds numbers they are computed
 here from the example that is drawn.
 """
 
@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from plotly.subplots import make_subplots
 
+from sae_tutorial.show.canvas import GREY, INK, PALE, arrow, as_drawing, say
 from sae_tutorial.show.plots import COLOURS, HEAT, finish
 
-INK, PALE, ON = "#222222", "#e8edf2", COLOURS[1]
+ON = COLOURS[1]
 
 
 def sae_drawing(d_in: int, d_sae: int, title: str) -> go.Figure:
@@ -27,16 +28,16 @@ def sae_drawing(d_in: int, d_sae: int, title: str) -> go.Figure:
     for x, name, shape in (
         (0.6, "<b>x</b>", f"[{d_in}]"), (3.6, "<b>f</b>", f"[{d_sae}]"), (6.6, "<b>x̂</b>", f"[{d_in}]"),
     ):  # fmt: skip
-        _say(figure, x, 2.85, f"{name} {shape}", size=15)
+        say(figure, (x, 2.85), f"{name} {shape}", size=15)
     for x, y, text in (
         (0.6, -2.8, "one activation"), (2.1, -2.8, "− b_dec before,<br>+ b_enc and ReLU after"),
         (3.6, -2.8, "three latents on,<br>the others zero"), (5.1, -2.8, "row i is the direction<br>that latent i adds"),
         (6.6, -2.8, "+ b_dec:<br>should equal x"),
     ):  # fmt: skip
-        _say(figure, x, y, text, size=12)
+        say(figure, (x, y), text, size=12)
     for start, end in ((0.85, 1.25), (2.95, 3.35), (3.85, 4.25), (5.95, 6.35)):
-        _arrow(figure, (start, 0), (end, 0))
-    return _as_drawing(figure, title, (0, 7.2), (-3.4, 3.2), height=400)
+        arrow(figure, (start, 0), (end, 0))
+    return as_drawing(figure, title, (0, 7.2), (-3.4, 3.2), height=400)
 
 
 def sum_figure(rows: Mapping[str, Float[np.ndarray, " d_in"]], title: str) -> go.Figure:
@@ -73,7 +74,7 @@ def relu_topk_drawing(pre: Float[np.ndarray, " latents"], k: int, title: str) ->
     panels = {"before: pre-activations": pre, "ReLU keeps what is above 0": relu, f"TopK keeps {k}": top}
     figure = make_subplots(1, 3, subplot_titles=list(panels), shared_yaxes=True, horizontal_spacing=0.03)
     for column, heights in enumerate(panels.values(), start=1):
-        colours = [ON if height > 0 else "#9aa5b1" for height in heights]
+        colours = [ON if height > 0 else GREY for height in heights]
         figure.add_bar(y=heights.astype(float), marker_color=colours, showlegend=False, row=1, col=column)
     figure.update_xaxes(title="latent", showgrid=False)
     figure.update_yaxes(title="value", col=1)
@@ -162,7 +163,7 @@ def _column(figure: go.Figure, x: float, *, cells: int, tall: float, on: object,
         top = tall / 2 - i * size
         figure.add_shape(
             type="rect", x0=x - 0.16, x1=x + 0.16, y0=top - size, y1=top,
-            line={"color": "#9aa5b1", "width": 1}, fillcolor=colour if i in on else "white",
+            line={"color": GREY, "width": 1}, fillcolor=colour if i in on else "white",
         )  # fmt: skip
 
 
@@ -175,23 +176,4 @@ def _wedge(
         type="path", path=f"M {x0} {-y0} L {x0} {y0} L {x1} {y1} L {x1} {-y1} Z",
         fillcolor=PALE, line={"color": INK, "width": 1},
     )  # fmt: skip
-    _say(figure, (x0 + x1) / 2, 0, f"{name}<br>{shape}", size=14)
-
-
-def _arrow(figure: go.Figure, start: tuple[float, float], end: tuple[float, float]) -> None:
-    figure.add_annotation(
-        x=end[0], y=end[1], ax=start[0], ay=start[1], xref="x", yref="y", axref="x", ayref="y", text="",
-        showarrow=True, arrowhead=2, arrowwidth=1.5, arrowcolor=INK,
-    )  # fmt: skip
-
-
-def _say(figure: go.Figure, x: float, y: float, text: str, *, size: int) -> None:
-    figure.add_annotation(x=x, y=y, text=text, showarrow=False, font={"size": size, "color": INK})
-
-
-def _as_drawing(
-    figure: go.Figure, title: str, x: tuple[float, float], y: tuple[float, float], *, height: int
-) -> go.Figure:
-    figure.update_xaxes(range=x, visible=False)
-    figure.update_yaxes(range=y, visible=False)
-    return finish(figure, title, height=height).update_layout(margin={"t": 60, "l": 10, "r": 10, "b": 10})
+    say(figure, ((x0 + x1) / 2, 0), f"{name}<br>{shape}", size=14, behind=PALE)

@@ -1,6 +1,6 @@
 """Drawings of a transformer: tokens to logits, the stream as a highway, a head, an MLP, paths, an induction pair, a patch.
 
-All are drawn on white, so that they read alike on light and dark pages. Positions run from left to right, and layers
+Positions run from left to right, and layers
 from the bottom to the top.
 """
 
@@ -10,9 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
+from sae_tutorial.show.canvas import GREY, INK, PALE, arrow, as_drawing, box, line, say
 from sae_tutorial.show.plots import COLOURS, DASHES, HEAT, escaped, finish
 
-INK, PALE = "#222222", "#e8edf2"
 STREAM, MOVES, WORKS, ENDS = (
     COLOURS[0],
     COLOURS[1],
@@ -25,12 +25,12 @@ def transformer_drawing(words: Sequence[str], answers: Sequence[str], title: str
     """A whole model: words at the bottom, a stream for each, two blocks across them, next words at the top right."""
     figure, last = go.Figure(), len(words) - 1
     for x, word in enumerate(words):
-        _box(figure, (x, 0), escaped(word), INK, width=0.84)
-        _box(figure, (x, 1), "embed", ENDS, width=0.7)
-        _arrow(figure, (x, 0.28), (x, 0.72), INK)
-        _line(figure, [(x, 1.28), (x, 5.55)], STREAM, 5)
+        box(figure, (x, 0), escaped(word), INK, width=0.84)
+        box(figure, (x, 1), "embed", ENDS, width=0.7)
+        arrow(figure, (x, 0.28), (x, 0.72), INK)
+        line(figure, [(x, 1.28), (x, 5.55)], STREAM, 5)
     for bottom in (1.75, 3.75):
-        _box(
+        box(
             figure,
             (last / 2, bottom + 0.25),
             "attention: moves information between positions",
@@ -38,10 +38,10 @@ def transformer_drawing(words: Sequence[str], answers: Sequence[str], title: str
             width=last + 0.8,
         )
         for x in range(len(words)):
-            _box(figure, (x, bottom + 1.15), "MLP", WORKS, width=0.6)
-    _box(figure, (last, 5.85), "unembed", ENDS, width=0.84)
-    _arrow(figure, (last, 6.15), (last, 6.6), INK)
-    _say(figure, (last, 6.9), f"next: <b>{'</b>, '.join(map(escaped, answers))}", size=14)
+            box(figure, (x, bottom + 1.15), "MLP", WORKS, width=0.6)
+    box(figure, (last, 5.85), "unembed", ENDS, width=0.84)
+    arrow(figure, (last, 6.15), (last, 6.6), INK)
+    say(figure, (last, 6.9), f"next: <b>{'</b>, '.join(map(escaped, answers))}", size=14)
     for y, text in (
         (0, "tokens"),
         (1, "vectors"),
@@ -49,34 +49,34 @@ def transformer_drawing(words: Sequence[str], answers: Sequence[str], title: str
         (4.45, "block 1"),
         (5.85, "scores: logits"),
     ):
-        _say(figure, (-1.15, y), text, size=13)
-    return _as_drawing(figure, title, (-1.8, last + 0.9), (-0.5, 7.3), height=520)
+        say(figure, (-1.15, y), text, size=13)
+    return as_drawing(figure, title, (-1.8, last + 0.9), (-0.5, 7.3), height=520)
 
 
 def highway_drawing(title: str) -> go.Figure:
     """The stream of one token as a road: every part takes a copy, and what it makes of it is added back."""
     figure = go.Figure()
-    _line(figure, [(0.75, 0), (9.6, 0)], STREAM, 10)
-    _box(figure, (0.3, 0), "embedding", ENDS, width=1.1)
+    line(figure, [(0.75, 0), (9.6, 0)], STREAM, 10)
+    box(figure, (0.3, 0), "embedding", ENDS, width=1.1)
     parts = (("attention 0", MOVES), ("MLP 0", WORKS), ("attention 1", MOVES), ("MLP 1", WORKS))
     for i, (name, colour) in enumerate(parts):
         x = 1.5 + 2 * i
-        _box(figure, (x + 0.65, 1.35), name, colour, width=1.3)
-        _arrow(figure, (x, 0.12), (x + 0.3, 1.02), colour)
-        _arrow(figure, (x + 1.0, 1.02), (x + 1.3, 0.2), colour)
+        box(figure, (x + 0.65, 1.35), name, colour, width=1.3)
+        arrow(figure, (x, 0.12), (x + 0.3, 1.02), colour)
+        arrow(figure, (x + 1.0, 1.02), (x + 1.3, 0.2), colour)
         if i == 0:
-            _say(figure, (x - 0.25, 0.62), "reads", size=13, colour=colour)
-            _say(figure, (x + 1.5, 0.62), "adds", size=13, colour=colour)
-        _say(figure, (x + 1.3, 0.01), "<b>+</b>", size=20, colour="white", behind=STREAM)
-    _box(figure, (10.15, 0), "norm, unembed", ENDS, width=1.5)
-    _say(
+            say(figure, (x - 0.25, 0.62), "reads", size=13, colour=colour)
+            say(figure, (x + 1.5, 0.62), "adds", size=13, colour=colour)
+        say(figure, (x + 1.3, 0.01), "<b>+</b>", size=20, colour="white", behind=STREAM)
+    box(figure, (10.15, 0), "norm, unembed", ENDS, width=1.5)
+    say(
         figure,
         (5.2, -0.55),
         "the residual stream: one vector, from the first layer to the last",
         size=14,
         colour=STREAM,
     )
-    return _as_drawing(figure, title, (-0.5, 11.1), (-0.9, 1.9), height=280)
+    return as_drawing(figure, title, (-0.5, 11.1), (-0.9, 1.9), height=280)
 
 
 def attention_drawing(
@@ -85,23 +85,23 @@ def attention_drawing(
     """One head at one position: an arc from each word that is looked at, as thick as its share of the attention."""
     figure, end = go.Figure(), query % len(words)
     for x, word in enumerate(words):
-        _box(figure, (x, 0), escaped(word), MOVES if x == end else INK, width=0.92)
+        box(figure, (x, 0), escaped(word), MOVES if x == end else INK, width=0.92)
     for x, weight in enumerate(np.asarray(weights, dtype=float)[: end + 1]):
         if weight < 0.02:
             continue
         height = 0.75 + 0.32 * (end - x)
         t = np.linspace(0, 1, 30)
         xs = x + (end - x) * t if x < end else x + 0.3 * np.sin(np.pi * (t - 0.5))
-        _line(figure, list(zip(xs, 0.3 + height * np.sin(np.pi * t), strict=True)), MOVES, 1 + 11 * weight)
-        _say(figure, (x - (0.12 if x < end else -0.42), 0.62), f"{weight:.0%}", size=13, colour=MOVES)
-    _say(figure, (end, -0.5), "looks back: the query", size=12, colour=MOVES)
-    return _as_drawing(figure, title, (-0.8, len(words) - 0.1), (-0.8, 1.5 + 0.32 * end), height=300)
+        line(figure, list(zip(xs, 0.3 + height * np.sin(np.pi * t), strict=True)), MOVES, 1 + 11 * weight)
+        say(figure, (x - (0.12 if x < end else -0.42), 0.62), f"{weight:.0%}", size=13, colour=MOVES)
+    say(figure, (end, -0.5), "looks back: the query", size=12, colour=MOVES)
+    return as_drawing(figure, title, (-0.8, len(words) - 0.1), (-0.8, 1.5 + 0.32 * end), height=300)
 
 
 def mlp_drawing(title: str) -> go.Figure:
     """One MLP at one position: the stream, many neurons that each look for one direction, and what they add back."""
     figure = go.Figure()
-    _box(figure, (0.5, 0), "the stream<br>at one token", STREAM, width=1.5, tall=0.9)
+    box(figure, (0.5, 0), "the stream<br>at one token", STREAM, width=1.5, tall=0.9)
     heights = [0.0, 0.9, 0.0, 0.0, 0.35, 0.0, 0.6, 0.0]
     for i, height in enumerate(heights):
         y = 1.4 - 0.4 * i
@@ -118,17 +118,17 @@ def mlp_drawing(title: str) -> go.Figure:
                 fillcolor=WORKS,
                 line_width=0,
             )
-        _arrow(figure, (1.3, 0), (3.5, y), "#9aa5b1")
+        arrow(figure, (1.3, 0), (3.5, y), GREY)
         if height:
-            _arrow(figure, (4.9, y), (6.7, 0), WORKS)
-    _box(figure, (7.6, 0), "what is added<br>to the stream", WORKS, width=1.7, tall=0.9)
+            arrow(figure, (4.9, y), (6.7, 0), WORKS)
+    box(figure, (7.6, 0), "what is added<br>to the stream", WORKS, width=1.7, tall=0.9)
     for x, y, text in (
         (2.4, -2.05, "each neuron takes<br>one weighted sum"),
         (4.2, -2.05, "a bend such as ReLU<br>silences most of them"),
         (6.0, -2.05, "each neuron that is on<br>adds its own direction"),
     ):
-        _say(figure, (x, y), text, size=12)
-    return _as_drawing(figure, title, (-0.5, 8.7), (-2.5, 1.9), height=330)
+        say(figure, (x, y), text, size=12)
+    return as_drawing(figure, title, (-0.5, 8.7), (-2.5, 1.9), height=330)
 
 
 def one_layer_paths_drawing(title: str) -> go.Figure:
@@ -142,22 +142,22 @@ def one_layer_paths_drawing(title: str) -> go.Figure:
     )  # fmt: skip
     for row, (name, parts, knows) in enumerate(ways):
         y = -1.1 * row
-        _line(figure, [(2.9, y), (7.6, y)], STREAM, 4)
+        line(figure, [(2.9, y), (7.6, y)], STREAM, 4)
         for x, text in ((2.5, "embed"), (8.1, "unembed")):
-            _box(figure, (x, y), text, ENDS, width=0.95)
+            box(figure, (x, y), text, ENDS, width=0.95)
         for part in parts:
             x, colour = (4.2, MOVES) if part == "attention" else (6.2, WORKS)
-            _box(figure, (x, y), part, colour, width=1.2)
-        _say(figure, (0.9, y), f"<b>{name}</b>", size=13)
-        _say(figure, (10.2, y), knows, size=12)
-    return _as_drawing(figure, title, (-0.4, 11.9), (-3.9, 0.6), height=360)
+            box(figure, (x, y), part, colour, width=1.2)
+        say(figure, (0.9, y), f"<b>{name}</b>", size=13)
+        say(figure, (10.2, y), knows, size=12)
+    return as_drawing(figure, title, (-0.4, 11.9), (-3.9, 0.6), height=360)
 
 
 def induction_drawing(title: str) -> go.Figure:
     """Two heads in a row: one notes at Q that P came before, the other finds the note from the second P and copies Q."""
     figure, words = go.Figure(), ("P", "Q", "...", "P", "Q")
     for x, word in enumerate(words):
-        _box(
+        box(
             figure,
             (2 * x, 0),
             f"<b>{word}</b>" if x < 4 else f"<b>{word}</b>?",
@@ -165,23 +165,23 @@ def induction_drawing(title: str) -> go.Figure:
             width=0.9,
         )
         if x < 4:
-            _line(figure, [(2 * x, 0.3), (2 * x, 3.7)], STREAM, 4)
-    _arrow(figure, (0, 0.75), (1.95, 1.25), MOVES, width=3)
-    _say(figure, (0.0, 1.5), "1 · a previous-token head<br>copies P one place on", size=12, colour=MOVES)
-    _box(figure, (2, 1.6), "“P came before me”", MOVES, width=2.0)
-    _arrow(figure, (6, 2.3), (2.95, 1.75), COLOURS[3], width=2)
-    _say(
+            line(figure, [(2 * x, 0.3), (2 * x, 3.7)], STREAM, 4)
+    arrow(figure, (0, 0.75), (1.95, 1.25), MOVES, width=3)
+    say(figure, (0.0, 1.5), "1 · a previous-token head<br>copies P one place on", size=12, colour=MOVES)
+    box(figure, (2, 1.6), "“P came before me”", MOVES, width=2.0)
+    arrow(figure, (6, 2.3), (2.95, 1.75), COLOURS[3], width=2)
+    say(
         figure,
         (4.55, 1.55),
         "2 · from the second P, an induction<br>head looks for that note ...",
         size=12,
         colour=INK,
     )
-    _arrow(figure, (2.05, 2.9), (5.95, 3.3), WORKS, width=3)
-    _say(figure, (3.8, 3.55), "3 · ... and copies what stands there: Q", size=12, colour=WORKS)
-    _arrow(figure, (6.1, 3.4), (8, 0.4), WORKS, width=3)
-    _say(figure, (8.1, 2.1), "4 · so Q is<br>predicted next", size=12, colour=WORKS)
-    return _as_drawing(figure, title, (-1.6, 9.4), (-0.5, 4.0), height=380)
+    arrow(figure, (2.05, 2.9), (5.95, 3.3), WORKS, width=3)
+    say(figure, (3.8, 3.55), "3 · ... and copies what stands there: Q", size=12, colour=WORKS)
+    arrow(figure, (6.1, 3.4), (8, 0.4), WORKS, width=3)
+    say(figure, (8.1, 2.1), "4 · so Q is<br>predicted next", size=12, colour=WORKS)
+    return as_drawing(figure, title, (-1.6, 9.4), (-0.5, 4.0), height=380)
 
 
 def patch_drawing(title: str) -> go.Figure:
@@ -192,18 +192,18 @@ def patch_drawing(title: str) -> go.Figure:
         (6.4, ("city", "of", "Italy", "is", "called"), "Rome?  Paris?", INK),
     ):
         for x, word in enumerate(words):
-            _box(figure, (left + x, 0), word, MOVES if x == 2 else INK, width=0.9)
-            _line(figure, [(left + x, 0.3), (left + x, 3)], colour, 3)
+            box(figure, (left + x, 0), word, MOVES if x == 2 else INK, width=0.9)
+            line(figure, [(left + x, 0.3), (left + x, 3)], colour, 3)
             for y in (0.9, 1.65, 2.4):
                 figure.add_scatter(
                     x=[left + x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
                     marker={"size": 13, "color": "white", "line": {"color": colour, "width": 2}},
                 )  # fmt: skip
-        _say(figure, (left + 3.3, 3.35), f"next: <b>{answer}</b>", size=14)
-        _say(figure, (left + 0.4, 3.35), "clean run" if left == 0 else "corrupted run", size=14)
-    _arrow(figure, (2.15, 1.65), (8.25, 1.65), MOVES, width=3)
-    _say(figure, (5.2, 1.95), "this one vector<br>is copied over", size=12, colour=MOVES)
-    return _as_drawing(figure, title, (-0.7, 11.1), (-0.5, 3.7), height=330)
+        say(figure, (left + 3.3, 3.35), f"next: <b>{answer}</b>", size=14)
+        say(figure, (left + 0.4, 3.35), "clean run" if left == 0 else "corrupted run", size=14)
+    arrow(figure, (2.15, 1.65), (8.25, 1.65), MOVES, width=3)
+    say(figure, (5.2, 1.95), "this one vector<br>is copied over", size=12, colour=MOVES)
+    return as_drawing(figure, title, (-0.7, 11.1), (-0.5, 3.7), height=330)
 
 
 def lens_figure(
@@ -219,8 +219,8 @@ def lens_figure(
         z=np.asarray(probabilities, dtype=float), x=places, y=list(range(len(rows))), zmin=0, zmax=1,
         colorscale=HEAT, colorbar={"title": "probability"}, xgap=2, ygap=2,
     )  # fmt: skip
-    for y, line in enumerate(guesses):
-        for x, guess in enumerate(line):
+    for y, row in enumerate(guesses):
+        for x, guess in enumerate(row):
             sure = float(probabilities[y][x]) > 0.55
             figure.add_annotation(
                 x=x, y=y, text=escaped(guess) if guess.strip() else "␣", showarrow=False,
@@ -264,64 +264,3 @@ def interval_figure(
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title)
     return finish(figure, title)
-
-
-def _box(
-    figure: go.Figure, at: tuple[float, float], text: str, colour: str, *, width: float, tall: float = 0.56
-) -> None:
-    x, y = at
-    figure.add_shape(
-        type="rect", x0=x - width / 2, x1=x + width / 2, y0=y - tall / 2, y1=y + tall / 2,
-        fillcolor="white", line={"color": colour, "width": 2},
-    )  # fmt: skip
-    _say(figure, at, text, size=12, colour=colour)
-
-
-def _line(figure: go.Figure, points: Sequence[tuple[float, float]], colour: str, width: float) -> None:
-    """A line beneath the boxes."""
-    xs, ys = zip(*points, strict=True)
-    path = "M" + " L".join(f" {float(x):.3f},{float(y):.3f}" for x, y in zip(xs, ys, strict=True))
-    figure.add_shape(type="path", path=path, layer="below", line={"color": colour, "width": width})
-
-
-def _arrow(
-    figure: go.Figure,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    colour: str,
-    *,
-    width: float = 1.5,
-) -> None:
-    figure.add_annotation(
-        x=end[0], y=end[1], ax=start[0], ay=start[1], xref="x", yref="y", axref="x", ayref="y", text="",
-        showarrow=True, arrowhead=2, arrowsize=1, arrowwidth=width, arrowcolor=colour,
-    )  # fmt: skip
-
-
-def _say(
-    figure: go.Figure,
-    at: tuple[float, float],
-    text: str,
-    *,
-    size: int,
-    colour: str = INK,
-    behind: str = "white",
-) -> None:
-    """Words on a patch of the colour `behind`, so that no line runs through them."""
-    figure.add_annotation(
-        x=at[0], y=at[1], text=text, showarrow=False, font={"size": size, "color": colour}, bgcolor=behind,
-        borderpad=0,
-    )  # fmt: skip
-
-
-def _as_drawing(
-    figure: go.Figure, title: str, x_range: tuple[float, float], y_range: tuple[float, float], height: int
-) -> go.Figure:
-    """Without axes, on white."""
-    figure.add_scatter(
-        x=[None], y=[None], mode="markers", showlegend=False
-    )  # shapes alone draw no axes to stand on
-    figure.update_xaxes(range=x_range, visible=False)
-    figure.update_yaxes(range=y_range, visible=False)
-    finish(figure, title, height=height)
-    return figure.update_layout(margin={"t": 60, "l": 10, "r": 10, "b": 10}, hovermode=False)
