@@ -16,6 +16,7 @@ from sae_tutorial.features.examples import STRONGEST, Examples, find_examples, l
 from sae_tutorial.features.latents import Latents, read_latents
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
+from sae_tutorial.sae.pretrained import pretrained_sae
 from sae_tutorial.show.look import name_of, word_at, write_look
 
 OWN = "The bank said on Friday that <b>stocks</b> fell."
@@ -131,19 +132,18 @@ def test_in_a_browser_a_word_chooses_its_latents(page, own):
     assert values[7] >= 1
 
 
-def test_a_description_is_a_card_s_heading_and_words_are_the_others(page):
-    heads, heard = visit(
-        page, "[...document.querySelectorAll('#own-cards h3')].map((head) => head.textContent)"
+def test_words_are_a_card_s_heading_and_a_description_stands_under_it(page):
+    (heads, described), heard = visit(
+        page,
+        "[...document.querySelectorAll('#own-cards h3')].map((head) => head.textContent)",
+        "[...document.querySelectorAll('#own-cards article')].map((card) => card.textContent.includes('<b>money</b>'))",
     )
-    assert heads[0][0] == "<b>money</b>" and heard == []
-    assert heads[0][1:] == [card["words"] for card in data_of(page)["own"][1:]]
+    assert heads == [card["words"] for card in data_of(page)["own"]] and heard == []
+    assert described == [True] + [False] * (len(described) - 1)
 
 
 def test_the_package_holds_examples_of_its_coder():
-    pretrained = pytest.importorskip("sae_tutorial.sae.pretrained")
-    if not pretrained.pretrained_names():
-        pytest.skip("no coder ships with the package yet")
-    sae = pretrained.pretrained_sae()
+    sae = pretrained_sae()
     examples = shipped_examples(sae)
     assert len(examples.best) >= 35 and examples.document.shape[0] == sae.config.d_sae
     other = SparseAutoencoder(SAEConfig(32, 2, k=6), seed=4)
@@ -159,3 +159,10 @@ def test_hostile_words_are_shown_as_they_are(gpt2, examples, tmp_path):
     )
     (title,), heard = visit(path, "document.title")
     assert (title, heard) == ("Latents to look at", [])
+
+
+def test_a_text_s_first_token_ranks_no_latent(gpt2, sae, examples):
+    """Latents of a text's beginning are on at its first token whatever it says."""
+    for text in TEXTS[:30]:
+        reached = latents_of_text(examples, gpt2, sae, text).activations[1:].max(axis=0)
+        assert (reached > 0).all() and (np.diff(reached) <= 0).all()

@@ -23,9 +23,10 @@ function strongestIn(latent) {
 
 function card(latent) {
   const words = visible(latent.words) || `latent ${latent.latent}`;
-  const summary = `${latent.description ? `${words}: ` : ""}latent ${latent.latent}, on at ${percent(latent.density)} of all tokens${latent.lit ? strongestIn(latent) : ""}`;
+  const summary = `latent ${latent.latent}, on at ${percent(latent.density)} of all tokens${latent.lit ? strongestIn(latent) : ""}`;
   const made = make("article", { tabIndex: 0, id: `latent-${latent.latent}` },
-    make("h3", {}, visible(latent.description) || words), make("p", { className: "note" }, summary),
+    make("h3", {}, words), make("p", { className: "note" }, summary),
+    latent.description && make("p", {}, `A reader who saw contexts like these: ${visible(latent.description)}`),
     ...sentences("Where it is strongest", latent.strongest), ...sentences("Drawn at random", latent.random),
     make("h4", {}, "What it makes likelier as the next token"), make("p", { className: "raised" }, ...latent.raised.map(code)));
   if (latent.lit) {
