@@ -163,6 +163,6 @@ def test_hostile_words_are_shown_as_they_are(gpt2, examples, tmp_path):
 
 def test_a_text_s_first_token_ranks_no_latent(gpt2, sae, examples):
     """Latents of a text's beginning are on at its first token whatever it says."""
-    for text in TEXTS[:30]:
+    for text in [text for text in TEXTS if len(text.split()) > 5][:30]:
         reached = latents_of_text(examples, gpt2, sae, text).activations[1:].max(axis=0)
         assert (reached > 0).all() and (np.diff(reached) <= 0).all()
