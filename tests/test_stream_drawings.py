@@ -17,6 +17,10 @@ def words_of(figure: go.Figure) -> str:
     ("figure", "words"),
     [
         (drawings.transformer_drawing(WORDS, ["x & y"], "t"), ["&lt;b&gt;", "x &amp; y", "unembed"]),
+        (
+            drawings.layers_drawing(WORDS, 30, 12, "t"),
+            ["&lt;b&gt;", "layer 12", "layer 29", "the vector we read"],
+        ),
         (drawings.highway_drawing("t"), ["reads", "adds", "residual stream"]),
         (drawings.attention_drawing(["p", "q"], np.array([0.75, 0.25]), "t"), ["75%", "25%", "q"]),
         (drawings.mlp_drawing("t"), ["neuron"]),

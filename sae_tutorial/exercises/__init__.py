@@ -67,6 +67,7 @@ from sae_tutorial.exercises.residual import (
     check_silence,
 )
 from sae_tutorial.exercises.sampling import check_sample_rows
+from sae_tutorial.exercises.start import check_likeliest, check_nearest
 from sae_tutorial.exercises.superposition import (
     check_dimensionality,
     check_features_read,
@@ -119,6 +120,7 @@ __all__ = [
     "check_know_nothing",
     "check_latent_shares",
     "check_lens",
+    "check_likeliest",
     "check_loop_order",
     "check_loss",
     "check_loss_recovered",
@@ -127,6 +129,7 @@ __all__ = [
     "check_matched_latents",
     "check_narrow",
     "check_nats",
+    "check_nearest",
     "check_pair",
     "check_patch",
     "check_paths",

@@ -77,8 +77,8 @@ def judge(
     if not isinstance(claim, str):
         raise TypeError(f"claim must be a text, got {claim!r}; the finding comes first: check(found, claim).")
     if (above is None) == (below is None):
-        if above is not None or isinstance(found, str) or hasattr(found, "low"):
-            raise TypeError("give True or False, or a number with one of above= and below=.")
+        if above is not None or not _is_yes_or_no(found):
+            raise TypeError(f"give True or False, or a number with one of above= and below=; got {found!r}.")
         return Verdict(claim, SHOWN if bool(found) else NOT_SHOWN)
     if isinstance(found, SupportsFloat):
         value, low, high = float(found), float(found) - margin, float(found) + margin
@@ -95,3 +95,8 @@ def judge(
     called = SHOWN if low > bound else NOT_SHOWN if high < bound or low == high == bound else TOO_CLOSE
     side, asked = ("above", above) if above is not None else ("below", below)
     return Verdict(claim, called, f"{value:.3g}{spread}, to be {side} {asked:.3g}")
+
+
+def _is_yes_or_no(found: object) -> bool:
+    """A Python, NumPy or torch boolean; a bare number, NaN too, would otherwise pass for a yes."""
+    return isinstance(found, bool) or str(getattr(found, "dtype", "")) in ("bool", "torch.bool")

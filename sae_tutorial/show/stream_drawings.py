@@ -53,6 +53,29 @@ def transformer_drawing(words: Sequence[str], answers: Sequence[str], title: str
     return as_drawing(figure, title, (-1.8, last + 0.9), (-0.5, 7.3), height=520)
 
 
+def layers_drawing(words: Sequence[str], n_layers: int, layer: int, title: str) -> go.Figure:
+    """A vector for every word at every layer, the words at the bottom; one of them, of the last word, is marked."""
+    figure, last = go.Figure(), len(words) - 1
+    rows = {1.0: "layer 0", 2.0: "· · ·", 3.0: f"layer {layer}", 4.0: "· · ·", 5.0: f"layer {n_layers - 1}"}
+    for y, name in rows.items():
+        say(figure, (-1.1, y), name)
+        for x in range(last + 1):
+            if name.startswith("layer"):
+                marked = x == last and y == 3
+                box(figure, (x, y), "", WORKS if marked else GREY, width=0.3, tall=0.6)
+    for x, word in enumerate(words):
+        say(figure, (x, 0), escaped(word), size=14)
+        arrow(figure, (x, 0.3), (x, 0.62), GREY)
+        line(figure, [(x, 1.3), (x, 4.7)], GREY, 1)
+        if x < last:  # every layer looks back; what ends at the marked vector is drawn
+            line(figure, [(x, 1.3), (last - 0.15, 2.75)], GREY, 1)
+    say(figure, (last + 1.05, 2), "layers look back<br>at earlier tokens", colour=GREY)
+    arrow(figure, (last, 5.35), (last, 5.8), INK)
+    say(figure, (last, 6.05), "a probability for every next token", size=13)
+    say(figure, (last + 1.05, 3), "the vector we read", colour=WORKS)
+    return as_drawing(figure, title, (-1.7, last + 1.8), (-0.4, 6.4), height=380)
+
+
 def highway_drawing(title: str) -> go.Figure:
     """The stream of one token as a road: every part takes a copy, and what it makes of it is added back."""
     figure = go.Figure()

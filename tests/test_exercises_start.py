@@ -1,0 +1,74 @@
+"""Answers to the exercises of notebook 00: right ones written in several ways, and plausible wrong ones."""
+
+import numpy as np
+import pytest
+import torch
+from answers import Right, Wrong, last_line, said, ways_to_return
+from torch.nn.functional import cosine_similarity
+
+from sae_tutorial.exercises import start
+
+
+def likeliest_in_numpy(scores, n):
+    return np.argsort(-scores.numpy()[-1], kind="stable")[:n]
+
+
+def likeliest_by_sorting(scores, n):
+    last = scores[-1].tolist()
+    return sorted(range(len(last)), key=last.__getitem__, reverse=True)[:n]
+
+
+def likeliest_by_probability(scores, n):
+    return scores.softmax(dim=-1)[-1].sort(descending=True).indices[:n]
+
+
+def nearest_by_lengths(x, means):
+    return ((x @ means.T) / means.norm(dim=1)).argmax(dim=1)  # the length of x changes no ranking
+
+
+def nearest_in_a_loop(x, means):
+    return [int(cosine_similarity(row[None], means).argmax()) for row in x]
+
+
+def nearest_by_broadcasting(x, means):
+    return cosine_similarity(x[:, None], means[None], dim=-1).max(dim=1).indices
+
+
+RIGHT: Right = [
+    *[("likeliest", (f,)) for f in ways_to_return(start._likeliest)],
+    *[("likeliest", (f,)) for f in (likeliest_in_numpy, likeliest_by_sorting, likeliest_by_probability)],
+    *[("nearest", (f,)) for f in ways_to_return(start._nearest)],
+    *[("nearest", (f,)) for f in (nearest_by_lengths, nearest_in_a_loop, nearest_by_broadcasting)],
+]
+WRONG: Wrong = [
+    ("likeliest", (lambda s, n: s[0].topk(n).indices,), "after the first token"),
+    ("likeliest", (lambda s, n: s.topk(n).indices,), "only the last row"),
+    ("likeliest", (lambda s, n: s[-1].topk(n),), "returns a pair"),
+    ("likeliest", (lambda s, n: s[-1].topk(n).values,), "the scores themselves"),
+    ("likeliest", (lambda s, n: s[-1].softmax(-1).topk(n)[0],), "these are the probabilities"),
+    ("likeliest", (lambda s, n: s[-1].argsort()[:n],), "least likely"),
+    ("likeliest", (lambda s, n: s[-1].argsort()[-n:],), "the likeliest last"),
+    ("likeliest", (lambda s, n: s[-1].argmax(),), "the one likeliest"),
+    ("likeliest", (lambda s, n: s[-1].topk(n).indices + 1,), "expected"),
+    ("nearest", (lambda x, m: (x @ m.T).argmax(1),), "a long mean wins"),
+    ("nearest", (lambda x, m: torch.cdist(x, m).argmin(1),), "mix direction with length"),
+    ("nearest", (lambda x, m: cosine_similarity(x[:, None], m[None], dim=-1).argmax(0),), "for each mean"),
+    ("nearest", (lambda x, m: cosine_similarity(x[:, None], m[None], dim=-1).argmin(1),), "point away"),
+    ("nearest", (lambda x, m: cosine_similarity(x[:, None], m[None], dim=-1).amax(1),), "its place"),
+    ("nearest", (lambda x, m: cosine_similarity(x[:, None], m[None], dim=-1),), "one step is missing"),
+    ("nearest", (lambda x, m: cosine_similarity(x, m),), "stopped"),
+]
+
+
+@pytest.mark.parametrize(("name", "answers"), RIGHT, ids=[f"{name}-{i}" for i, (name, _) in enumerate(RIGHT)])
+def test_a_right_answer_is_right_however_it_is_written(name: str, answers: tuple) -> None:
+    assert " right: " in last_line(said(name, *answers))
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "words"), WRONG, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(WRONG)]
+)
+def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
+    printed = said(name, *answers)
+    assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
+    assert words in printed and printed.count("\n") == 1
