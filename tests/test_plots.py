@@ -242,6 +242,12 @@ def test_short_arrows_can_be_asked_for():
     assert [trace.text[0] for trace in figure.data if trace.mode == "text"] == ["A"]
 
 
+def test_letters_of_arrows_that_lie_on_one_another_do_not_overlap():
+    figure = arrows.direction_figure({"toys": {"a": np.array([[0.7, 0.0], [0.7, 0.0]])}}, "T")
+    first, second = (trace.x[0] for trace in figure.data if trace.mode == "text")
+    assert second > first + 0.2
+
+
 def test_weight_maps_keep_signs_centre_zero_and_write_what_counts():
     weights, counts = FIGURES["weight_maps"]().data
     assert weights.z.tolist() == [[1.0, -0.5], [0.01, 0.0]] and (weights.zmin, weights.zmax) == (-1, 1)

@@ -145,11 +145,15 @@ def weight_maps(panels: Mapping[str, Float[np.ndarray, "features neurons"]], tit
 
 def _arrows(arrows: Float[np.ndarray, "n 2"], shortest: float = SHORTEST) -> list[go.Scatter]:
     traces = []
+    lettered = []  # arrows that lie on one another have their letters one behind the other
     for i, (x, y) in enumerate(arrows.astype(float)):
         if np.hypot(x, y) < shortest:
             continue
         colour = COLOURS[i % len(COLOURS)]
         far = 1 + 0.22 / np.hypot(x, y)
+        while any(np.hypot(far * x - u, far * y - v) < 0.22 for u, v in lettered):
+            far += 0.25 / np.hypot(x, y)
+        lettered.append((far * x, far * y))
         traces.append(
             go.Scatter(
                 x=[0, x], y=[0, y], mode="lines+markers", showlegend=False, name=NAMES[i], line={"color": colour, "width": 2.5},
