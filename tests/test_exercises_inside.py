@@ -263,7 +263,7 @@ WRONG: Wrong = [
     ("sample_rows", (always_a_tenth,), "for probability 0.4 feature"),
     ("sample_rows", (always_six,), "for n_rows = 3000 and n_features = 4"),
     ("phase", ("a",), "0.02"),
-    ("phase", ("c",), "feature 0 is dropped"),
+    ("phase", ("c",), "A is dropped"),
     ("phase", ("d",), "the other way round"),
     ("phase", ("e",), "'e' is not one of 'a', 'b', 'c', 'd'"),
     ("phase", ("ab",), "exactly one of"),

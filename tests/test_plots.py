@@ -50,6 +50,9 @@ FIGURES = {
     ),
     "direction_figure": lambda: arrows.direction_figure({"toys": ARROWS}, "T"),
     "direction_slider": lambda: arrows.direction_slider(ARROWS, "T", "two"),
+    "weight_maps": lambda: arrows.weight_maps(
+        {"a": np.array([[1.0, -0.5], [0.01, 0.0]]), "b": np.array([[3], [0]])}, "T"
+    ),
     "squeeze_drawing": lambda: arrows.squeeze_drawing(5, 2, 1, "T"),
     "pair_drawing": lambda: arrows.pair_drawing({"both on": (0.9, 0.3), "A on": (0.5, 0.0)}, "T"),
     "stacked_bar_figure": lambda: plots.stacked_bar_figure(
@@ -105,6 +108,7 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
                 ("spread_figure", "yaxis"),
                 ("text_feature_figure", "yaxis"),
                 ("direction_figure", "yaxis2"),  # the scale of the first panel's
+                ("weight_maps", "yaxis2"),  # the rows of the first panel
                 *(
                     (f"{drawing}_drawing", f"{x}axis") for drawing in ("squeeze", "pair") for x in "xy"
                 ),  # hidden
@@ -223,6 +227,32 @@ def test_a_strip_has_a_point_per_value_and_a_line_per_guide():
         (line.y0, note.text)
         for line, note in zip(figure.layout.shapes, figure.layout.annotations, strict=True)
     ] == [(0.5, "half")]
+
+
+def test_a_strip_may_have_a_control_beside_it():
+    control, trained = plots.strip_figure(
+        [0.1, 1.0], np.array([[0.5], [1.0]]), {}, "T", "x", "y", beside={"random": np.array([[0.2], [0.3]])}
+    ).data
+    assert (control.name, control.y.tolist(), trained.y.tolist()) == ("random", [0.2, 0.3], [0.5, 1.0])
+    assert all(control.x > trained.x)
+
+
+def test_short_arrows_can_be_asked_for():
+    figure = arrows.direction_figure({"toys": {"a": np.array([[0.3, 0.0], [0.05, 0.0]])}}, "T", shortest=0.1)
+    assert [trace.text[0] for trace in figure.data if trace.mode == "text"] == ["A"]
+
+
+def test_letters_of_arrows_that_lie_on_one_another_do_not_overlap():
+    figure = arrows.direction_figure({"toys": {"a": np.array([[0.7, 0.0], [0.7, 0.0]])}}, "T")
+    first, second = (trace.x[0] for trace in figure.data if trace.mode == "text")
+    assert second > first + 0.2
+
+
+def test_weight_maps_keep_signs_centre_zero_and_write_what_counts():
+    weights, counts = FIGURES["weight_maps"]().data
+    assert weights.z.tolist() == [[1.0, -0.5], [0.01, 0.0]] and (weights.zmin, weights.zmax) == (-1, 1)
+    assert [list(row) for row in weights.text] == [["1.0", "−0.5"], ["", ""]]
+    assert [list(row) for row in counts.text] == [["3"], [""]]
 
 
 def test_arrows_are_lettered_unless_too_short_to_see():

@@ -17,7 +17,7 @@ def check_sample_rows(sample_rows: Callable[..., Tensor]) -> None:
     exercise = Exercise(
         "1.3",
         "write `sample_rows` so that features are on independently; `bad_rows` has one mistake.",
-        "the folded help, on how often features 0 and 1 meet",
+        "the two lines of `bad_rows`: the first decides what is on, the second how large it is",
         "your toys now see sparse rows. Whether superposition pays is decided by how often features meet, so count "
         "that before you blame the model.",
     )

@@ -71,8 +71,8 @@ def check_shapes(hexagon: float | None, tetrahedron: float | None, per_dimension
     exercise = Exercise(
         "1.7",
         "put a number in place of each None.",
-        "the guide lines of the figure in 'Each feature's share of a dimension'",
-        "you know the rule behind the guide lines: where n features share m dimensions evenly, each has m/n of one.",
+        "the digon and the pentagon under the formula in 'Each feature's share of a dimension'",
+        "you know the rule behind the guide lines of the next figure: where n features share m dimensions evenly, each has m/n of one.",
     )
     exercise.check(_judge_shapes, hexagon, tetrahedron, per_dimension)
 
@@ -98,8 +98,8 @@ def check_phase(change: str | None) -> None:
     )
     wrong = {
         "a": "that is what happens at a probability of 0.02. At 0.3 the line crosses the boundary.",
-        "c": "to the left of importance 1 feature 1 is the less important of the two, so it never has the dimension to "
-        "itself: that is what happens to the right, where feature 0 is dropped.",
+        "c": "to the left of importance 1 B is the less important of the two, so it never has the dimension to itself: that "
+        "is what happens to the right, where A is dropped.",
         "d": "the order is the other way round: as a feature matters less, its interference is no longer worth its "
         "keep.",
     }

@@ -17,10 +17,12 @@ SHORTEST = 0.5  # a feature with a shorter arrow counts as dropped
 NAMES = "ABCDEFGHIJ"  # features are named by letters, so that they are not taken for dimensions
 
 
-def direction_figure(rows: Mapping[str, Mapping[str, Float[np.ndarray, "n 2"]]], title: str) -> go.Figure:
+def direction_figure(
+    rows: Mapping[str, Mapping[str, Float[np.ndarray, "n 2"]]], title: str, *, shortest: float = SHORTEST
+) -> go.Figure:
     """Directions of features in two hidden dimensions: a row of panels per entry, a panel per entry of that.
 
-    Features are lettered arrows; those shorter than one half, which counts as dropped, are left out.
+    Features are lettered arrows; those shorter than `shortest` are left out, as dropped.
     """
     columns = max(map(len, rows.values()))
     figure = make_subplots(
@@ -29,14 +31,15 @@ def direction_figure(rows: Mapping[str, Mapping[str, Float[np.ndarray, "n 2"]]],
     )  # fmt: skip
     for row, panels in enumerate(rows.values(), start=1):
         for column, arrows in enumerate(panels.values(), start=1):
-            figure.add_traces(_arrows(arrows), rows=row, cols=column)
+            figure.add_traces(_arrows(arrows, shortest), rows=row, cols=column)
             axis = (row - 1) * columns + column
             figure.update_yaxes(scaleanchor=f"x{axis if axis > 1 else ''}", row=row, col=column)
-    figure.update_xaxes(range=[-1.5, 1.5], showticklabels=False)
-    figure.update_yaxes(range=[-1.5, 1.5], showticklabels=False)
+    figure.update_xaxes(range=[-1.5, 1.5], tickvals=[-1, 0, 1])
+    figure.update_yaxes(range=[-1.5, 1.5], tickvals=[-1, 0, 1], showticklabels=False)
+    figure.update_yaxes(showticklabels=True, col=1)
     figure.update_xaxes(title="dimension 0", row=len(rows))
     for row, name in enumerate(rows, start=1):
-        figure.update_yaxes(title=name, row=row, col=1)
+        figure.update_yaxes(title=f"{name}<br>dimension 1", row=row, col=1)
     return finish(figure, title, height=90 + 210 * len(rows))
 
 
@@ -116,13 +119,41 @@ def pair_drawing(examples: Mapping[str, tuple[float, float]], title: str) -> go.
     )
 
 
-def _arrows(arrows: Float[np.ndarray, "n 2"]) -> list[go.Scatter]:
+def weight_maps(panels: Mapping[str, Float[np.ndarray, "features neurons"]], title: str) -> go.Figure:
+    """A number for each feature (lettered rows) and neuron (columns), a panel per entry: blue above zero, red below.
+
+    Numbers that are under a twentieth of a panel's largest are coloured and not written.
+    """
+    figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.06)
+    for column, values in enumerate(panels.values(), start=1):
+        counts = np.issubdtype(values.dtype, np.integer)
+        most = np.abs(values).max()
+        text = [
+            ["" if abs(v) < most / 20 else f"{v:d}" if counts else f"{v:.1f}".replace("-", "−") for v in row]
+            for row in values
+        ]
+        figure.add_heatmap(
+            z=values.astype(float), x=[str(i) for i in range(values.shape[1])], y=list(NAMES[: len(values)]),
+            text=text, texttemplate="%{text}", colorscale="RdBu", zmin=-most, zmax=most, showscale=False,
+            xgap=1, ygap=1, row=1, col=column,
+        )  # fmt: skip
+    figure.update_xaxes(title="neuron")
+    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(title="feature", col=1)
+    return finish(figure, title, height=440)
+
+
+def _arrows(arrows: Float[np.ndarray, "n 2"], shortest: float = SHORTEST) -> list[go.Scatter]:
     traces = []
+    lettered = []  # arrows that lie on one another have their letters one behind the other
     for i, (x, y) in enumerate(arrows.astype(float)):
-        if np.hypot(x, y) < SHORTEST:
+        if np.hypot(x, y) < shortest:
             continue
         colour = COLOURS[i % len(COLOURS)]
         far = 1 + 0.22 / np.hypot(x, y)
+        while any(np.hypot(far * x - u, far * y - v) < 0.22 for u, v in lettered):
+            far += 0.25 / np.hypot(x, y)
+        lettered.append((far * x, far * y))
         traces.append(
             go.Scatter(
                 x=[0, x], y=[0, y], mode="lines+markers", showlegend=False, name=NAMES[i], line={"color": colour, "width": 2.5},

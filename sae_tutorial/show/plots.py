@@ -203,14 +203,28 @@ def strip_figure(
     title: str,
     x_title: str,
     y_title: str,
+    *,
+    beside: Mapping[str, Float[np.ndarray, "columns points"]] | None = None,
 ) -> go.Figure:
-    """A column of points for every x on a logarithmic axis, and named levels to read them against."""
+    """A column of points for every x on a logarithmic axis, and named levels to read them against.
+
+    `beside` adds a control, by name: paler columns just to the right of the others.
+    """
     figure = go.Figure()
+    for name, control in (beside or {}).items():
+        figure.add_scatter(
+            x=np.repeat(1.025 * np.asarray(x, float), control.shape[1]),
+            y=control.flatten().astype(float),
+            mode="markers",
+            name=name,
+            marker={"size": 5, "color": "#999999", "symbol": "circle-open"},
+        )
     figure.add_scatter(
         x=np.repeat(np.asarray(x, float), values.shape[1]),
         y=values.flatten().astype(float),
         mode="markers",
-        showlegend=False,
+        name="trained",
+        showlegend=bool(beside),
         marker={"size": 7, "color": COLOURS[0], "opacity": 0.35},
     )
     for side, (name, level) in zip(cycle(("right", "left")), guides.items(), strict=False):
