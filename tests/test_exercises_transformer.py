@@ -33,10 +33,6 @@ def silence_in_a_loop(activation, hook):
     return activation
 
 
-def silence_and_keep(activation, hook):
-    activation[:, 1:] = 0
-
-
 # 2.4
 
 
@@ -233,7 +229,6 @@ WRONG: Wrong = [
     ("silence", (lambda a, hook: a[:, :1],), "cut the positions off"),
     ("silence", (lambda a, hook: silence_a_copy(a, hook) + 1,), "expected"),
     ("silence", (lambda a: a,), "stopped"),
-    ("silence", (silence_and_keep,), "end with `return activation`"),
     ("lens", (lambda s, norm, W: torch.einsum("bpd,dv->bpv", s, W),), "the final norm is missing"),
     ("lens", (lambda s, norm, W: norm(s),), "that is the normalised stream"),
     ("lens", (lambda s, norm, W: (norm(s) @ W).softmax(2),), "these are probabilities"),
@@ -307,7 +302,11 @@ WRONG: Wrong = [
         (lambda p, w, d: p / p.square().sum(0).mean().sqrt() * w @ d,),
         "adds up the squares of the parts",
     ),
-    ("attribution", (lambda p, w, d: p / p.square().mean(1).sqrt().sum() * w @ d,), "sum of the parts' sizes"),
+    (
+        "attribution",
+        (lambda p, w, d: p / p.square().mean(1).sqrt().sum() * w @ d,),
+        "sum of the parts' sizes",
+    ),
     ("attribution", (lambda p, w, d: p @ d / p.sum(0).pow(2).mean().sqrt(),), "weight is missing"),
     (
         "attribution",

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
 from sae_tutorial.exercises.matching import Mistakes, match_function, match_number
-from sae_tutorial.exercises.reporting import Exercise, LearnerError, NotAttempted, WrongAnswer
+from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer
 
 D_VOCAB = 49_152  # of the offline lab's model
 
@@ -51,7 +51,7 @@ def check_silence(silence: Callable[[Tensor, HookPoint], Tensor]) -> None:
         (torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]), hook),
         (torch.randn(2, 4, 3, generator=generator), hook),
     ]
-    exercise.check(lambda answer: _judge_silence(answer, inputs), silence)
+    exercise.check(lambda answer: match_function(answer, _silence, inputs, _SILENCE_MISTAKES), silence)
 
 
 def check_lens(lens: Callable[[Tensor, Callable[[Tensor], Tensor], Tensor], Tensor]) -> None:
@@ -181,22 +181,6 @@ def _judge_paths(whole_blocks: Any, apart: Any, with_heads: Any) -> None:
         },
         example=smaller,
     )
-
-
-def _judge_silence(answer: Callable[..., Any], inputs: Sequence[tuple[Tensor, HookPoint]]) -> None:
-    """Compare, and tell a body that changes the tensor but returns nothing from one that is not written."""
-    try:
-        match_function(answer, _silence, inputs, _SILENCE_MISTAKES)
-    except NotAttempted:
-        activation, hook = inputs[0]
-        given = activation.clone()
-        answer(given, hook)
-        if not torch.equal(given, activation):
-            raise WrongAnswer(
-                "your function changes the tensor and returns nothing. A hook hands the tensor on: end with "
-                "`return activation`."
-            ) from None
-        raise
 
 
 def _judge_lens(answer: Callable[..., Any], inputs: Sequence[tuple[Any, ...]]) -> None:
