@@ -235,7 +235,8 @@ WRONG: Wrong = [
     ("lens", (lambda s, norm, W: (norm(s) @ W).max(-1).indices,), "the likeliest token already"),
     ("lens", (lambda s, norm, W: norm(s @ W),), "the order is turned"),
     ("lens", (lambda s, norm, W: norm(s)[:, -1] @ W,), "the last position alone"),
-    ("lens", (lambda s, norm, W: norm(s) @ W.T,), "stopped"),
+    ("lens", (lambda s, norm, W: norm(s) @ W.T,), "Leave the `.T` out"),
+    ("lens", (lambda s, norm, W: norm(s) @ W[:1],), "stopped"),
     ("lens", (lambda s, norm, W: (norm(s) @ W).log_softmax(-1) * 2,), "expected"),
     ("patch", (lambda a, hook, d, p: d,), "the whole donor run"),
     ("patch", (lambda a, hook, d, p: a,), "was not put in"),
@@ -296,6 +297,16 @@ WRONG: Wrong = [
     ("induction_score", (lambda p, n: p.diagonal(1 - n)[-n:],), "shape [2], expected []"),
     ("induction_score", (lambda p, n: p.mean(),), "expected"),
     ("attribution", (lambda p, w, d: (p / p.pow(2).mean(-1, keepdim=True).sqrt() * w) @ d,), "its own size"),
+    (
+        "attribution",
+        (lambda p, w, d: p / p.square().sum(0).mean().sqrt() * w @ d,),
+        "adds up the squares of the parts",
+    ),
+    (
+        "attribution",
+        (lambda p, w, d: p / p.square().mean(1).sqrt().sum() * w @ d,),
+        "sum of the parts' sizes",
+    ),
     ("attribution", (lambda p, w, d: p @ d / p.sum(0).pow(2).mean().sqrt(),), "weight is missing"),
     (
         "attribution",

@@ -68,3 +68,10 @@ def test_an_interval_is_a_band_around_its_line() -> None:
     band, line = figure.data
     assert list(band.y) == [1.5, 2.5, 1.5, 0.5] and list(line.y) == [1.0, 2.0]
     assert "level" in words_of(figure) and "mark" in words_of(figure)
+
+
+def test_places_that_are_not_joined_have_error_bars_and_no_line() -> None:
+    three = np.array([[1.0, 2.0], [0.5, 1.75], [1.5, 3.0]])
+    (markers,) = drawings.interval_figure([0, 1], {"one": three}, "t", "x", "y", joined=False).data
+    assert markers.mode == "markers"
+    assert list(markers.error_y.array) == [0.5, 1.0] and list(markers.error_y.arrayminus) == [0.5, 0.25]

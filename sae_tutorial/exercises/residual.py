@@ -1,6 +1,6 @@
 """Checks for notebook 02: nats, counting paths, a hook, a logit lens, an attribution."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import exp, log
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
 from sae_tutorial.exercises.matching import Mistakes, match_function, match_number
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer
 
 D_VOCAB = 49_152  # of the offline lab's model
 
@@ -67,7 +67,7 @@ def check_lens(lens: Callable[[Tensor, Callable[[Tensor], Tensor], Tensor], Tens
         (torch.tensor([[[3.0, 4.0]]]), _rms_norm, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, -1.0]])),
         (5 * torch.randn(2, 3, 4, generator=generator), _rms_norm, torch.randn(4, 6, generator=generator)),
     ]
-    exercise.check(lambda answer: match_function(answer, _lens, inputs, _LENS_MISTAKES), lens)
+    exercise.check(lambda answer: _judge_lens(answer, inputs), lens)
 
 
 def check_attribution(attribution: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -183,6 +183,20 @@ def _judge_paths(whole_blocks: Any, apart: Any, with_heads: Any) -> None:
     )
 
 
+def _judge_lens(answer: Callable[..., Any], inputs: Sequence[tuple[Any, ...]]) -> None:
+    """Compare; if the answer stops with an error, see whether it is right for a transposed unembedding."""
+    try:
+        match_function(answer, _lens, inputs, _LENS_MISTAKES)
+    except LearnerError as error:
+        try:
+            match_function(lambda stream, norm, W_U: answer(stream, norm, W_U.T), _lens, inputs, [])
+        except Exception:
+            raise error from None
+        raise WrongAnswer(
+            "`W_U` has the shape [d_model, d_vocab] already; transposed, it does not fit the stream. Leave the `.T` out."
+        ) from None
+
+
 def _silence(activation: Tensor, hook: HookPoint) -> Tensor:
     return _silent(activation, slice(1, None))
 
@@ -200,7 +214,7 @@ def _silent(activation: Tensor, places: Any) -> Tensor:
 _SILENCE_MISTAKES: Mistakes = [
     (
         lambda a, hook: _all_silent(a),
-        "you silence the first position too. BOS must keep what it has: every head rests its attention there.",
+        "you silence the first position too. BOS must keep what it has: many heads rest their attention there.",
     ),
     (lambda a, hook: a, "what you return is what came in: nothing is set to zero."),
     (
@@ -291,6 +305,15 @@ _ATTRIBUTION_MISTAKES: Mistakes = [
     (
         lambda p, w, d: _scaled(p, w, d, p.pow(2).mean().sqrt()),
         "your scale is the root mean square over all parts. Parts may cancel: square the sum, not the parts.",
+    ),
+    (
+        lambda p, w, d: _scaled(p, w, d, p.pow(2).sum(0).mean().sqrt()),
+        "your scale adds up the squares of the parts. Parts may cancel: add the parts first, then square the sum.",
+    ),
+    (
+        lambda p, w, d: _scaled(p, w, d, p.pow(2).mean(1).sqrt().sum()),
+        "your scale is the sum of the parts' sizes. Parts may cancel, so the size of their sum is smaller: add the "
+        "parts first, then take one size.",
     ),
     (
         lambda p, w, d: _scaled(p, w, d, p.mean(0).pow(2).mean().sqrt()),

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from sae_tutorial.show.canvas import GREY, INK, PALE, arrow, as_drawing, box, line, say
-from sae_tutorial.show.plots import COLOURS, DASHES, HEAT, escaped, finish
+from sae_tutorial.show.plots import COLOURS, DASHES, HEAT, MARKERS, escaped, finish
 
 STREAM, MOVES, WORKS, ENDS = (
     COLOURS[0],
@@ -146,9 +146,9 @@ def mlp_drawing(title: str) -> go.Figure:
             arrow(figure, (4.9, y), (6.7, 0), WORKS)
     box(figure, (7.6, 0), "what is added<br>to the stream", WORKS, width=1.7, tall=0.9)
     for x, y, text in (
-        (2.4, -2.05, "each neuron takes<br>one weighted sum"),
-        (4.2, -2.05, "a bend such as ReLU<br>silences most of them"),
-        (6.0, -2.05, "each neuron that is on<br>adds its own direction"),
+        (2.4, -2.05, "each neuron takes one<br>weighted sum (or two)"),
+        (4.2, -2.05, "a bend such as ReLU<br>keeps most of them low"),
+        (6.0, -2.05, "each neuron adds its own<br>direction, as far as it is on"),
     ):
         say(figure, (x, y), text, size=12)
     return as_drawing(figure, title, (-0.5, 8.7), (-2.5, 1.9), height=330)
@@ -160,7 +160,7 @@ def one_layer_paths_drawing(title: str) -> go.Figure:
     ways = (
         ("direct", (), "this token alone, by a straight table:<br>which token tends to follow it"),
         ("through the MLP", ("MLP",), "this token alone, but any table:<br>the bend makes it more than a product"),
-        ("through a head", ("attention",), "other tokens: a copy of what stands<br>at the place the head looks at"),
+        ("through a head", ("attention",), "other tokens: what the head makes of<br>the token at the place it looks at"),
         ("through a head,<br>then the MLP", ("attention", "MLP"), "other tokens and this one together:<br>combinations of them"),
     )  # fmt: skip
     for row, (name, parts, knows) in enumerate(ways):
@@ -267,10 +267,22 @@ def interval_figure(
     *,
     level: tuple[str, float] | None = None,
     mark: tuple[str, float] | None = None,
+    joined: bool = True,
 ) -> go.Figure:
-    """A line per entry with its 95% interval as a band: name -> value, low, high; a named level and a named place."""
+    """A line per entry with its 95% interval as a band: name -> value, low, high; a named level and a named place.
+
+    Without `joined`, a marker with an error bar for each value: nothing is drawn between places.
+    """
     figure = go.Figure()
     for i, (name, (value, low, high)) in enumerate(series.items()):
+        if not joined:
+            above, below = np.subtract(high, value), np.subtract(value, low)
+            figure.add_scatter(
+                x=list(x), y=np.asarray(value, dtype=float), name=name, mode="markers", showlegend=len(series) > 1,
+                marker={"size": 7, "color": COLOURS[i], "symbol": MARKERS[i]},
+                error_y={"array": above, "arrayminus": below, "symmetric": False, "thickness": 1.5, "width": 0},
+            )  # fmt: skip
+            continue
         band = tuple(int(COLOURS[i][j : j + 2], 16) for j in (1, 3, 5))
         figure.add_scatter(
             x=[*x, *reversed(list(x))], y=[*map(float, high), *map(float, low[::-1])], fill="toself", mode="lines",
