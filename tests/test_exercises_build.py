@@ -242,6 +242,12 @@ def dealt_in_place(labels, document_ids, seed):
     return labels[document_ids]
 
 
+def dealt_on_a_copy(labels, document_ids, seed):
+    shuffled = np.array(labels)
+    np.random.default_rng(seed).shuffle(shuffled)
+    return shuffled[document_ids]
+
+
 def dealt_by_sorting(labels, document_ids, seed):
     return labels[np.argsort(np.random.default_rng(seed).random(len(labels)))][document_ids]
 
@@ -415,6 +421,7 @@ RIGHT: Right = [
             lambda y, d, s: dealt(y, d, s)[d],
             dealt_in_torch,
             dealt_in_python,
+            dealt_on_a_copy,
             dealt_by_sorting,
             lambda y, d, s: dealt(y, d, s)[d].astype(float),
         )
