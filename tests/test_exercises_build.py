@@ -184,6 +184,17 @@ def drawn_from_the_rows(document_ids, test_fraction, seed):
     return np.isin(document_ids, np.random.default_rng(seed).choice(document_ids, n, replace=False))
 
 
+def drawn_with_replacement(document_ids, test_fraction, seed):
+    documents = np.unique(document_ids)
+    n = round(test_fraction * len(documents))
+    return np.isin(document_ids, np.random.default_rng(seed).choice(documents, n))
+
+
+def a_coin_for_each_document(document_ids, test_fraction, seed):
+    documents, of_row = np.unique(document_ids, return_inverse=True)
+    return (np.random.default_rng(seed).random(len(documents)) < test_fraction)[of_row]
+
+
 def without_the_seed(document_ids, test_fraction, seed):
     return good_split(document_ids, test_fraction, None)
 
@@ -229,6 +240,12 @@ def dealt_in_place(labels, document_ids, seed):
     np.random.seed(seed)
     np.random.shuffle(labels)
     return labels[document_ids]
+
+
+def dealt_on_a_copy(labels, document_ids, seed):
+    shuffled = np.array(labels)
+    np.random.default_rng(seed).shuffle(shuffled)
+    return shuffled[document_ids]
 
 
 def dealt_by_sorting(labels, document_ids, seed):
@@ -404,7 +421,7 @@ RIGHT: Right = [
             lambda y, d, s: dealt(y, d, s)[d],
             dealt_in_torch,
             dealt_in_python,
-            dealt_in_place,
+            dealt_on_a_copy,
             dealt_by_sorting,
             lambda y, d, s: dealt(y, d, s)[d].astype(float),
         )
@@ -619,11 +636,15 @@ WRONG: Wrong = [
     ("scale", (lambda x: x.shape[1] / x.norm(dim=1).mean(),), "the root is missing"),
     ("scale", (lambda x: len(x) ** 0.5 / x.norm(dim=1).mean(),), "√ of the number of rows"),
     ("scale", (lambda x: 1 / x.std(),), "standard deviation 1"),
-    ("scale", (lambda x: x.shape[1] ** 0.5 / x.norm(dim=1).median(),), "expected"),
+    ("scale", (lambda x: x.shape[1] ** 0.5 / x.norm(dim=1).median(),), "over the *median* norm"),
+    ("scale", (lambda x: (x.shape[1] ** 0.5 / x.norm(dim=1)).mean(),), "mean of one factor per row"),
+    ("scale", (lambda x: x.shape[1] ** 0.4 / x.norm(dim=1).mean(),), "expected"),
     ("split", (lambda d, p, s: np.random.default_rng(s).random(len(d)) < p,), "split is by row"),
     ("split", (documents_of_the_largest_ids,), "whatever the seed"),
     ("split", (drawn_from_a_range,), "there are gaps"),
     ("split", (drawn_from_the_rows,), "long documents are likelier, and one can come up twice"),
+    ("split", (drawn_with_replacement,), "unless you write replace=False"),
+    ("split", (a_coin_for_each_document,), "Do you toss a coin for each document?"),
     ("split", (without_the_seed,), "two calls with the same seed"),
     ("split", (always_two,), "at test_fraction 0.3 2 of 10"),
     (
@@ -639,6 +660,7 @@ WRONG: Wrong = [
     ("split", (lambda d, p, s: good_split(d, p, s).astype(int),), "not booleans"),
     ("shuffled_labels", (lambda y, d, s: dealt(y[d], d, s),), "you shuffle rows"),
     ("shuffled_labels", (dealt,), "one label per document"),
+    ("shuffled_labels", (dealt_in_place,), "the caller's real labels are shuffled too"),
     ("shuffled_labels", (lambda y, d, s: y[d],), "unchanged"),
     ("shuffled_labels", (classes_renamed,), "only the names of the classes changed places"),
     ("shuffled_labels", (lambda y, d, s: ((y + s) % 4)[d],), "only the names of the classes changed places"),

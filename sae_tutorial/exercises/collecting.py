@@ -23,7 +23,7 @@ def check_store_rows(stored: int | None, computed: int | None) -> None:
     exercise = Exercise(
         "5.1",
         "put a number in place of each None.",
-        "the docstring of `collect_activations` in the section 'Collecting'",
+        "the section 'Rows that do not belong: BOS and padding'",
         "you can tell how large a store will be, and how much of the work is padding, before you start.",
     )
     exercise.check(_judge_store_rows, stored, computed)
@@ -35,7 +35,7 @@ def check_real_rows(real_rows: Callable[[Tensor, Tensor], Tensor]) -> None:
         "5.2",
         "write `real_rows` so that it goes by length; `by_token_id` does not.",
         "the section 'Rows that do not belong: BOS and padding'",
-        "you can keep exactly the real tokens of any batch, also where padding, BOS and EOS share an id.",
+        "you can keep exactly the real tokens of any batch, also where padding, BOS and the end of a text share an id.",
     )
     inputs = [
         (torch.tensor([[0, 7, 0, 9, 0, 0], [0, 5, 6, 8, 4, 3]]), torch.tensor([4, 6])),
@@ -66,7 +66,7 @@ def check_split(split: Callable[..., np.ndarray]) -> None:
     exercise = Exercise(
         "5.4",
         "write `split` so that no document is on both sides; `by_row` does not.",
-        "`from sae_tutorial import ActivationStore`, then `show_source(ActivationStore.split_by_document)`",
+        "NumPy's pages on `np.unique`, `Generator.choice` and `np.isin`",
         "your held-out score now says what the SAE does on texts it has not seen.",
     )
     exercise.check(_judge_split, split)
@@ -235,6 +235,15 @@ _SCALE_MISTAKES: Mistakes = [
         "√ of the number of rows; d_in is the width, x.shape[1].",
     ),
     (
+        lambda x: x.shape[1] ** 0.5 / x.norm(dim=1).median(),
+        "this is √d_in over the *median* norm; s is defined by the mean. A few very long rows move only the mean.",
+    ),
+    (
+        lambda x: (x.shape[1] ** 0.5 / x.norm(dim=1)).mean(),
+        "this is the mean of one factor per row, where short rows count most. Take the mean of the norms first, then "
+        "divide √d_in by it.",
+    ),
+    (
         lambda x: x * _scale(x),
         "you return the scaled rows; return s itself, which is needed again when the SAE is saved.",
     ),
@@ -255,9 +264,16 @@ def _judge_split(split: Any) -> None:
     counts = [len(np.unique(_DOCUMENTS[in_test])) for in_test in splits]
     if set(counts) == {1, 2}:
         raise WrongAnswer(
-            f"with seed {counts.index(1)} one of 10 documents is held out, expected 2. Was it drawn from the rows? "
-            "There long documents are likelier, and one can come up twice. Draw from the ids that occur, each listed "
-            "once, without repeats."
+            f"with seed {counts.index(1)} one of 10 documents is held out, expected 2: it came up twice. Either the "
+            "draw is with replacement, as `choice` does unless you write replace=False; or it is from the rows, where "
+            "long documents are likelier, and one can come up twice. Draw from the ids that occur, each listed once."
+        )
+    # Two or three ids out of 0 to 15, gaps among them, never mark more than three documents; a coin for each does.
+    if max(counts) > 3 and min(counts) < 2:
+        raise WrongAnswer(
+            f"{min(counts)} to {max(counts)} of 10 documents are held out, depending on the seed, expected 2 every time. "
+            "Do you toss a coin for each document? Then the size of the test set is left to chance; draw exactly "
+            "round(test_fraction · number of documents) of them."
         )
     for n_held_out in counts:
         _check_count(n_held_out)
@@ -312,6 +328,7 @@ def _judge_shuffled_labels(shuffled_labels: Any) -> None:
     def of_documents(seed: int) -> np.ndarray:
         return _document_labels(call(shuffled_labels, _LABELS, _ROWS, seed))
 
+    _refuse_changed_labels(shuffled_labels)
     dealt = [of_documents(seed) for seed in range(N_SEEDS)]
     if all(np.array_equal(labels, _LABELS) for labels in dealt):
         raise WrongAnswer("the labels are unchanged: nothing was shuffled.")
@@ -338,6 +355,17 @@ def _judge_shuffled_labels(shuffled_labels: Any) -> None:
     match_draws(lambda seed: tuple(of_documents(seed).tolist()), 369_600)
 
 
+def _refuse_changed_labels(shuffled_labels: Any) -> None:
+    """WrongAnswer where the function shuffles the array it was given; `call` hands out copies, so it takes one here."""
+    given = _LABELS.copy()
+    call(lambda seed: shuffled_labels(given, _ROWS.copy(), seed), 0)
+    if not np.array_equal(given, _LABELS):
+        raise WrongAnswer(
+            "`labels` itself is changed: after one call the caller's real labels are shuffled too, and the probe that "
+            "was to be compared with the control is lost. Shuffle a copy; `permutation` returns one, `shuffle` does not."
+        )
+
+
 def _document_labels(result: Any) -> np.ndarray:
     """The label of each document in a result with one for each row, or WrongAnswer."""
     if np.shape(result) == _LABELS.shape:
@@ -349,8 +377,8 @@ def _document_labels(result: Any) -> np.ndarray:
         found = np.unique(labels[document == _ROWS])
         if len(found) > 1:
             raise WrongAnswer(
-                f"rows of document {document} get the labels {found.tolist()}: you shuffle rows. Such a control "
-                "is too easy to beat, since a probe that merely recognises documents fails on it too."
+                f"rows of document {document} get the labels {found.tolist()}: you shuffle rows. One document "
+                "has one topic; a control should keep that, and differ from the real labels in nothing else."
             )
     return labels[np.unique(_ROWS, return_index=True)[1]]
 

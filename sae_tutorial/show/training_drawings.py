@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from sae_tutorial.show.canvas import INK, arrow, as_drawing, box, say
+from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
 from sae_tutorial.show.plots import COLOURS
 
 BLUE, RED, GREEN = COLOURS[:3]
@@ -130,23 +130,27 @@ def padding_drawing(texts: Sequence[Sequence[str]], title: str) -> go.Figure:
 
 
 def hook_drawing(n_layers: int, layer: int) -> go.Figure:
-    """The stream from tokens to logits, with the blocks beside it, and the one place where we read."""
+    """The stream from tokens to logits, one block of it opened, and the one place where we read: the MLP's output."""
     figure = as_drawing(
-        go.Figure(), "Where we read: what one MLP adds to the stream", (-0.6, 6.6), (-1.3, 1.9), height=300
+        go.Figure(), "Where we read: what one MLP adds to the stream", (-0.6, 9.3), (-0.5, 2.1), height=290
     )
-    arrow(figure, (-0.2, 0), (6.3, 0), INK, width=5)
+    arrow(figure, (-0.2, 0), (9.0, 0), INK, width=5)
     say(figure, (-0.1, 0.3), "token")
-    say(figure, (6.2, 0.3), "logits")
-    for x, name, colour in (
-        (1, "block 0", INK),
-        (3, f"block {layer}", RED),
-        (5, f"block {n_layers - 1}", INK),
-    ):
-        box(figure, (x, 1.1), f"<b>{name}</b><br>attention, MLP", colour, width=1.24, tall=0.72, size=13)
-        arrow(figure, (x - 0.35, 0.08), (x - 0.35, 0.72), INK)
-        arrow(figure, (x + 0.35, 0.72), (x + 0.35, 0.08), colour)
-    for x in (2, 4):
+    say(figure, (8.9, 0.3), "logits")
+    figure.add_shape(
+        type="rect", x0=2.2, x1=5.2, y0=0.62, y1=1.9, line={"color": GREY, "width": 1, "dash": "dot"}
+    )
+    say(figure, (3.7, 1.68), f"<b>block {layer}</b>")
+    for x, name, width, colour in (
+        (1.0, "block 0", 1.1, INK), (3.0, "attention", 1.2, INK), (4.4, "MLP", 1.2, RED),
+        (7.9, f"block {n_layers - 1}", 1.1, INK),
+    ):  # fmt: skip
+        box(figure, (x, 1.1), f"<b>{name}</b>", colour, width=width, tall=0.66, size=13)
+        arrow(figure, (x - 0.3, 0.08), (x - 0.3, 0.76), INK)
+        arrow(figure, (x + 0.3, 0.76), (x + 0.3, 0.08), colour)
+    for x in (1.87, 6.9):
         say(figure, (x, 1.1), "· · ·")
-    arrow(figure, (3.42, 0.45), (4.1, -0.55), RED, width=2)
-    say(figure, (4.2, -0.8), f"hook: blocks.{layer}.hook_mlp_out, one vector per token", colour=RED)
+    figure.add_scatter(x=[4.7], y=[0.42], mode="markers", marker={"size": 11, "color": RED}, showlegend=False)
+    arrow(figure, (4.78, 0.42), (5.35, 0.42), RED, width=2)
+    say(figure, (6.4, 0.42), f"blocks.{layer}.hook_mlp_out:<br>one vector per token", colour=RED)
     return figure
