@@ -63,6 +63,15 @@ def patch_by_pieces(activation, hook, donor, position):
     return torch.cat(pieces, dim=1)
 
 
+def patch_without_a_return(activation, hook, donor, position):
+    activation[:, position] = donor[:, position]
+
+
+def patch_a_text(activation, hook, donor, position):
+    activation[position] = donor[position]
+    return activation
+
+
 def patch_text_by_text(activation, hook, donor, position):
     for row, other in zip(activation, donor, strict=True):
         row[position] = other[position]
@@ -247,6 +256,9 @@ WRONG: Wrong = [
     ("patch", (lambda a, hook, d, p: circuits._put(a, p, d[:, -1]),), "the donor's last position"),
     ("patch", (lambda a, hook, d, p: patch_a_copy(d, hook, a, p),), "the two runs are swapped"),
     ("patch", (lambda a, hook, d, p: d[:, p],), "the donor's vector alone"),
+    ("patch", (patch_without_a_return,), "returns nothing: the last line is missing"),
+    ("patch", (patch_a_text,), "the first axis is the batch"),
+    ("patch", (lambda a, hook, d, p: circuits._put(a, p, d[0, p]),), "the first donor's vector"),
     ("patch", (lambda a, hook, d, p: circuits._put(a, p - 1, d[:, p - 1]),), "expected"),
     ("paths", (4, 256, 4096), "number of blocks"),
     ("paths", (15, 256, 4096), "past all blocks"),
@@ -295,6 +307,11 @@ WRONG: Wrong = [
     ("induction_score", (lambda p, n: p[n + 1 :].amax(1).mean(),), "how sharp"),
     ("induction_score", (lambda p, n: p.diagonal(1 - n)[-n:].sum(),), "that is the sum"),
     ("induction_score", (lambda p, n: p.diagonal(1 - n)[-n:],), "shape [2], expected []"),
+    (
+        "induction_score",
+        (lambda p, n: p[torch.arange(n + 1, 2 * n + 1)][:, torch.arange(2, n + 2)].mean(),),
+        "every query with every key",
+    ),
     ("induction_score", (lambda p, n: p.mean(),), "expected"),
     ("attribution", (lambda p, w, d: (p / p.pow(2).mean(-1, keepdim=True).sqrt() * w) @ d,), "its own size"),
     (
@@ -349,6 +366,7 @@ WRONG: Wrong = [
         (lambda full, ablated, circuit: np.clip((ablated - circuit) / (ablated - full), 0, 1),),
         "you clip",
     ),
+    ("faithfulness", (lambda f, a, c: abs((c - a) / (a - f)),), "the sign is lost"),
     ("faithfulness", (lambda full, ablated, circuit: ablated - circuit,), "the gain in nats"),
     ("faithfulness", (lambda full, ablated, circuit: (ablated - circuit) / ablated,), "lacks its upper end"),
     (

@@ -56,16 +56,10 @@ def check_patch(patch: Callable[..., Tensor]) -> None:
     generator = torch.Generator().manual_seed(0)
     hook = HookPoint()
     hook.name = "blocks.2.hook_resid_pre"
-    small = torch.arange(6.0).reshape(1, 3, 2)
-    inputs = [
-        (small, hook, 10 + small, 1),
-        (
-            torch.randn(3, 5, 4, generator=generator),
-            hook,
-            torch.randn(3, 5, 4, generator=generator),
-            3,
-        ),
-    ]
+    # At least as many texts as `position`, so that an answer that takes the batch for positions runs and is named.
+    small = torch.arange(12.0).reshape(2, 3, 2)
+    activation, donor = torch.randn(2, 4, 5, 3, generator=generator)
+    inputs = [(small, hook, 20 + small, 1), (activation, hook, donor, 3)]
     exercise.check(lambda answer: match_function(answer, _patch, inputs, _PATCH_MISTAKES), patch)
 
 
@@ -155,6 +149,11 @@ def _mean_of(places: Callable[[int], int], start: int | None, end: int, pattern:
 
 _INDUCTION_MISTAKES: Mistakes = [
     *_off_by_one(),
+    (
+        lambda p, n: p[n + 1 :, 2 : n + 2].mean(),
+        "that is the mean of a block, every query with every key. Give both at once, pattern[queries, keys], and each "
+        "query is paired with its own key.",
+    ),
     (
         lambda p, n: p.diagonal(-(n - 1))[2:].sum(),
         "that is the sum; a score that can be compared between lengths is the mean over queries.",
@@ -249,6 +248,14 @@ _PATCH_MISTAKES: Mistakes = [
         "you copy this position and all before it. Only one place may change, or you cannot say which one mattered.",
     ),
     (
+        lambda a, hook, d, p: _put(a, p, d[0, p]),
+        "every text of the batch gets the first donor's vector. Keep the batch: donor[:, position].",
+    ),
+    (
+        lambda a, hook, d, p: torch.cat([a[:p], d[p : p + 1], a[p + 1 :]]),
+        "the first axis is the batch, so this copies a whole text. Positions are the second axis: [:, position].",
+    ),
+    (
         lambda a, hook, d, p: _put(a, p, d[:, -1]),
         "you copy the donor's last position; take the one at `position`.",
     ),
@@ -292,6 +299,10 @@ _FAITHFULNESS_MISTAKES: Mistakes = [
     (
         lambda f, a, c: (c - a) / (a - f),
         "the sign is turned: a lower loss than `ablated` should count for the circuit.",
+    ),
+    (
+        lambda f, a, c: abs(_faithfulness(f, a, c)),
+        "the sign is lost: a circuit worse than no heads at all would score above 0.",
     ),
     (
         lambda f, a, c: min(max(_faithfulness(f, a, c), 0.0), 1.0),

@@ -61,14 +61,20 @@ def call(function: Callable[..., Any], *inputs: Any) -> Any:
     """Run the learner's function on copies of the inputs."""
     if not callable(function):
         raise WrongAnswer(f"a function is needed, got {function!r}.")
+    given = [_copied(value) for value in inputs]
     try:
-        result = function(*map(_copied, inputs))
+        result = function(*given)
     except NotImplementedError as error:
         raise NotAttempted from error
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "").rstrip(".")
         shapes = ", ".join(_in_short(value) for value in inputs)
         raise LearnerError(f"{type(error).__name__}: {reason}. It was called with {shapes}.") from error
+    if result is None and any(map(_changed, given, inputs)):
+        raise WrongAnswer(
+            "your function changes what it is given, and returns nothing: the last line is missing, `return` and what "
+            "was changed."
+        )
     if result is None or result is Ellipsis:
         raise NotAttempted(" So far your function returns nothing.")
     return result
@@ -81,6 +87,16 @@ def _copied(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.copy()
     return type(value)(map(_copied, value)) if isinstance(value, list | tuple) else value
+
+
+def _changed(value: Any, before: Any) -> bool:
+    """Whether a tensor or an array was written into."""
+    if not isinstance(value, Tensor | np.ndarray):
+        return False
+    arrays = [
+        np.asarray(part.detach().cpu() if isinstance(part, Tensor) else part) for part in (value, before)
+    ]
+    return not np.array_equal(*arrays, equal_nan=arrays[0].dtype.kind == "f")
 
 
 def _in_short(value: Any) -> str:

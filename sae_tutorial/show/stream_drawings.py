@@ -178,33 +178,28 @@ def one_layer_paths_drawing(title: str) -> go.Figure:
 
 def induction_drawing(title: str) -> go.Figure:
     """Two heads in a row: one notes at Q that P came before, the other finds the note from the second P and copies Q."""
-    figure, words = go.Figure(), ("P", "Q", "...", "P", "Q")
-    for x, word in enumerate(words):
-        box(
-            figure,
-            (2 * x, 0),
-            f"<b>{word}</b>" if x < 4 else f"<b>{word}</b>?",
-            INK if x < 4 else ENDS,
-            width=0.9,
-        )
-        if x < 4:
-            line(figure, [(2 * x, 0.3), (2 * x, 3.7)], STREAM, 4)
-    arrow(figure, (0, 0.75), (1.95, 1.25), MOVES, width=3)
-    say(figure, (0.0, 1.5), "1 · a previous-token head<br>copies P one place on", size=12, colour=MOVES)
-    box(figure, (2, 1.6), "“P came before me”", MOVES, width=2.0)
-    arrow(figure, (6, 2.3), (2.95, 1.75), COLOURS[3], width=2)
+    figure = go.Figure()
+    for x, word in ((0, "P"), (2.4, "Q"), (4.8, "..."), (7.2, "P")):
+        box(figure, (x, 0), f"<b>{word}</b>", INK, width=0.9)
+        if word != "...":
+            line(figure, [(x, 0.3), (x, 3.9)], STREAM, 4)
+    arrow(figure, (0.05, 0.8), (2.3, 1.3), MOVES, width=3)
+    box(figure, (2.4, 1.6), "“P came before me”", MOVES, width=1.9)
     say(
         figure,
-        (4.55, 1.55),
-        "2 · from the second P, an induction<br>head looks for that note ...",
+        (-0.15, 1.75),
+        "1 · a previous-token head<br>writes at Q what came before it",
         size=12,
-        colour=INK,
+        colour=MOVES,
     )
-    arrow(figure, (2.05, 2.9), (5.95, 3.3), WORKS, width=3)
-    say(figure, (3.8, 3.55), "3 · ... and copies what stands there: Q", size=12, colour=WORKS)
-    arrow(figure, (6.1, 3.4), (8, 0.4), WORKS, width=3)
-    say(figure, (8.1, 2.1), "4 · so Q is<br>predicted next", size=12, colour=WORKS)
-    return as_drawing(figure, title, (-1.6, 9.4), (-0.5, 4.0), height=380)
+    arrow(figure, (7.15, 2.2), (3.4, 1.7), COLOURS[3], width=2)
+    say(figure, (5.3, 1.45), "2 · from the second P, an induction<br>head looks for that note ...", size=12)
+    arrow(figure, (2.45, 2.75), (7.1, 3.15), WORKS, width=3)
+    say(figure, (4.8, 3.35), "3 · ... and copies the word that stands there: Q", size=12, colour=WORKS)
+    arrow(figure, (7.2, 3.9), (7.2, 4.3), ENDS, width=3)
+    box(figure, (7.2, 4.6), "next: <b>Q</b>", ENDS, width=1.2)
+    say(figure, (5.4, 4.6), "4 · so Q is predicted", size=12, colour=ENDS)
+    return as_drawing(figure, title, (-1.6, 8.4), (-0.5, 5.0), height=400)
 
 
 def patch_drawing(title: str) -> go.Figure:
