@@ -61,6 +61,38 @@ def by_size(x, W_enc, b_enc, b_dec, k):
     return (pre * kept).clamp(min=0)
 
 
+# What takes the learner's functions into the notebook's SAE
+
+
+def test_what_is_right_and_trains_is_used_and_all_else_is_replaced(capsys):
+    def encode(x, W_enc, b_enc, b_dec):
+        return torch.relu((x - b_dec) @ W_enc + b_enc)
+
+    def decode(f, W_dec, b_dec): ...
+
+    parts = building.yours_or_ours(encode=encode, decode=decode, topk_encode=encode_in_numpy, loss=3)
+    assert parts.encode is encode
+    assert (parts.decode, parts.topk_encode, parts.loss) == (
+        building._decode,
+        building._encode,
+        building._loss,
+    )
+    assert "encode (yours), decode (ours), topk_encode (ours), loss (ours)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "mistakes"),
+    [
+        ("unit_rows", building._UNIT_TURNED),
+        ("encode", building._RELU_TURNED),
+        ("decode", building._DECODER_TURNED),
+    ],
+)
+def test_a_matrix_turned_over_is_named_though_it_raises(name, mistakes):
+    for mistake, message in mistakes:
+        assert f"not right yet: {message} Where to look: " in said(name, mistake)
+
+
 # 4.10
 
 

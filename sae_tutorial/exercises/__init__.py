@@ -21,6 +21,7 @@ from sae_tutorial.exercises.building import (
     check_sizes,
     check_topk,
     check_unit_rows,
+    yours_or_ours,
 )
 from sae_tutorial.exercises.building_whole import (
     check_broken,
@@ -161,4 +162,5 @@ __all__ = [
     "check_who_learns",
     "check_widest",
     "clinic",
+    "yours_or_ours",
 ]

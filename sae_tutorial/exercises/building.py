@@ -1,6 +1,7 @@
 """Checks for notebook 04, the parts of an SAE: sizes, decoder rows, encode, decode, the loss, TopK."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from sae_tutorial.exercises.matching import (
     match_function,
     match_number,
 )
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer, call
 
 
 def check_sizes(parameters: int | None, relu_l0: float | None, topk_l0: float | None) -> None:
@@ -34,8 +35,7 @@ def check_unit_rows(unit_rows: Callable[..., Tensor]) -> None:
         "the section 'Step 1: decoder rows'",
         "you can make a dictionary: a list of directions, each of length 1.",
     )
-    inputs = [(torch.tensor([[3.0, 4.0], [0.0, -2.0], [1.0, 1.0]]),), (torch.tensor([[1.0, 2.0, 2.0]]),)]
-    exercise.check(lambda answer: match_function(answer, _unit_rows, inputs, _UNIT_MISTAKES), unit_rows)
+    exercise.check(_judge_unit_rows, unit_rows)
 
 
 def check_encode(encode: Callable[..., Tensor]) -> None:
@@ -46,8 +46,7 @@ def check_encode(encode: Callable[..., Tensor]) -> None:
         "the section 'Step 2: encode and decode'",
         "you have written an encoder: one product, one bias, one ReLU.",
     )
-    inputs = [given[:-1] for given in _encoder_inputs()]
-    exercise.check(lambda answer: match_function(answer, _relu_encode, inputs, _RELU_MISTAKES), encode)
+    exercise.check(_judge_encode, encode)
 
 
 def check_decode(decode: Callable[..., Tensor]) -> None:
@@ -58,12 +57,7 @@ def check_decode(decode: Callable[..., Tensor]) -> None:
         "the section 'Step 2: encode and decode'",
         "you have written a decoder: every latent that is on adds its row.",
     )
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), torch.tensor([0.5, -1.0])),
-        tuple(torch.randn(shape, generator=generator) for shape in ((4, 5), (5, 3), (3,))),
-    ]  # fmt: skip
-    exercise.check(lambda answer: match_function(answer, _decode, inputs, _DECODER_MISTAKES), decode)
+    exercise.check(_judge_decode, decode)
 
 
 def check_topk(encode: Callable[..., Tensor]) -> None:
@@ -74,9 +68,7 @@ def check_topk(encode: Callable[..., Tensor]) -> None:
         "the section 'TopK: one line changes'",
         "you can write the encoder of a TopK SAE; its loss needs no penalty.",
     )
-    exercise.check(
-        lambda answer: match_function(answer, _encode, _encoder_inputs(), _ENCODER_MISTAKES), encode
-    )
+    exercise.check(_judge_topk, encode)
 
 
 def check_loss(loss: Callable[..., Tensor]) -> None:
@@ -87,14 +79,77 @@ def check_loss(loss: Callable[..., Tensor]) -> None:
         "the formula in the section 'Step 3: the loss'",
         "you can tell what λ multiplies; a λ from a paper means nothing until you know what it averages over.",
     )
-    # As many rows as there are dimensions or latents would hide what is summed and what is averaged.
-    x, x_hat = (
-        torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]]),
-        torch.tensor([[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]),
-    )
-    f = torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 4.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0]])
-    inputs = [(x, x_hat, f, 0.1), (x, x_hat, f, 1.0)]
-    exercise.check(lambda answer: match_function(answer, _loss, inputs, _LOSS_MISTAKES), loss)
+    exercise.check(_judge_loss, loss)
+
+
+def yours_or_ours(**functions: Callable[..., Tensor]) -> SimpleNamespace:
+    """The learner's functions by name where they are right and pass gradients on, and the course's in their place.
+
+    Prints which are in use, so that whoever has solved the exercises sees that the figures are made by their own lines.
+    """
+    used = {name: _in_use(name, function) for name, function in functions.items()}
+    whose = {name: "yours" if used[name] is function else "ours" for name, function in functions.items()}
+    print("In use:", ", ".join(f"{name} ({who})" for name, who in whose.items()))
+    return SimpleNamespace(**used)
+
+
+def _in_use(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    judge, ours, inputs = _PARTS[name]
+    try:
+        judge(function)
+        given = [x.requires_grad_() if isinstance(x, Tensor) else x for x in inputs()[0]]
+        result = call(function, *given)
+    except Exception:  # whatever is wrong with it, the exercise says so; the notebook goes on with ours
+        return ours
+    trains = isinstance(result, Tensor) and result.requires_grad and result.dtype == torch.float32
+    return function if trains else ours
+
+
+def _judge_unit_rows(answer: Any) -> None:
+    _match_shaped(answer, _unit_rows, _unit_inputs(), _UNIT_MISTAKES, _UNIT_TURNED, [(3, 3)])
+
+
+def _judge_encode(answer: Any) -> None:
+    inputs = [given[:-1] for given in _encoder_inputs()]
+    shapes = [(3, 3), (3, 3), (3,), (3,)]
+    _match_shaped(answer, _relu_encode, inputs, _RELU_MISTAKES, _RELU_TURNED, shapes)
+
+
+def _judge_decode(answer: Any) -> None:
+    shapes = [(3, 3), (3, 3), (3,)]
+    _match_shaped(answer, _decode, _decoder_inputs(), _DECODER_MISTAKES, _DECODER_TURNED, shapes)
+
+
+def _judge_topk(answer: Any) -> None:
+    match_function(answer, _encode, _encoder_inputs(), _ENCODER_MISTAKES)
+
+
+def _judge_loss(answer: Any) -> None:
+    match_function(answer, _loss, _loss_inputs(), _LOSS_MISTAKES)
+
+
+def _match_shaped(
+    answer: Any,
+    reference: Callable[..., Tensor],
+    inputs: list[tuple[Any, ...]],
+    mistakes: Mistakes,
+    turned: Mistakes,
+    square: list[tuple[int, ...]],
+) -> None:
+    """`match_function`, which also names the mistakes that raise an exception unless every size is the same."""
+    try:
+        match_function(answer, reference, inputs, mistakes)
+    except LearnerError:
+        generator = torch.Generator().manual_seed(0)
+        given = [tuple(torch.randn(shape, generator=generator) for shape in square)]
+        try:
+            match_function(answer, reference, given, turned)
+        except WrongAnswer as mistake:
+            if str(mistake) in [message for _, message in turned]:
+                raise
+        except LearnerError:
+            pass
+        raise
 
 
 def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
@@ -147,6 +202,10 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
     )
 
 
+def _unit_inputs() -> list[tuple[Tensor, ...]]:
+    return [(torch.tensor([[3.0, 4.0], [0.0, -2.0], [1.0, 1.0]]),), (torch.tensor([[1.0, 2.0, 2.0]]),)]
+
+
 def _unit_rows(W_dec: Tensor) -> Tensor:
     return W_dec / W_dec.norm(dim=1, keepdim=True)
 
@@ -161,6 +220,15 @@ _UNIT_MISTAKES: Mistakes = [
     (lambda W: W.norm(dim=1), "these are the norms; divide the rows by them."),
     (lambda W: W, "the rows come back as they were."),
 ]  # fmt: skip
+
+
+_UNIT_TURNED: Mistakes = [
+    (
+        lambda W: W / W.norm(dim=1),
+        "`W_dec.norm(dim=1)` has shape [d_sae], which PyTorch lines up with the columns. With `keepdim=True` it is "
+        "[d_sae, 1] and divides row by row.",
+    ),
+]
 
 
 def _relu_encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor) -> Tensor:
@@ -186,6 +254,26 @@ _RELU_MISTAKES: Mistakes = [
 ]  # fmt: skip
 
 
+_RELU_TURNED: Mistakes = [
+    (
+        lambda x, W, b, c: ((x - c) @ W.T + b).relu(),
+        "W_enc is turned over, though it is [d_in, d_sae] already: [batch, d_in] @ [d_in, d_sae] needs no `.T`.",
+    ),
+    (
+        lambda x, W, b, c: (W @ (x - c) + b).relu(),
+        "the product is the wrong way round: rows come first, [batch, d_in] @ [d_in, d_sae].",
+    ),
+]
+
+
+def _decoder_inputs() -> list[tuple[Tensor, ...]]:
+    generator = torch.Generator().manual_seed(0)
+    return [
+        (torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), torch.tensor([0.5, -1.0])),
+        tuple(torch.randn(shape, generator=generator) for shape in ((4, 5), (5, 3), (3,))),
+    ]  # fmt: skip
+
+
 def _decode(f: Tensor, W_dec: Tensor, b_dec: Tensor) -> Tensor:
     return f @ W_dec + b_dec
 
@@ -197,6 +285,18 @@ _DECODER_MISTAKES: Mistakes = [
     (lambda f, W, b: (f > 0).to(f) @ W + b, "every latent adds its row once; multiply the row by how strongly it is on."),
     (lambda f, W, b: f @ normalize(W, dim=1) + b, "the rows are scaled again; training keeps them at norm 1, use them as they are."),
 ]  # fmt: skip
+
+
+_DECODER_TURNED: Mistakes = [
+    (
+        lambda f, W, b: f @ W.T + b,
+        "W_dec is turned over, though it is [d_sae, d_in] already: [batch, d_sae] @ [d_sae, d_in] needs no `.T`.",
+    ),
+    (
+        lambda f, W, b: W @ f + b,
+        "the product is the wrong way round: activations come first, [batch, d_sae] @ [d_sae, d_in].",
+    ),
+]
 
 
 def _encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor, k: int) -> Tensor:
@@ -281,6 +381,16 @@ _ENCODER_MISTAKES: Mistakes = [
     ),
     (lambda x, W, b, c, k: (x - c) @ W + b, "these are the pre-activations: TopK and ReLU are missing."),
 ]
+
+
+def _loss_inputs() -> list[tuple[Any, ...]]:
+    # As many rows as there are dimensions or latents would hide what is summed and what is averaged.
+    x, x_hat = (
+        torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]]),
+        torch.tensor([[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]),
+    )
+    f = torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 4.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0]])
+    return [(x, x_hat, f, 0.1), (x, x_hat, f, 1.0)]
 
 
 def _loss(x: Tensor, x_hat: Tensor, f: Tensor, l1_coefficient: float) -> Tensor:
@@ -377,3 +487,15 @@ _LOSS_MISTAKES: Mistakes = [
         "the penalty is subtracted: training would make activations larger.",
     ),
 ]
+
+
+# By name: how an answer is judged, the course's own, and inputs to try the gradient on.
+_PARTS: dict[
+    str, tuple[Callable[[Any], None], Callable[..., Tensor], Callable[[], list[tuple[Any, ...]]]]
+] = {
+    "unit_rows": (_judge_unit_rows, _unit_rows, _unit_inputs),
+    "encode": (_judge_encode, _relu_encode, lambda: [given[:-1] for given in _encoder_inputs()]),
+    "decode": (_judge_decode, _decode, _decoder_inputs),
+    "topk_encode": (_judge_topk, _encode, _encoder_inputs),
+    "loss": (_judge_loss, _loss, _loss_inputs),
+}
