@@ -210,8 +210,8 @@ def _why_unexplained(data: Tensor, f: Tensor) -> str:
     if float(rest.pow(2).sum() / (data - data.mean(0)).pow(2).sum()) > 0.9:
         return "Is f computed from all rows of `data`, in their order?"
     return (
-        "Training went astray: is the store of gradients emptied before every `backward` (`optimizer.zero_grad()`), "
-        "and f computed with the weights that you return?"
+        "f and W_dec do not fit each other: is the store of gradients emptied before every `backward` "
+        "(`optimizer.zero_grad()`), and is f computed with the weights that you return?"
     )
 
 
