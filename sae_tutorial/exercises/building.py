@@ -8,11 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises.matching import (
-    Mistakes,
-    match_function,
-    match_number,
-)
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_number
 from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer, call
 
 
@@ -268,10 +264,11 @@ _RELU_TURNED: Mistakes = [
 
 def _decoder_inputs() -> list[tuple[Tensor, ...]]:
     generator = torch.Generator().manual_seed(0)
+    W_dec = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     return [
-        (torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), torch.tensor([0.5, -1.0])),
+        (torch.tensor([[2.0, 0.0, 1.0]]), W_dec, torch.tensor([0.5, -1.0])),
         tuple(torch.randn(shape, generator=generator) for shape in ((4, 5), (5, 3), (3,))),
-    ]  # fmt: skip
+    ]
 
 
 def _decode(f: Tensor, W_dec: Tensor, b_dec: Tensor) -> Tensor:
