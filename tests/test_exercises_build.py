@@ -10,7 +10,7 @@ import torch
 from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import mse_loss, normalize
 
-from sae_tutorial.exercises import building, building_whole, collecting, training
+from sae_tutorial.exercises import building, building_loss, building_whole, collecting, training
 from sae_tutorial.toys.known_dictionary import KnownDictionary
 
 MATCHED = building_whole._matched
@@ -70,12 +70,12 @@ def test_what_is_right_and_trains_is_used_and_all_else_is_replaced(capsys):
 
     def decode(f, W_dec, b_dec): ...
 
-    parts = building.yours_or_ours(encode=encode, decode=decode, topk_encode=encode_in_numpy, loss=3)
+    parts = building_loss.yours_or_ours(encode=encode, decode=decode, topk_encode=encode_in_numpy, loss=3)
     assert parts.encode is encode
     assert (parts.decode, parts.topk_encode, parts.loss) == (
         building._decode,
         building._encode,
-        building._loss,
+        building_loss._loss,
     )
     assert "encode (yours), decode (ours), topk_encode (ours), loss (ours)" in capsys.readouterr().out
 
@@ -409,7 +409,7 @@ RIGHT: Right = [
         ),
     ),
     ("from_memory", (returned(lambda f, W, b: (f.flip(1), W.flip(0), b)),)),
-    *[("loss", (f,)) for f in ways_to_return(building._loss)],
+    *[("loss", (f,)) for f in ways_to_return(building_loss._loss)],
     ("loss", (lambda x, x_hat, f, a: mse_loss(x_hat, x) + a * f.abs().sum(dim=-1).mean(),)),
     ("loss", (lambda x, x_hat, f, a: ((x - x_hat) ** 2).mean() + a * f.norm(p=1, dim=1).mean(),)),
     ("loss", (lambda x, x_hat, f, a: (x - x_hat).square().mean(1).mean() + a * f.sum() / len(f),)),
