@@ -10,7 +10,7 @@ import torch
 from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import mse_loss, normalize
 
-from sae_tutorial.exercises import building, building_whole, collecting, training
+from sae_tutorial.exercises import building, building_loss, building_whole, collecting, training
 from sae_tutorial.toys.known_dictionary import KnownDictionary
 
 MATCHED = building_whole._matched
@@ -59,6 +59,38 @@ def by_size(x, W_enc, b_enc, b_dec, k):
     kept = torch.zeros_like(pre)
     kept[torch.arange(len(x))[:, None], pre.abs().topk(k).indices] = 1
     return (pre * kept).clamp(min=0)
+
+
+# What takes the learner's functions into the notebook's SAE
+
+
+def test_what_is_right_and_trains_is_used_and_all_else_is_replaced(capsys):
+    def encode(x, W_enc, b_enc, b_dec):
+        return torch.relu((x - b_dec) @ W_enc + b_enc)
+
+    def decode(f, W_dec, b_dec): ...
+
+    parts = building_loss.yours_or_ours(encode=encode, decode=decode, topk_encode=encode_in_numpy, loss=3)
+    assert parts.encode is encode
+    assert (parts.decode, parts.topk_encode, parts.loss) == (
+        building._decode,
+        building._encode,
+        building_loss._loss,
+    )
+    assert "encode (yours), decode (ours), topk_encode (ours), loss (ours)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "mistakes"),
+    [
+        ("unit_rows", building._UNIT_TURNED),
+        ("encode", building._RELU_TURNED),
+        ("decode", building._DECODER_TURNED),
+    ],
+)
+def test_a_matrix_turned_over_is_named_though_it_raises(name, mistakes):
+    for mistake, message in mistakes:
+        assert f"not right yet: {message} Where to look: " in said(name, mistake)
 
 
 # 4.10
@@ -394,7 +426,7 @@ RIGHT: Right = [
         ),
     ),
     ("from_memory", (returned(lambda f, W, b: (f.flip(1), W.flip(0), b)),)),
-    *[("loss", (f,)) for f in ways_to_return(building._loss)],
+    *[("loss", (f,)) for f in ways_to_return(building_loss._loss)],
     ("loss", (lambda x, x_hat, f, a: mse_loss(x_hat, x) + a * f.abs().sum(dim=-1).mean(),)),
     ("loss", (lambda x, x_hat, f, a: ((x - x_hat) ** 2).mean() + a * f.norm(p=1, dim=1).mean(),)),
     ("loss", (lambda x, x_hat, f, a: (x - x_hat).square().mean(1).mean() + a * f.sum() / len(f),)),
@@ -471,7 +503,7 @@ WRONG: Wrong = [
     ("unit_rows", (lambda W: W / W.norm(),), "one norm for the whole matrix"),
     ("unit_rows", (lambda W: W / W.norm(dim=0),), "norm of each column"),
     ("unit_rows", (lambda W: normalize(W, p=1, dim=1),), "that is the L1 norm"),
-    ("unit_rows", (lambda W: W / W.norm(dim=1),), "stopped"),
+    ("unit_rows", (lambda W: W / W.norm(dim=1),), "keepdim=True"),
     ("unit_rows", (lambda W: W / (W**2).sum(1, keepdim=True),), "the root is missing"),
     ("unit_rows", (lambda W: W.norm(dim=1),), "these are the norms"),
     ("encode", (lambda x, W, b, c: torch.relu((x - c) @ W) + b,), "before b_enc is added"),
@@ -479,11 +511,11 @@ WRONG: Wrong = [
     ("encode", (lambda x, W, b, c: torch.relu(x @ W + b),), "b_dec is not subtracted"),
     ("encode", (lambda x, W, b, c: torch.relu((x - c) @ W),), "b_enc is missing"),
     ("encode", (lambda x, W, b, c: torch.sigmoid((x - c) @ W + b),), "never zero"),
-    ("encode", (lambda x, W, b, c: torch.relu((x - c) @ W.T + b),), "stopped"),
+    ("encode", (lambda x, W, b, c: torch.relu((x - c) @ W.T + b),), "W_enc is turned over"),
     ("decode", (lambda f, W, b: f @ W,), "b_dec is missing"),
     ("decode", (lambda f, W, b: f @ W - b,), "b_dec is subtracted"),
     ("decode", (lambda f, W, b: torch.relu(f @ W + b),), "entries of x may be negative"),
-    ("decode", (lambda f, W, b: f @ W.T + b,), "stopped"),
+    ("decode", (lambda f, W, b: f @ W.T + b,), "W_dec is turned over"),
     ("decode", (lambda f, W, b: (f > 0).float() @ W + b,), "multiply the row"),
     ("decode", (lambda f, W, b: 2 * (f @ W) + b,), "expected"),
     ("loop_order", ("fcdbae",), "needs the batch"),
@@ -527,7 +559,8 @@ WRONG: Wrong = [
     ("from_memory", (returned(lambda f, W, b: (f[:512], W, b)),), "`f` has shape [512, 24]"),
     ("from_memory", (returned(lambda f, W, b: (f, W)),), "return three things"),
     ("from_memory", (returned(lambda f, W, b: (f, W * torch.nan, b)),), "NaN or infinity"),
-    ("from_memory", (returned(lambda f, W, b: (f, -W, b)),), "is f that of `data`"),
+    ("from_memory", (returned(lambda f, W, b: (f, -W, b)),), "do not fit each other"),
+    ("from_memory", (returned(lambda f, W, b: (f.flip(0), W, b)),), "in their order"),
     ("sizes", (32_768, 128, 8), "both biases are missing"),
     ("sizes", (16_704, 128, 8), "one matrix"),
     ("sizes", (9_444_096, 128, 8), "the notebook's SAE"),

@@ -17,11 +17,11 @@ from sae_tutorial.exercises.architectures import check_auxk, check_batchtopk, ch
 from sae_tutorial.exercises.building import (
     check_decode,
     check_encode,
-    check_loss,
     check_sizes,
     check_topk,
     check_unit_rows,
 )
+from sae_tutorial.exercises.building_loss import check_loss, yours_or_ours
 from sae_tutorial.exercises.building_whole import (
     check_broken,
     check_from_memory,
@@ -161,4 +161,5 @@ __all__ = [
     "check_who_learns",
     "check_widest",
     "clinic",
+    "yours_or_ours",
 ]

@@ -1,4 +1,4 @@
-"""Checks for notebook 04, the parts of an SAE: sizes, decoder rows, encode, decode, the loss, TopK."""
+"""Checks for notebook 04, the parts of an SAE: sizes, decoder rows, encode, decode, TopK."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises.matching import (
-    Mistakes,
-    match_function,
-    match_number,
-)
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_number
+from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer
 
 
 def check_sizes(parameters: int | None, relu_l0: float | None, topk_l0: float | None) -> None:
@@ -34,8 +30,7 @@ def check_unit_rows(unit_rows: Callable[..., Tensor]) -> None:
         "the section 'Step 1: decoder rows'",
         "you can make a dictionary: a list of directions, each of length 1.",
     )
-    inputs = [(torch.tensor([[3.0, 4.0], [0.0, -2.0], [1.0, 1.0]]),), (torch.tensor([[1.0, 2.0, 2.0]]),)]
-    exercise.check(lambda answer: match_function(answer, _unit_rows, inputs, _UNIT_MISTAKES), unit_rows)
+    exercise.check(_judge_unit_rows, unit_rows)
 
 
 def check_encode(encode: Callable[..., Tensor]) -> None:
@@ -46,8 +41,7 @@ def check_encode(encode: Callable[..., Tensor]) -> None:
         "the section 'Step 2: encode and decode'",
         "you have written an encoder: one product, one bias, one ReLU.",
     )
-    inputs = [given[:-1] for given in _encoder_inputs()]
-    exercise.check(lambda answer: match_function(answer, _relu_encode, inputs, _RELU_MISTAKES), encode)
+    exercise.check(_judge_encode, encode)
 
 
 def check_decode(decode: Callable[..., Tensor]) -> None:
@@ -58,12 +52,7 @@ def check_decode(decode: Callable[..., Tensor]) -> None:
         "the section 'Step 2: encode and decode'",
         "you have written a decoder: every latent that is on adds its row.",
     )
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), torch.tensor([0.5, -1.0])),
-        tuple(torch.randn(shape, generator=generator) for shape in ((4, 5), (5, 3), (3,))),
-    ]  # fmt: skip
-    exercise.check(lambda answer: match_function(answer, _decode, inputs, _DECODER_MISTAKES), decode)
+    exercise.check(_judge_decode, decode)
 
 
 def check_topk(encode: Callable[..., Tensor]) -> None:
@@ -74,27 +63,50 @@ def check_topk(encode: Callable[..., Tensor]) -> None:
         "the section 'TopK: one line changes'",
         "you can write the encoder of a TopK SAE; its loss needs no penalty.",
     )
-    exercise.check(
-        lambda answer: match_function(answer, _encode, _encoder_inputs(), _ENCODER_MISTAKES), encode
-    )
+    exercise.check(_judge_topk, encode)
 
 
-def check_loss(loss: Callable[..., Tensor]) -> None:
-    """Exercise 4.4: `loss(x, x_hat, f, l1_coefficient)`, repaired."""
-    exercise = Exercise(
-        "4.4",
-        "write `loss` so that it computes the formula; `weak_loss` has one mistake.",
-        "the formula in the section 'Step 3: the loss'",
-        "you can tell what λ multiplies; a λ from a paper means nothing until you know what it averages over.",
-    )
-    # As many rows as there are dimensions or latents would hide what is summed and what is averaged.
-    x, x_hat = (
-        torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]]),
-        torch.tensor([[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]),
-    )
-    f = torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 4.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0]])
-    inputs = [(x, x_hat, f, 0.1), (x, x_hat, f, 1.0)]
-    exercise.check(lambda answer: match_function(answer, _loss, inputs, _LOSS_MISTAKES), loss)
+def _judge_unit_rows(answer: Any) -> None:
+    _match_shaped(answer, _unit_rows, _unit_inputs(), _UNIT_MISTAKES, _UNIT_TURNED, [(3, 3)])
+
+
+def _judge_encode(answer: Any) -> None:
+    inputs = [given[:-1] for given in _encoder_inputs()]
+    shapes = [(3, 3), (3, 3), (3,), (3,)]
+    _match_shaped(answer, _relu_encode, inputs, _RELU_MISTAKES, _RELU_TURNED, shapes)
+
+
+def _judge_decode(answer: Any) -> None:
+    shapes = [(3, 3), (3, 3), (3,)]
+    _match_shaped(answer, _decode, _decoder_inputs(), _DECODER_MISTAKES, _DECODER_TURNED, shapes)
+
+
+def _judge_topk(answer: Any) -> None:
+    match_function(answer, _encode, _encoder_inputs(), _ENCODER_MISTAKES)
+
+
+def _match_shaped(
+    answer: Any,
+    reference: Callable[..., Tensor],
+    inputs: list[tuple[Any, ...]],
+    mistakes: Mistakes,
+    turned: Mistakes,
+    square: list[tuple[int, ...]],
+) -> None:
+    """`match_function`, which also names the mistakes that raise an exception unless every size is the same."""
+    try:
+        match_function(answer, reference, inputs, mistakes)
+    except LearnerError:
+        generator = torch.Generator().manual_seed(0)
+        given = [tuple(torch.randn(shape, generator=generator) for shape in square)]
+        try:
+            match_function(answer, reference, given, turned)
+        except WrongAnswer as mistake:
+            if str(mistake) in [message for _, message in turned]:
+                raise
+        except LearnerError:
+            pass
+        raise
 
 
 def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
@@ -147,6 +159,10 @@ def _judge_sizes(parameters: Any, relu_l0: Any, topk_l0: Any) -> None:
     )
 
 
+def _unit_inputs() -> list[tuple[Tensor, ...]]:
+    return [(torch.tensor([[3.0, 4.0], [0.0, -2.0], [1.0, 1.0]]),), (torch.tensor([[1.0, 2.0, 2.0]]),)]
+
+
 def _unit_rows(W_dec: Tensor) -> Tensor:
     return W_dec / W_dec.norm(dim=1, keepdim=True)
 
@@ -161,6 +177,15 @@ _UNIT_MISTAKES: Mistakes = [
     (lambda W: W.norm(dim=1), "these are the norms; divide the rows by them."),
     (lambda W: W, "the rows come back as they were."),
 ]  # fmt: skip
+
+
+_UNIT_TURNED: Mistakes = [
+    (
+        lambda W: W / W.norm(dim=1),
+        "`W_dec.norm(dim=1)` has shape [d_sae], which PyTorch lines up with the columns. With `keepdim=True` it is "
+        "[d_sae, 1] and divides row by row.",
+    ),
+]
 
 
 def _relu_encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor) -> Tensor:
@@ -186,6 +211,27 @@ _RELU_MISTAKES: Mistakes = [
 ]  # fmt: skip
 
 
+_RELU_TURNED: Mistakes = [
+    (
+        lambda x, W, b, c: ((x - c) @ W.T + b).relu(),
+        "W_enc is turned over, though it is [d_in, d_sae] already: [batch, d_in] @ [d_in, d_sae] needs no `.T`.",
+    ),
+    (
+        lambda x, W, b, c: (W @ (x - c) + b).relu(),
+        "the product is the wrong way round: rows come first, [batch, d_in] @ [d_in, d_sae].",
+    ),
+]
+
+
+def _decoder_inputs() -> list[tuple[Tensor, ...]]:
+    generator = torch.Generator().manual_seed(0)
+    W_dec = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
+    return [
+        (torch.tensor([[2.0, 0.0, 1.0]]), W_dec, torch.tensor([0.5, -1.0])),
+        tuple(torch.randn(shape, generator=generator) for shape in ((4, 5), (5, 3), (3,))),
+    ]
+
+
 def _decode(f: Tensor, W_dec: Tensor, b_dec: Tensor) -> Tensor:
     return f @ W_dec + b_dec
 
@@ -197,6 +243,18 @@ _DECODER_MISTAKES: Mistakes = [
     (lambda f, W, b: (f > 0).to(f) @ W + b, "every latent adds its row once; multiply the row by how strongly it is on."),
     (lambda f, W, b: f @ normalize(W, dim=1) + b, "the rows are scaled again; training keeps them at norm 1, use them as they are."),
 ]  # fmt: skip
+
+
+_DECODER_TURNED: Mistakes = [
+    (
+        lambda f, W, b: f @ W.T + b,
+        "W_dec is turned over, though it is [d_sae, d_in] already: [batch, d_sae] @ [d_sae, d_in] needs no `.T`.",
+    ),
+    (
+        lambda f, W, b: W @ f + b,
+        "the product is the wrong way round: activations come first, [batch, d_sae] @ [d_sae, d_in].",
+    ),
+]
 
 
 def _encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor, k: int) -> Tensor:
@@ -283,97 +341,10 @@ _ENCODER_MISTAKES: Mistakes = [
 ]
 
 
-def _loss(x: Tensor, x_hat: Tensor, f: Tensor, l1_coefficient: float) -> Tensor:
-    return (x - x_hat).pow(2).mean() + l1_coefficient * f.sum(1).mean()
-
-
-# How the two terms are reduced, rightly (no message) and wrongly.
-_ERRORS: Mistakes = [
-    (lambda e: e.mean(), ""),
-    (lambda e: e.sum(1).mean(), "the squared error is summed over d_in, where the formula averages over it."),
-    (lambda e: e.sum(0).mean(), "the squared error is summed over the rows and averaged over d_in only."),
-    (lambda e: e.sum(), "the squared error is summed over rows and d_in; the formula averages over both."),
-]
-_PENALTIES: Mistakes = [
-    (lambda f: f.sum(1).mean(), ""),
-    (
-        lambda f: f.mean(),
-        "the penalty is averaged over the latents too, as in `weak_loss`: that makes λ d_sae times weaker. "
-        "Sum over latents, average over rows.",
-    ),
-    (
-        lambda f: f.sum(0).mean(),
-        "the penalty is summed over the rows and averaged over the latents; it should be the other way round.",
-    ),
-    (
-        lambda f: f.sum(),
-        "the penalty is summed over the batch: twice as many rows would double λ. Average over rows.",
-    ),
-    (
-        lambda f: (f > 0).float().sum(1).mean(),
-        "you penalise the number of active latents (L0). Its gradient is zero nearly everywhere; use their sum.",
-    ),
-    (
-        lambda f: f.pow(2).sum(1).mean(),
-        "you penalise f squared (L2): its slope vanishes near zero, so small activations are never pushed all the way.",
-    ),
-    (
-        lambda f: f.pow(2).mean(),
-        "you penalise the mean of f squared; the formula has the sum of f itself in each row (L1).",
-    ),
-    (
-        lambda f: f.norm(),
-        "`norm` is the root of the sum of squares (L2), here over the whole batch. L1 is the sum of f in each row.",
-    ),
-    (
-        lambda f: f.norm(dim=1).mean(),
-        "`norm` is the root of the sum of squares (L2); the formula has the sum of f in each row (L1).",
-    ),
-]
-
-
-def _reduced_otherwise() -> Mistakes:
-    """Every pair of reductions of which at least one is wrong."""
-    return [
-        (
-            lambda x, y, f, a, error=error, penalty=penalty: error((x - y).pow(2)) + a * penalty(f),
-            " And ".join(filter(None, (in_error, in_penalty))),
-        )
-        for error, in_error in _ERRORS
-        for penalty, in_penalty in _PENALTIES
-        if in_error or in_penalty
-    ]
-
-
-_LOSS_MISTAKES: Mistakes = [
-    *_reduced_otherwise(),
-    (
-        lambda x, y, f, a: (x - y).pow(2).mean() + f.sum(1).mean(),
-        "λ is missing: the penalty is not multiplied by l1_coefficient.",
-    ),
-    (
-        lambda x, y, f, a: a * ((x - y).pow(2).mean() + f.sum(1).mean()),
-        "λ multiplies the whole loss; it belongs to the penalty alone.",
-    ),
-    (
-        lambda x, y, f, a: a * (x - y).pow(2).mean() + f.sum(1).mean(),
-        "λ multiplies the error; it belongs to the penalty.",
-    ),
-    (
-        lambda x, y, f, a: (x - y).abs().mean() + a * f.sum(1).mean(),
-        "the error is the absolute difference; the formula squares it.",
-    ),
-    (
-        lambda x, y, f, a: (x - y).pow(2).mean().sqrt() + a * f.sum(1).mean(),
-        "you took the root of the mean squared error; the formula has no root.",
-    ),
-    (
-        lambda x, y, f, a: (x - y).pow(2).sum(1) / x.shape[1] + a * f.sum(1),
-        "this is a loss for each row; average over the rows as well.",
-    ),
-    (lambda x, y, f, a: (x - y).pow(2).mean(), "the penalty is missing."),
-    (
-        lambda x, y, f, a: (x - y).pow(2).mean() - a * f.sum(1).mean(),
-        "the penalty is subtracted: training would make activations larger.",
-    ),
-]
+# By name: how an answer is judged, the course's own, and inputs to try the gradient on.
+PARTS: dict[str, tuple[Callable[[Any], None], Callable[..., Tensor], Callable[[], list[tuple[Any, ...]]]]] = {
+    "unit_rows": (_judge_unit_rows, _unit_rows, _unit_inputs),
+    "encode": (_judge_encode, _relu_encode, lambda: [given[:-1] for given in _encoder_inputs()]),
+    "decode": (_judge_decode, _decode, _decoder_inputs),
+    "topk_encode": (_judge_topk, _encode, _encoder_inputs),
+}

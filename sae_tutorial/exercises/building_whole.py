@@ -57,7 +57,7 @@ def check_who_learns(receives: Iterable[str] | None) -> None:
         "4.8",
         "replace None by a set of names, such as {'W_dec[7]'}.",
         "the section 'Who learns, and who never will'",
-        "you know why a latent that is off everywhere cannot learn its way back, which is what AuxK is for.",
+        "you know why a latent that is off everywhere cannot learn its way back.",
     )
     exercise.check(_judge_who_learns, receives)
 
@@ -187,12 +187,13 @@ def _judge_from_memory(my_sae: Any) -> None:
         )
     if l0 < 0.2:
         raise WrongAnswer(
-            f"{l0:.2f} latents are on per row: the penalty is too strong. Sum over latents, average over rows."
+            f"{l0:.2f} latents are on per row: the penalty is too strong, or gradients of earlier steps pile "
+            "up. Sum over latents, average over rows, and empty the store in every step (`optimizer.zero_grad()`)."
         )
     explained = 1 - float((data - f @ W_dec - b_dec).pow(2).sum() / (data - data.mean(0)).pow(2).sum())
     if explained < 0.3:
         raise WrongAnswer(
-            f"x̂ = f W_dec + b_dec explains {explained:.2f} of the rows' variance; is f that of `data`?"
+            f"x̂ = f W_dec + b_dec explains {explained:.2f} of the rows' variance. {_why_unexplained(data, f)}"
         )
     found = recovery(world.directions, W_dec)
     if found.share < 0.7:
@@ -200,6 +201,18 @@ def _judge_from_memory(my_sae: Any) -> None:
             f"{found.share:.0%} of the true directions are matched above 0.9. Try a learning rate of 3e-3, batches of "
             "256, and all of the steps."
         )
+
+
+def _why_unexplained(data: Tensor, f: Tensor) -> str:
+    """Whether f goes with the rows of data at all: then the training is at fault, else what was returned."""
+    known = torch.cat([f.detach(), torch.ones(len(f), 1)], dim=1)
+    rest = data - known @ torch.linalg.pinv(known) @ data
+    if float(rest.pow(2).sum() / (data - data.mean(0)).pow(2).sum()) > 0.9:
+        return "Is f computed from all rows of `data`, in their order?"
+    return (
+        "f and W_dec do not fit each other: is the store of gradients emptied before every `backward` "
+        "(`optimizer.zero_grad()`), and is f computed with the weights that you return?"
+    )
 
 
 def _judge_who_learns(receives: Any) -> None:

@@ -102,7 +102,7 @@ def dead_latent_drawing(title: str) -> go.Figure:
                 x=points[chosen, 0], y=points[chosen, 1], mode="markers", showlegend=False,
                 marker={"color": colour, "symbol": symbol, "size": 8}, row=1, col=column,
             )  # fmt: skip
-        at = (offset + 0.45) * direction + 0.9 * along
+        at = (1.95, 1.85) if column == 1 else (1.75, 1.95)  # clear of the points
         figure.add_annotation(
             x=at[0], y=at[1], text=name, showarrow=False, font={"color": ON, "size": 14}, row=1, col=column
         )
