@@ -134,7 +134,14 @@ def test_series_differ_in_more_than_colour():
     assert len({trace.line.dash for trace in figure.data}) == 6
     assert len({trace.marker.symbol for trace in figure.data}) == 6
     two = live.training_curves({"a": HISTORY, "b": HISTORY}, "T").data
-    assert two[0].line.dash == two[1].line.dash != two[2].line.dash
+    assert two[0].marker.symbol == two[1].marker.symbol != two[2].marker.symbol
+
+
+def test_a_silent_run_lies_on_the_floor_of_the_logarithmic_axis():
+    silent = History(tokens=[10, 20], reconstruction=[1.0, 0.001], l0=[3.0, 0.0])
+    figure = live.training_curves({"a": silent}, "T", log_error=True)
+    assert list(figure.data[1].y) == [3.0, live.SILENT]
+    assert figure.layout.yaxis.type == "log" and "≤ 0.01" in figure.layout.yaxis2.ticktext
 
 
 def test_twelve_lines_differ_in_the_pair_of_dash_and_marker():

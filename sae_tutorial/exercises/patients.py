@@ -79,11 +79,12 @@ def check_second_repair(after_step: clinic.AfterStep) -> None:
 _CAUSES = {"A": "c", "B": "a", "C": "b", "D": "d", "E": "e"}
 _WARD_CLUES = {
     "A": "its loss hardly moves, and neither does L0: whatever it does, it does it too slowly.",
-    "B": "its L0 is zero, and its explained variance too: being silent was cheaper than reconstructing.",
+    "B": "its L0 is nearly zero, and it explains less than the mean row would: being silent was cheaper than "
+    "reconstructing.",
     "C": "its error is small and its L0 is many times the healthy one's: nothing made it choose.",
     "D": "its error goes up and down in waves that come again: what it sees changes with the time.",
-    "E": "its curves are good, and its score beats the healthy run's though nothing about the training differs. Look at "
-    "what it was trained and scored on.",
+    "E": "its error and its L0 end below the healthy run's, at the same λ and rate, and its held-out score is higher. So "
+    "its rows were easier. Ask what it was trained and scored on.",
 }
 
 
@@ -99,6 +100,14 @@ def check_symptoms(causes: dict[str, str] | None) -> None:
 
 
 def _judge_symptoms(causes: Any) -> None:
+    _match_causes(causes)
+    copies, fresh = (
+        run.numbers["explained variance"] for run in (clinic.ward()["E"], clinic.second_opinion())
+    )
+    print(f"E explains {copies:.2f} of its copies, and {fresh:.2f} of rows that it has not seen.")
+
+
+def _match_causes(causes: Any) -> None:
     if not isinstance(causes, dict):
         causes = dict(zip(_CAUSES, causes, strict=True)) if np.shape(causes) == (len(_CAUSES),) else None
     if causes is None or {str(name).strip().upper() for name in causes} != set(_CAUSES):

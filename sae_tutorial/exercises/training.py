@@ -22,7 +22,7 @@ def check_explained_variance(explained_variance: Callable[[Batches], float]) -> 
     exercise = Exercise(
         "6.1",
         "write `explained_variance`; `per_batch` has a mistake.",
-        "the folded help, on the rows over which the mean runs",
+        "the definition above the cell: squared errors, over squared distances from the mean row of all batches",
         "your score does not depend on the batch size, and a predictor that knows only the mean gets exactly 0.",
     )
     generator = torch.Generator().manual_seed(0)
@@ -64,7 +64,7 @@ def check_beaten(beaten: Iterable[str] | None) -> None:
     exercise = Exercise(
         "6.5",
         "replace None by a set of names, such as {'A', 'C'}.",
-        "the section 'How to choose L0' and the remark on overfitting before it",
+        "the section 'How to choose L0'; of the two columns of scores only one is on texts the SAE has not seen",
         "you can read a table of SAEs: held-out numbers only, and two numbers per run, never one.",
     )
     exercise.check(_judge_beaten, beaten)
@@ -76,7 +76,7 @@ def check_widest(widest: Callable[[int, int, int], float]) -> None:
         "6.6",
         "write the body of `widest`.",
         "the section 'How to choose the width'",
-        "you can tell before a run how wide its dictionary may be: data sets the width, not the memory you have.",
+        "you can tell before a run how often its latents will fire on average, and how wide it may be for that.",
     )
     inputs = [(1_000, 4, 100), (135_000, 32, 1_000), (70, 3, 8)]
     exercise.check(lambda answer: match_function(answer, _widest, inputs, _WIDEST_MISTAKES), widest)
@@ -172,6 +172,15 @@ _EV_MISTAKES: Mistakes = [
     (
         _on_joined(lambda x, y: 1 - (x - y).pow(2).sum() / (x - x.mean()).pow(2).sum()),
         "you subtract one number, the mean of all elements; the mean row has one value per dimension (mean(0)).",
+    ),
+    (
+        _on_joined(lambda x, y: 1 - (x - y).var() / x.var()),
+        "`.var()` without a dimension measures from one number, the mean of all elements, in both places. The rows have a "
+        "mean of their own in each dimension (mean(0)), and an error that is the same everywhere still is an error.",
+    ),
+    (
+        _on_joined(lambda x, y: 1 - (x - y).pow(2).mean() / x.var()),
+        "`x.var()` measures from one number, the mean of all elements; the mean row has one value per dimension (mean(0)).",
     ),
     (
         _on_joined(lambda x, y: (x - y).pow(2).sum() / _spread(x)),

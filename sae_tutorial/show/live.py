@@ -11,20 +11,36 @@ from plotly.subplots import make_subplots
 from sae_tutorial.sae.runs import History
 from sae_tutorial.show.plots import LOG_TICKS, finish, series_style
 
+SILENT = 0.01  # the floor of the axis for L0: a run below it is drawn there, since a logarithm has no zero
 
-def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
-    """Reconstruction error and L0 over tokens, one pair of lines per run; held-out points where there are any."""
+
+def training_curves(histories: Mapping[str, History], title: str, *, log_error: bool = False) -> go.Figure:
+    """Reconstruction error and L0 over tokens, one pair of lines per run; `log_error` for runs that differ by far."""
     figure = make_subplots(
         1, 2, subplot_titles=["squared error per element", "active latents per token (L0)"]
     )
     for i, (name, history) in enumerate(histories.items()):
-        style = {"x": history.tokens, "name": name, "legendgroup": name, "mode": "lines", **series_style(i)}
+        style = {"x": history.tokens, "name": name, "legendgroup": name, **_curve_style(i)}
         figure.add_scatter(y=history.reconstruction, **style, row=1, col=1)
-        figure.add_scatter(y=history.l0, showlegend=False, **style, row=1, col=2)
+        figure.add_scatter(y=np.maximum(history.l0, SILENT), showlegend=False, **style, row=1, col=2)
     figure.update_xaxes(title="tokens seen")
-    figure.update_yaxes(title="mean squared error, scaled input", col=1, rangemode="tozero")
+    figure.update_yaxes(title="mean squared error, scaled input", col=1)
+    if log_error:
+        figure.update_yaxes(type="log", tickvals=[10.0**e for e in range(-3, 3)], col=1)
+    else:
+        figure.update_yaxes(rangemode="tozero", col=1)
     figure.update_yaxes(title="latents", col=2, type="log", tickvals=LOG_TICKS)
+    if any(min(history.l0) < SILENT for history in histories.values()):
+        names = [f"≤ {SILENT}" if tick == SILENT else f"{tick:g}" for tick in LOG_TICKS]
+        figure.update_yaxes(ticktext=names, col=2)
     return finish(figure, title)
+
+
+def _curve_style(i: int) -> dict[str, object]:
+    """A solid line with a few markers: dashes would look like gaps in the data."""
+    style = series_style(i)
+    marks = {"mode": "lines+markers", "marker": style["marker"] | {"maxdisplayed": 7}}
+    return marks | {"line": style["line"] | {"dash": "solid"}}
 
 
 def loss_parts(history: History, title: str) -> go.Figure:
@@ -49,8 +65,14 @@ def loss_parts(history: History, title: str) -> go.Figure:
 
 
 def curves_of_one(history: History, title: str) -> go.Figure:
-    """`training_curves` of a single run."""
-    return training_curves({"this run": history}, title)
+    """The reconstruction error of a single run whose L0 is fixed, as TopK's is."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=history.tokens, y=history.reconstruction, name="this run", mode="lines", **series_style(0)
+    )
+    figure.update_xaxes(title="tokens seen")
+    figure.update_yaxes(title="mean squared error, scaled input", rangemode="tozero")
+    return finish(figure, title)
 
 
 class LiveCurve:
