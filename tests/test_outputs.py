@@ -97,7 +97,7 @@ def test_source_that_is_shown_is_compared():
 
 
 def test_verdicts_are_read_from_what_was_printed():
-    lines = "shown: a\nnot shown in this lab: b (0.12 ± 0.01, to be above 0.5)\ntoo close to call: 9 of (10)\nshow: no\n"
+    lines = "shown: a\nnot shown in this lab: b (0.12, to be above 0.5 by more than 0.01)\ntoo close to call: 9 of (10)\nshow: no\n"
     assert verdicts([printed(lines)]) == {
         "a": "shown",
         "b": "not shown in this lab",
@@ -184,7 +184,7 @@ def test_a_verdict_that_turned_and_an_exception_fail_the_run(tmp_path, build, ca
     turned = saved(
         tmp_path / "07_a.ipynb",
         "print('shown: b')",
-        texts=["not shown in this lab: b (1 ± 0, to be above 2)\n"],
+        texts=["not shown in this lab: b (1, to be above 2 by more than 0)\n"],
     )
     raises = saved(tmp_path / "08_b.ipynb", "print(1)", "1 / 0", "print(2)", texts=["1\n", "", "2\n"])
     assert test_labs.main(["--labs", "one-thread", str(turned)]) == 1

@@ -61,7 +61,7 @@ def test_a_number_is_clearly_on_one_side_or_too_close_to_call(found, options, va
 
 
 def test_the_numbers_that_decided_are_told():
-    assert judge(0.123456, "x", above=0.1, margin=0.01).numbers == "0.123 ± 0.01, to be above 0.1"
+    assert judge(0.123456, "x", above=0.1, margin=0.01).numbers == "0.123, to be above 0.1 by more than 0.01"
     assert judge(Interval(1, 0.5, 2), "x", below=3).numbers == "1 [0.5, 2], to be below 3"
     assert str(judge(2, "it rises", above=1)) == "shown: it rises (2, to be above 1)"
 

@@ -82,7 +82,7 @@ def judge(
         return Verdict(claim, SHOWN if bool(found) else NOT_SHOWN)
     if isinstance(found, SupportsFloat):
         value, low, high = float(found), float(found) - margin, float(found) + margin
-        spread = f" ± {margin:.3g}" if margin else ""
+        spread = ""
     elif all(hasattr(found, name) for name in ("value", "low", "high")):
         value, low, high = found.value, found.low, found.high
         spread = f" [{low:.3g}, {high:.3g}]"
@@ -94,7 +94,8 @@ def judge(
     # Not a number is on neither side.
     called = SHOWN if low > bound else NOT_SHOWN if high < bound or low == high == bound else TOO_CLOSE
     side, asked = ("above", above) if above is not None else ("below", below)
-    return Verdict(claim, called, f"{value:.3g}{spread}, to be {side} {asked:.3g}")
+    clear = f" by more than {margin:.3g}" if margin and not spread else ""
+    return Verdict(claim, called, f"{value:.3g}{spread}, to be {side} {asked:.3g}{clear}")
 
 
 def _is_yes_or_no(found: object) -> bool:
