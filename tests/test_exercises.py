@@ -19,7 +19,7 @@ import test_exercises_look
 import test_exercises_start
 import test_exercises_transformer
 import torch
-from answers import said
+from answers import last_line, said
 
 import copies
 from sae_tutorial import exercises
@@ -230,6 +230,26 @@ def test_the_learners_code_cannot_spoil_the_examples() -> None:
         assert " right: " in said(exercises.check_density, in_place)
 
 
+# Right answers written in several ways, wrong ones that are named
+
+RIGHT = [answer for part in PARTS for answer in part.RIGHT]
+WRONG = [answer for part in PARTS for answer in part.WRONG]
+
+
+@pytest.mark.parametrize(("name", "answers"), RIGHT, ids=[f"{name}-{i}" for i, (name, _) in enumerate(RIGHT)])
+def test_a_right_answer_is_right_however_it_is_written(name: str, answers: tuple) -> None:
+    assert " right: " in last_line(said(name, *answers))
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "words"), WRONG, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(WRONG)]
+)
+def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
+    printed = said(name, *answers)
+    assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
+    assert words in printed and printed.count("\n") == 1
+
+
 # Named mistakes
 
 
@@ -245,8 +265,8 @@ def test_each_known_mistake_gets_its_own_message(name: str) -> None:
 @pytest.mark.parametrize("name", CHECKS)
 def test_every_check_is_tried_with_six_right_and_six_wrong_answers(name: str) -> None:
     name = name.removeprefix("check_")
-    assert sum(other == name for part in PARTS for other, _ in part.RIGHT) >= 6
-    words = [expected for part in PARTS for other, _, expected in part.WRONG if other == name]
+    assert sum(other == name for other, _ in RIGHT) >= 6
+    words = [expected for other, _, expected in WRONG if other == name]
     assert len(words) >= 6 and len(set(words)) >= 5
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_count, ways_to_return
+from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
 
 from sae_tutorial.exercises import analysing, architectures, frontier, meaning, using
 
@@ -596,20 +596,6 @@ WRONG: Wrong = [
     ("false_alarms", (0.043, 0.09), "all tokens that raise a right alarm"),
     ("false_alarms", (0.043, 0.5), "too small. If the concept were in half"),
 ]
-
-
-@pytest.mark.parametrize(("name", "answers"), RIGHT, ids=[f"{name}-{i}" for i, (name, _) in enumerate(RIGHT)])
-def test_a_right_answer_is_right_however_it_is_written(name: str, answers: tuple) -> None:
-    assert " right: " in last_line(said(name, *answers))
-
-
-@pytest.mark.parametrize(
-    ("name", "answers", "words"), WRONG, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(WRONG)]
-)
-def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
-    printed = said(name, *answers)
-    assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
-    assert words in printed and printed.count("\n") == 1
 
 
 def test_luck_agrees_with_a_simulation() -> None:
