@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from answers import Right, Wrong, ways_to_return
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, normalize
 
 from sae_tutorial.exercises import start
 
@@ -56,4 +56,11 @@ WRONG: Wrong = [
     ("nearest", (lambda x, m: cosine_similarity(x[:, None], m[None], dim=-1).amax(1),), "its place"),
     ("nearest", (lambda x, m: cosine_similarity(x[:, None], m[None], dim=-1),), "one step is missing"),
     ("nearest", (lambda x, m: cosine_similarity(x, m),), "stopped"),
+    (
+        "nearest",
+        (lambda x, m: cosine_similarity(x[:, None], m[None], dim=-1).abs().argmax(1),),
+        "opposite way",
+    ),
+    ("nearest", (lambda x, m: (normalize(x, dim=0) @ normalize(m, dim=0).T).argmax(1),), "each column"),
+    ("nearest", (lambda x, m: (x / x.norm() @ (m / m.norm()).T).argmax(1),), "the whole table"),
 ]

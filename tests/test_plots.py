@@ -368,6 +368,12 @@ def test_context_table_shades_by_strength_and_marks_the_centre():
     assert page.index(">x<") < page.index(">y<") < page.index(">z<")
 
 
+def test_context_table_on_one_scale():
+    weak = Context(["a", "b"], np.array([0.25, 0.0], np.float32), 0, 0)
+    assert "rgba(224,159,62,1.00)" in tables.context_table({"h": [weak]}).data
+    assert "rgba(224,159,62,0.25)" in tables.context_table({"h": [weak]}, darkest=1).data
+
+
 def test_context_table_of_a_silent_latent():
     silent = Context(["x"], np.array([0.0]), 0, 0)
     assert "nan" not in tables.context_table({"h": [silent]}).data

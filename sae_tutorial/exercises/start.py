@@ -90,8 +90,17 @@ def _nearest(x: Tensor, means: Tensor) -> Tensor:
 
 _NEAREST_MISTAKES: Mistakes = [
     (
+        lambda x, means: _cosines(x, means).abs().argmax(1),
+        "you search for the largest cosine whatever its sign; a mean that points the opposite way is not near.",
+    ),
+    (
+        lambda x, means: (normalize(x, dim=0) @ normalize(means, dim=0).T).argmax(1),
+        "you divide each column by its length; each vector is a row (`dim=1`).",
+    ),
+    (
         lambda x, means: (x @ means.T).argmax(1),
-        "you compare dot products, where a long mean wins whatever it points at. Divide each vector by its length.",
+        "these are the places of the largest dot products, where a long mean wins whatever it points at. Divide each row by "
+        "its own length, not by one length for the whole table.",
     ),
     (
         lambda x, means: torch.cdist(x, means).argmin(1),

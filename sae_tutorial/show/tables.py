@@ -9,12 +9,15 @@ from sae_tutorial.features.contexts import Context
 from sae_tutorial.show.plots import visible
 
 
-def context_table(contexts: Mapping[str, Sequence[Context]]) -> HTML:
-    """Token heatmaps of contexts under a heading each: the darker a token, the stronger the latent; hover for values."""
+def context_table(contexts: Mapping[str, Sequence[Context]], darkest: float | None = None) -> HTML:
+    """Token heatmaps of contexts under a heading each: the darker a token, the stronger the latent; hover for values.
+
+    `darkest` is the activation that is drawn darkest, None for the largest under each heading.
+    """
     parts = []
     for heading, rows in contexts.items():
         parts.append(f"<p style='margin:8px 0 2px'><b>{html.escape(heading)}</b></p>")
-        strongest = max((float(row.activations.max()) for row in rows), default=0.0)
+        strongest = darkest or max((float(row.activations.max()) for row in rows), default=0.0)
         parts += [_context_line(row, strongest) for row in rows]
     return HTML(
         "<div style='font-size:13px;line-height:1.7;color:#111;background:#fff'>" + "".join(parts) + "</div>"
