@@ -71,6 +71,16 @@ def patch_a_text(activation, hook, donor, position):
     return activation
 
 
+def patch_the_last_position(activation, hook, donor, position):
+    activation[:, -1] = donor[:, -1]
+    return activation
+
+
+def patch_the_first_text(activation, hook, donor, position):
+    activation[0, position] = donor[0, position]
+    return activation
+
+
 def patch_text_by_text(activation, hook, donor, position):
     for row, other in zip(activation, donor, strict=True):
         row[position] = other[position]
@@ -253,6 +263,8 @@ WRONG: Wrong = [
     ("patch", (lambda a, hook, d, p: torch.cat([a[:, :p], d[:, p:]], 1),), "and all after it"),
     ("patch", (lambda a, hook, d, p: torch.cat([d[:, : p + 1], a[:, p + 1 :]], 1),), "and all before it"),
     ("patch", (lambda a, hook, d, p: circuits._put(a, p, d[:, -1]),), "the donor's last position"),
+    ("patch", (patch_the_last_position,), "you change the last position"),
+    ("patch", (patch_the_first_text,), "only the first text of the batch"),
     ("patch", (lambda a, hook, d, p: patch_a_copy(d, hook, a, p),), "the two runs are swapped"),
     ("patch", (lambda a, hook, d, p: d[:, p],), "the donor's vector alone"),
     ("patch", (patch_without_a_return,), "returns nothing: the last line is missing"),
@@ -373,7 +385,7 @@ WRONG: Wrong = [
         (lambda full, ablated, circuit: (circuit - ablated) / (full - ablated) * 100,),
         "expected",
     ),
-    ("shown", ({"A", "B"},), "rules B out"),
+    ("shown", ({"A", "B"},), "two spreads overlap"),
     ("shown", (["a", "c"],), "one draw"),
     ("shown", ("A, D",), "ordinary text"),
     ("shown", ({"E"},), "where a head looks"),

@@ -260,6 +260,14 @@ _PATCH_MISTAKES: Mistakes = [
         "you copy the donor's last position; take the one at `position`.",
     ),
     (
+        lambda a, hook, d, p: _put(a, -1, d[:, -1]),
+        "you change the last position, wherever `position` points. The first index after the batch is [:, position].",
+    ),
+    (
+        lambda a, hook, d, p: torch.cat([_put(a[:1], p, d[:1, p]), a[1:]]),
+        "only the first text of the batch is patched, the others go on as they were. Take all of them: [:, position].",
+    ),
+    (
         lambda a, hook, d, p: _put(d, p, a[:, p]),
         "the two runs are swapped: that is the donor's run with one vector of this one.",
     ),
@@ -314,9 +322,9 @@ _FAITHFULNESS_MISTAKES: Mistakes = [
 def _judge_shown(shown: Any) -> None:
     match_choices(
         shown,
-        {"A": "A is shown: its effect exceeds its control by far more than either spreads."},
+        {"A": "A is shown: small as its effect is, it exceeds its control by far more than either spreads."},
         {
-            "B": "random heads of the same layers do as much: the control rules B out.",
+            "B": "B has the largest effect, but random heads of its layers reach into it: the two spreads overlap.",
             "C": "C has one draw. Without a spread, 0.9 against 0.1 may be luck.",
             "D": "D's heads also matter on ordinary text, as much: that they serve *repetition* is not shown.",
             "E": "nothing was changed inside the model for E: an attention score says where a head looks, not that it "
