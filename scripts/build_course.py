@@ -24,6 +24,7 @@ from sphinx.cmd.build import build_main
 
 from colab import SETUP_ID, repository, without_badge
 from glossary import read_entries
+from progress_line import PROGRESS_ID
 
 ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = "latents.html"
@@ -89,7 +90,7 @@ def for_the_book(nb: NotebookNode, name: str, meanings: dict[str, str]) -> Noteb
     Raises:
         CourseError: a link names a file that does not exist.
     """
-    nb.cells = [cell for cell in nb.cells if cell.id != SETUP_ID]
+    nb.cells = [cell for cell in nb.cells if cell.id not in (SETUP_ID, PROGRESS_ID)]
     nb.cells[0].source = without_badge(nb.cells[0].source)
     for number, cell in enumerate(nb.cells):
         if cell.cell_type == "markdown":
