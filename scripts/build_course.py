@@ -3,7 +3,7 @@
     build_course.py EXECUTED_DIRECTORY COURSE_DIRECTORY
 
 Sphinx builds it, with MyST-NB and the Sphinx Book Theme; `docs/conf.py` holds the settings and `docs/*.md` the pages
-that are not notebooks. A dashboard that lies beside the notebooks as `latents.html` is taken over. A link that leads
+that are not notebooks. A link to a paper becomes a citation of `docs/references.bib`. A dashboard that lies beside the notebooks as `latents.html` is taken over. A link that leads
 nowhere is an error, and so is a page that would load anything from elsewhere.
 """
 
@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 from sphinx.cmd.build import build_main
 
+import citations
 from colab import SETUP_ID, repository, without_badge
 from glossary import read_entries
 from progress_line import PROGRESS_ID
@@ -82,6 +83,29 @@ def write_sources(executed: Path, docs: Path, source: Path) -> None:
     for path in sorted(executed.glob("*.ipynb")):
         nb = for_the_book(nbformat.read(path, as_version=4), path.stem, meanings)
         nbformat.write(nb, source / path.name)
+    write_citations(source)
+
+
+def write_citations(source: Path) -> None:
+    """Send every link to a paper, on every page, to the bibliography, and write there who cites it."""
+    papers = citations.read_papers(source / "references.bib")
+    pages = {}
+    for path in sorted([*source.glob("**/*.md"), *source.glob("*.ipynb")]):
+        name = path.relative_to(source).as_posix()
+        folder = "../" * name.count("/")
+        if path.suffix == ".md":
+            text, pages[name] = citations.cite(path.read_text(encoding="utf-8"), papers, folder)
+            path.write_text(text, encoding="utf-8")
+            continue
+        nb, pages[name] = nbformat.read(path, as_version=4), set()
+        for cell in nb.cells:
+            if cell.cell_type == "markdown":
+                cell.source, cited = citations.cite(cell.source, papers, folder)
+                pages[name] |= cited
+        nbformat.write(nb, path)
+    page = source / "references.md"
+    text = page.read_text(encoding="utf-8").replace(citations.MARK, citations.where_cited(pages))
+    page.write_text(text, encoding="utf-8")
 
 
 def for_the_book(nb: NotebookNode, name: str, meanings: dict[str, str]) -> NotebookNode:
