@@ -9,6 +9,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinxcontrib.bibtex"]
 napoleon_use_ivar = True
+exclude_patterns = ["teaching/talk.md"]  # scripts/slides.py makes the slides of it
 nb_execution_mode = "off"  # the notebooks come executed
 myst_enable_extensions = ["dollarmath", "amsmath", "html_image"]
 myst_heading_anchors = 3

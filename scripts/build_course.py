@@ -23,6 +23,8 @@ from plotly.offline import get_plotlyjs
 from sphinx.cmd.build import build_main
 
 import citations
+import copies
+import slides
 from colab import SETUP_ID, repository, without_badge
 from glossary import read_entries
 from progress_line import PROGRESS_ID
@@ -31,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = "latents.html"
 PLOTLY = "application/vnd.plotly.v1+json"
 GLOSSARY_LINK = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb#([a-z0-9-]+)\)")
+NOTEBOOK_LINK = re.compile(r"\]\((?:\.\./)+notebooks/")  # from docs/, where the book has them side by side
 MARKDOWN_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 # Everything an HTML page fetches by itself, as opposed to what a reader follows.
@@ -58,6 +61,8 @@ def build(executed: Path, course: Path, docs: Path = ROOT / "docs") -> None:
         write_sources(executed, docs, source)
         if build_main(["-b", "html", "-q", "-W", "--keep-going", str(source), str(built)]):
             raise CourseError("Sphinx found the faults above")
+        if (built / "teaching").is_dir():
+            (built / "teaching" / "talk.html").write_text(slides.make_slides(), encoding="utf-8")
         if dashboard.is_file():
             shutil.copyfile(dashboard, built / DASHBOARD)
         for page in sorted(built.glob("**/*.html")):
@@ -70,6 +75,8 @@ def build(executed: Path, course: Path, docs: Path = ROOT / "docs") -> None:
 def write_sources(executed: Path, docs: Path, source: Path) -> None:
     """What Sphinx reads: the pages of `docs`, the notebooks, and the scripts that all pages share."""
     shutil.copytree(docs, source)
+    if (source / "teaching").is_dir():
+        (source / "teaching" / "answer_key.md").write_text(copies.answer_key(executed), encoding="utf-8")
     static = source / "_static"
     static.mkdir(exist_ok=True)
     (static / "plotly.js").write_text(get_plotlyjs(), encoding="utf-8")
@@ -87,14 +94,15 @@ def write_sources(executed: Path, docs: Path, source: Path) -> None:
 
 
 def write_citations(source: Path) -> None:
-    """Send every link to a paper, on every page, to the bibliography, and write there who cites it."""
+    """Send every link to a paper, on every page, to the bibliography, and say there who cites it."""
     papers = citations.read_papers(source / "references.bib")
     pages = {}
     for path in sorted([*source.glob("**/*.md"), *source.glob("*.ipynb")]):
         name = path.relative_to(source).as_posix()
         folder = "../" * name.count("/")
         if path.suffix == ".md":
-            text, pages[name] = citations.cite(path.read_text(encoding="utf-8"), papers, folder)
+            text = NOTEBOOK_LINK.sub(f"]({folder}", path.read_text(encoding="utf-8"))
+            text, pages[name] = citations.cite(text, papers, folder)
             path.write_text(text, encoding="utf-8")
             continue
         nb, pages[name] = nbformat.read(path, as_version=4), set()
