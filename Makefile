@@ -41,6 +41,7 @@ lab: .venv/installed
 	$(BIN)/python -m sae_tutorial lab
 
 test: lint unit-tests notebook-tests smoke-tests
+	@HUB_STANDIN="$(HUB_STANDIN)" $(BIN)/python scripts/covered.py $(NOTEBOOKS)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -28,7 +28,6 @@ html_css_files = ["book.css"]
 html_js_files = ["plotly.js"]
 html_favicon = "_static/icon.svg"
 html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
-templates_path = ["_templates"]
 html_theme_options = {
     "repository_url": "https://github.com/sae-tutorial/sae-tutorial",
     "repository_branch": "main",

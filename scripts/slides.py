@@ -22,7 +22,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
+<title>{title}</title><link rel="icon" href="data:,">
 <style>
 :root {{ color-scheme: light dark; --paper: #fdfdfb; --ink: #1c1f23; --notes: #eef0ea; }}
 @media (prefers-color-scheme: dark) {{ :root {{ --paper: #16181b; --ink: #e9e9e4; --notes: #24282c; }} }}
