@@ -78,4 +78,4 @@ def _line(entry: Entry) -> str:
     names = [name.replace('\\"a', "ä").replace("\\c{c}", "ç") for name in names]
     many = len(names) > 2 or "others" in names
     who = f"{names[0]} et al." if many else " and ".join(names)
-    return f"{who} {entry.fields['year']}, {entry.fields['title']}"
+    return f"{who} {entry.fields['year']}, {entry.fields['title'].strip('{}')}"
