@@ -15,8 +15,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 BIN := .venv/bin
 
-# The lab that the committed outputs come from, and artifacts of its own, so that a test starts from nothing.
-REFERENCE_LAB := SAE_LAB=offline SAE_BUDGET=quick CUDA_VISIBLE_DEVICES=
+# The lab that the committed outputs come from, and artifacts of its own, so that a test starts from nothing. Nor do
+# they show, or change, which exercises whoever runs this has solved.
+REFERENCE_LAB := SAE_LAB=offline SAE_BUDGET=quick CUDA_VISIBLE_DEVICES= SAE_PROGRESS="$(CURDIR)/build/nobody.json"
 NBVAL := $(BIN)/python -m pytest -p tests.nbval_plugin --nbval --nbval-current-env --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 --durations=10
 
 # A script that fills a directory like a Hugging Face cache, where no hub is reached: AG News articles, and a GPT-2 of
@@ -40,6 +41,7 @@ lab: .venv/installed
 	$(BIN)/python -m sae_tutorial lab
 
 test: lint unit-tests notebook-tests smoke-tests
+	@HUB_STANDIN="$(HUB_STANDIN)" $(BIN)/python scripts/covered.py $(NOTEBOOKS)
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -81,6 +83,7 @@ bench: .venv/installed
 notebooks: .venv/installed
 	rm -rf build/notebook-artifacts
 	$(BIN)/python scripts/colab.py $(NOTEBOOKS)
+	$(BIN)/python scripts/progress_line.py $(NOTEBOOKS)
 	$(BIN)/python scripts/glossary.py $(NOTEBOOKS)
 	$(BIN)/ruff format $(NOTEBOOKS)
 	$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/notebook-artifacts" \

@@ -84,15 +84,17 @@ def _lab(_: argparse.Namespace) -> int:
 
 def _course(options: argparse.Namespace) -> int:
     notebooks = options.notebooks or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    executed, scripts = ROOT / "build" / "executed", ROOT / "scripts"
+    executed, course, scripts = ROOT / "build" / "executed", ROOT / "build" / "course", ROOT / "scripts"
     if _check(options):
         return 1
     shutil.rmtree(executed, ignore_errors=True)
     if failed := _python(scripts / "execute_notebooks.py", "--output", executed, *notebooks):
         return failed
     shutil.copy(ROOT / "notebooks" / "glossary.ipynb", executed)
-    return _python(scripts / "latents_page.py", executed / "latents.html") or _python(
-        scripts / "build_course.py", executed, ROOT / "build" / "course"
+    return (
+        _python(scripts / "latents_page.py", executed / "latents.html")
+        or _python(scripts / "build_course.py", executed, course)
+        or _python(scripts / "check_pages.py", course)
     )
 
 

@@ -3,7 +3,7 @@
     build_course.py EXECUTED_DIRECTORY COURSE_DIRECTORY
 
 Sphinx builds it, with MyST-NB and the Sphinx Book Theme; `docs/conf.py` holds the settings and `docs/*.md` the pages
-that are not notebooks. A dashboard that lies beside the notebooks as `latents.html` is taken over. A link that leads
+that are not notebooks. A link to a paper becomes a citation of `docs/references.bib`. A dashboard that lies beside the notebooks as `latents.html` is taken over. A link that leads
 nowhere is an error, and so is a page that would load anything from elsewhere.
 """
 
@@ -22,13 +22,18 @@ from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 from sphinx.cmd.build import build_main
 
+import citations
+import copies
+import slides
 from colab import SETUP_ID, repository, without_badge
 from glossary import read_entries
+from progress_line import PROGRESS_ID
 
 ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = "latents.html"
 PLOTLY = "application/vnd.plotly.v1+json"
 GLOSSARY_LINK = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb#([a-z0-9-]+)\)")
+NOTEBOOK_LINK = re.compile(r"\]\((?:\.\./)+notebooks/")  # from docs/, where the book has them side by side
 MARKDOWN_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 # Everything an HTML page fetches by itself, as opposed to what a reader follows.
@@ -56,10 +61,14 @@ def build(executed: Path, course: Path, docs: Path = ROOT / "docs") -> None:
         write_sources(executed, docs, source)
         if build_main(["-b", "html", "-q", "-W", "--keep-going", str(source), str(built)]):
             raise CourseError("Sphinx found the faults above")
+        if (built / "teaching").is_dir():
+            (built / "teaching" / "talk.html").write_text(slides.make_slides(), encoding="utf-8")
         if dashboard.is_file():
             shutil.copyfile(dashboard, built / DASHBOARD)
         for page in sorted(built.glob("**/*.html")):
-            check_self_contained(page.name, page.read_text(encoding="utf-8"))
+            text = page.read_text(encoding="utf-8")
+            check_self_contained(page.name, text)
+            page.write_text(for_screen_readers(text), encoding="utf-8")
         shutil.rmtree(course, ignore_errors=True)
         shutil.copytree(built, course, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo"))
     print(f"the course is ready: open {course / 'index.html'}", flush=True)
@@ -68,6 +77,8 @@ def build(executed: Path, course: Path, docs: Path = ROOT / "docs") -> None:
 def write_sources(executed: Path, docs: Path, source: Path) -> None:
     """What Sphinx reads: the pages of `docs`, the notebooks, and the scripts that all pages share."""
     shutil.copytree(docs, source)
+    if (source / "teaching").is_dir():
+        (source / "teaching" / "answer_key.md").write_text(copies.answer_key(executed), encoding="utf-8")
     static = source / "_static"
     static.mkdir(exist_ok=True)
     (static / "plotly.js").write_text(get_plotlyjs(), encoding="utf-8")
@@ -81,6 +92,30 @@ def write_sources(executed: Path, docs: Path, source: Path) -> None:
     for path in sorted(executed.glob("*.ipynb")):
         nb = for_the_book(nbformat.read(path, as_version=4), path.stem, meanings)
         nbformat.write(nb, source / path.name)
+    write_citations(source)
+
+
+def write_citations(source: Path) -> None:
+    """Send every link to a paper, on every page, to the bibliography, and say there who cites it."""
+    papers = citations.read_papers(source / "references.bib")
+    pages = {}
+    for path in sorted([*source.glob("**/*.md"), *source.glob("*.ipynb")]):
+        name = path.relative_to(source).as_posix()
+        folder = "../" * name.count("/")
+        if path.suffix == ".md":
+            text = NOTEBOOK_LINK.sub(f"]({folder}", path.read_text(encoding="utf-8"))
+            text, pages[name] = citations.cite(text, papers, folder)
+            path.write_text(text, encoding="utf-8")
+            continue
+        nb, pages[name] = nbformat.read(path, as_version=4), set()
+        for cell in nb.cells:
+            if cell.cell_type == "markdown":
+                cell.source, cited = citations.cite(cell.source, papers, folder)
+                pages[name] |= cited
+        nbformat.write(nb, path)
+    page = source / "references.md"
+    text = page.read_text(encoding="utf-8").replace(citations.MARK, citations.where_cited(pages))
+    page.write_text(text, encoding="utf-8")
 
 
 def for_the_book(nb: NotebookNode, name: str, meanings: dict[str, str]) -> NotebookNode:
@@ -89,7 +124,7 @@ def for_the_book(nb: NotebookNode, name: str, meanings: dict[str, str]) -> Noteb
     Raises:
         CourseError: a link names a file that does not exist.
     """
-    nb.cells = [cell for cell in nb.cells if cell.id != SETUP_ID]
+    nb.cells = [cell for cell in nb.cells if cell.id not in (SETUP_ID, PROGRESS_ID)]
     nb.cells[0].source = without_badge(nb.cells[0].source)
     for number, cell in enumerate(nb.cells):
         if cell.cell_type == "markdown":
@@ -128,6 +163,14 @@ def figure_html(figure: NotebookNode, div_id: str) -> str:
         validate=False,
         config={"responsive": True},
     )
+
+
+def for_screen_readers(page: str) -> str:
+    """A page without what axe-core calls serious in the theme's and docutils' own HTML."""
+    # The label of the search field leaves out the keys that the button shows.
+    page = re.sub(r'(<button class="[^"]*search-button-field[^>]*?) aria-label="[^"]*"', r"\1", page)
+    # A list whose entries are no list items, as the bibliography.
+    return page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
 
 
 def check_self_contained(name: str, page: str) -> None:

@@ -2,8 +2,9 @@
 
     build/students/    every folded solution removed; help stays
     build/teachers/    every folded solution unfolded
+    build/answer_key.md    every exercise's solution on one page
 
-Both come without outputs. A solution is a block `<details><summary>Solution</summary> ... </details>` of a
+The copies come without outputs. A solution is a block `<details><summary>Solution</summary> ... </details>` of a
 markdown cell.
 """
 
@@ -17,6 +18,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
 SOLUTION = re.compile(r"<details(?: open)?>\s*<summary>Solution</summary>(.*?)</details>\n?", re.DOTALL)
+NOTEBOOK_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\.ipynb[^)]*\)")
 
 
 def main() -> None:
@@ -28,6 +30,9 @@ def main() -> None:
     for name, change in (("students", without_solutions), ("teachers", with_solutions_open)):
         paths = write_copies(arguments.notebooks, arguments.build / name, change)
         print(f"{arguments.build / name}: {len(paths)} notebooks")
+    key = arguments.build / "answer_key.md"
+    key.write_text(answer_key(arguments.notebooks), encoding="utf-8")
+    print(f"{key}: the solutions")
 
 
 def write_copies(source: Path, target: Path, change: Callable[[str], str]) -> list[Path]:
@@ -45,6 +50,30 @@ def write_copies(source: Path, target: Path, change: Callable[[str], str]) -> li
         nbformat.write(copy_of(nbformat.read(path, as_version=4), change), target / path.name)
         written.append(target / path.name)
     return written
+
+
+def answer_key(source: Path) -> str:
+    """Every exercise's solution, by notebook and in its order, as a page of Markdown."""
+    parts = [
+        "# Answer key",
+        "Every exercise's solution, out of the notebooks. Others can be right too: the checks say so.",
+    ]
+    for path in sorted(source.glob("[0-9]*.ipynb")):
+        cells = [
+            cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"
+        ]
+        title = next(line for line in cells[0].splitlines() if line.startswith("# "))
+        parts.append(f"#{title}")
+        exercise = None
+        for cell in cells:
+            if heading := re.search(r"^### (Exercise .*)$", cell, re.MULTILINE):
+                exercise = heading[1]
+            for solution in SOLUTION.findall(cell):
+                if exercise is not None:
+                    parts.append(f"### {exercise}")
+                    exercise = None
+                parts.append(NOTEBOOK_LINK.sub(r"\1", solution).strip())
+    return "\n\n".join(parts) + "\n"
 
 
 def copy_of(notebook: NotebookNode, change: Callable[[str], str]) -> NotebookNode:

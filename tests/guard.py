@@ -2,10 +2,15 @@
 
 import os
 import socket
+import tempfile
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any Hugging Face library is imported
 for name in ("SAE_LAB", "SAE_BUDGET", "SAE_ARTIFACTS"):
     os.environ.pop(name, None)
+
+# Nor do the exercises that tests solve count as solved by whoever runs them.
+os.environ["SAE_PROGRESS"] = str(Path(tempfile.mkdtemp()) / "progress.json")
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 REFUSED: list[object] = []  # what was looked up or connected to outside this machine

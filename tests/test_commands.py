@@ -50,6 +50,7 @@ def test_the_course_is_executed_and_then_built(checkout, started, monkeypatch):
         "execute_notebooks.py",
         "latents_page.py",
         "build_course.py",
+        "check_pages.py",
     ]
     assert [Path(path).name for path in started[0][4:]] == ["00_a.ipynb", "01_b.ipynb"]
     assert (checkout / "build" / "executed" / "glossary.ipynb").is_file()

@@ -1,5 +1,6 @@
 """Students' copies hold no solution, teachers' copies show them, and neither changes anything else."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -68,6 +69,15 @@ def test_the_command_makes_both(source: Path, tmp_path: Path, monkeypatch, capsy
         "teachers",
     ]
     assert capsys.readouterr().out.count("1 notebooks") == 2
+    assert (tmp_path / "build" / "answer_key.md").is_file()
+
+
+def test_the_answer_key_has_every_exercise_once_and_in_order() -> None:
+    key = copies.answer_key(copies.ROOT / "notebooks")
+    numbers = re.findall(r"^### Exercise (\d+\.\d+) ", key, re.MULTILINE)
+    assert len(numbers) == len(set(numbers)) and "4.11" in numbers
+    assert numbers == sorted(numbers, key=lambda number: [int(part) for part in number.split(".")])
+    assert "def nearest(x, means):" in key and "<details" not in key and ".ipynb" not in key
 
 
 def test_no_notebooks_is_an_error(tmp_path: Path) -> None:

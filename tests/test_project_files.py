@@ -1,9 +1,11 @@
 """The files around the code: the committed notebooks are as they should be, and every pin agrees."""
 
 import copy
+import importlib.metadata
 import json
 import re
 import statistics
+import sys
 import tomllib
 from pathlib import Path
 
@@ -161,10 +163,47 @@ def test_the_lock_satisfies_what_the_package_asks_for(requirement):
     assert locked()[canonicalize_name(requirement.name)] in requirement.specifier
 
 
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the lock was made on Linux, where other packages are asked for"
+)
+def test_the_lock_holds_no_package_that_nobody_asks_for():
+    waiting, asked = requirements(), set()
+    while waiting:
+        requirement = waiting.pop()
+        key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if key in asked:
+            continue
+        asked.add(key)
+        for line in importlib.metadata.requires(requirement.name) or []:
+            other = Requirement(line)
+            extras = [*requirement.extras, ""]
+            if other.marker is None or any(other.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(other)
+    assert locked().keys() <= {name for name, _ in asked}
+
+
 def test_conda_reads_the_lock_and_pins_only_python():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert environment["dependencies"] == ["python=3.11", "pip", {"pip": ["-r requirements.lock", "-e ."]}]
     assert Version("3.11") in Requirement(f"python{PROJECT['requires-python']}").specifier
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.split()) <= 900
+    links = re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", text)
+    assert links and all((ROOT / link).exists() for link in links)
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("**/*.md")), ids=lambda page: page.stem)
+def test_a_command_that_a_page_names_exists(page):
+    text = page.read_text(encoding="utf-8")
+    for script in re.findall(r"python (scripts/\w+\.py)", text):
+        assert (ROOT / script).is_file(), script
+    for command in re.findall(r"python -m sae_tutorial (\w+)", text):
+        assert command in ("check", "look", "lab", "course", "kit"), command
+    for link in re.findall(r"\]\(((?:\.\./)+[^)#]+)[^)]*\)", text):
+        assert (page.parent / link).exists(), link
 
 
 def test_the_reference_lists_every_module_of_the_rooms():

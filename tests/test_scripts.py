@@ -1,17 +1,22 @@
 """The scripts that run notebooks, turn them into pages and give them their Colab cell."""
 
+import asyncio
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from choreographer.browsers.chromium import Chromium
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import build_course
+import check_pages
 import colab
 import execute_notebooks
+import slides
 
 FIRST = "# 0{n} · Part {n}\n\n**Claim.** It *grows*\nwith $d$.\n\n**Time and hardware.** One minute."
 FIGURE = {"data": [{"type": "scatter", "y": [1, 2]}], "layout": {"title": {"text": "Up"}}}
@@ -112,7 +117,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = notebook(
         0,
         new_markdown_cell(
-            "See [the next](01_b.ipynb), [the settings](../pyproject.toml), [a term](glossary.ipynb#x).\n\n$$x^2$$"
+            "See [Gao](https://arxiv.org/abs/2406.04093), [the next](01_b.ipynb), [the settings](../pyproject.toml), [a term](glossary.ipynb#x).\n\n$$x^2$$"
         ),
         code("figure", shown(plotly=FIGURE), shown(html="<table><tr><td>costs $5 or $6</td></tr></table>")),
     )
@@ -129,8 +134,12 @@ def small_docs(directory: Path) -> Path:
     """The course's settings, and an index of whatever notebooks there are."""
     docs = directory / "docs"
     docs.mkdir()
-    (docs / "conf.py").write_text((build_course.ROOT / "docs" / "conf.py").read_text("utf-8"), "utf-8")
-    (docs / "index.md").write_text("# Contents\n\n```{toctree}\n:glob:\n\n[0-9]*\nglossary\n```\n", "utf-8")
+    for name in ("conf.py", "references.bib", "references.md"):
+        (docs / name).write_text((build_course.ROOT / "docs" / name).read_text("utf-8"), "utf-8")
+    shutil.copytree(build_course.ROOT / "docs" / "_static", docs / "_static")
+    (docs / "index.md").write_text(
+        "# Contents\n\n```{toctree}\n:glob:\n\n[0-9]*\nglossary\nreferences\n```\n", "utf-8"
+    )
     return docs
 
 
@@ -149,6 +158,68 @@ def test_a_term_says_what_it_means_where_it_is_linked(course):
     (term,) = page(course, "00_a").select('a[href="glossary.html#x"]')
     assert term["title"].startswith("an activation of the language model")
     assert page(course, "glossary").select_one("#x")
+
+
+def test_a_paper_leads_to_the_bibliography_and_says_what_it_is(course):
+    (paper,) = page(course, "00_a").select('a[href="references.html#ref-gao2024scaling"]')
+    assert paper["title"] == "Gao et al. 2024, Scaling and evaluating sparse autoencoders"
+    references = page(course, "references")
+    assert "Scaling and evaluating" in references.select_one("#ref-gao2024scaling").get_text()
+    (row,) = [row for row in references.select("table tr") if "Gao et al. 2024" in row.get_text()]
+    assert "00_a.html" in [link["href"] for link in row.select("a")]
+
+
+def test_the_tool_that_looks_over_the_pages_finds_nothing_here_and_every_fault_put_in(course, tmp_path):
+    pages = sorted(set(course.glob("*.html")) - {course / "latents.html"})  # which is no dashboard here
+    assert check_pages.faults_without_a_browser(course, pages) == []
+    good = "<article><h1>A</h1><h2 id='b'>B</h2><img src='x.png' alt=''><a href='#b'>b</a></article>"
+    (tmp_path / "good.html").write_text(good)
+    bad = "<article><h1>A</h1><h3>B</h3><img src='x.png'><a href='gone.html'>c</a><a href='good.html#no'>d</a></article>"
+    (tmp_path / "bad.html").write_text(bad)
+    (tmp_path / "untitled.html").write_text("<article><h2>A</h2></article>")
+    found = check_pages.faults_without_a_browser(tmp_path, sorted(tmp_path.glob("*.html")))
+    assert found == [
+        "bad.html: the link 'gone.html' leads to no file",
+        "bad.html: the link 'good.html#no' leads to no place on that page",
+        "bad.html: the heading 'B' skips a level, from 1 to 3",
+        "bad.html: a picture without a description: 'x.png'",
+        "untitled.html: 0 titles (h1) in place of one",
+    ]
+
+
+def test_the_browser_finds_what_is_put_in(tmp_path):
+    if Chromium.find_browser(skip_local=False) is None:
+        pytest.skip("there is no Chromium or Chrome here")
+    fine = "<!DOCTYPE html><html lang='en'><title>A</title><link rel='icon' href='data:,'><main><h1>A</h1></main>"
+    results = "<ul id='search-results'><li>absorption</li></ul>"
+    (tmp_path / "search.html").write_text(fine + results)
+    (tmp_path / "pale.html").write_text(fine + "<p style='color:#ccc;background:#fff'>pale</p>")
+    (tmp_path / "wide.html").write_text(fine + "<div style='width:700px'>wide</div>")
+    (tmp_path / "loud.html").write_text(fine + "<script>console.error('no')</script>")
+    names = ["search.html", "pale.html", "wide.html", "loud.html"]
+    with check_pages.served(tmp_path) as address:
+        found = asyncio.run(check_pages.faults_in_a_browser(address, names))
+    kinds = [line.partition(", ")[0].partition(": {")[0] for line in found]
+    assert kinds == [
+        "pale.html (light): color-contrast",
+        "pale.html (dark): color-contrast",
+        "wide.html: 708 pixels wide on a phone of 390",
+        "loud.html: an error in the console",
+    ]
+
+
+def test_the_talk_has_its_figures_and_notes_and_loads_nothing(tmp_path):
+    talk = BeautifulSoup(slides.make_slides(), "html.parser")
+    assert build_course.loaded_from_outside(str(talk)) == []
+    pictures = talk.select("section img")
+    assert len(pictures) >= 5 and all(picture["alt"] for picture in pictures)
+    assert all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
+    assert all(section.select("aside") and section.select("h2") for section in talk.select("section"))
+    source = tmp_path / "talk.md"
+    for fault in ('![x](99_no "A")', '![x](00_start_here "No such title")', "![x](gone.png)"):
+        source.write_text(f"# T\n\n---\n\n## S\n\n{fault}\n")
+        with pytest.raises(slides.SlideError, match="no "):
+            slides.make_slides(source)
 
 
 def test_figures_are_drawn_by_the_one_plotly_of_the_course(course):

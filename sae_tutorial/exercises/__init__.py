@@ -1,7 +1,8 @@
 """Checks for the learner's answers, one or two modules per notebook, and `clinic`, the runs that went wrong.
 
 Every check prints where the learner stands and returns nothing; none stops the notebook. They use small tensors of
-their own, so they need neither the lab nor a trained autoencoder.
+their own, so they need neither the lab nor a trained autoencoder. `progress()` shows which exercises were solved on
+this machine, and `forget()` forgets them.
 """
 
 from sae_tutorial.exercises import clinic
@@ -67,6 +68,7 @@ from sae_tutorial.exercises.residual import (
     check_silence,
 )
 from sae_tutorial.exercises.sampling import check_sample_rows
+from sae_tutorial.exercises.solved import forget, progress
 from sae_tutorial.exercises.start import check_likeliest, check_nearest
 from sae_tutorial.exercises.superposition import (
     check_dimensionality,
@@ -161,5 +163,7 @@ __all__ = [
     "check_who_learns",
     "check_widest",
     "clinic",
+    "forget",
+    "progress",
     "yours_or_ours",
 ]
