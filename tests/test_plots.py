@@ -237,11 +237,13 @@ def test_a_strip_has_a_point_per_value_and_a_line_per_guide():
 
 
 def test_a_strip_may_have_a_control_beside_it():
-    control, trained = plots.strip_figure(
-        [0.1, 1.0], np.array([[0.5], [1.0]]), {}, "T", "x", "y", beside={"random": np.array([[0.2], [0.3]])}
-    ).data
+    figure = plots.strip_figure(
+        [0.1, 1.0], np.array([[0.5], [1.0]]), {"half": 0.5}, "T", "x", "y", beside={"random": np.array([[0.2], [0.3]])}
+    )  # fmt: skip
+    trained, control = figure.data
     assert (control.name, control.y.tolist(), trained.y.tolist()) == ("random", [0.2, 0.3], [0.5, 1.0])
-    assert all(control.x > trained.x)
+    assert (trained.xaxis, control.xaxis) == ("x", "x2") and control.x.tolist() == trained.x.tolist()
+    assert [note.text for note in figure.layout.annotations] == ["trained", "random", "half"]
 
 
 def test_short_arrows_can_be_asked_for():
@@ -258,7 +260,7 @@ def test_letters_of_arrows_that_lie_on_one_another_do_not_overlap():
 def test_weight_maps_keep_signs_centre_zero_and_write_what_counts():
     weights, counts = FIGURES["weight_maps"]().data
     assert weights.z.tolist() == [[1.0, -0.5], [0.01, 0.0]] and (weights.zmin, weights.zmax) == (-1, 1)
-    assert [list(row) for row in weights.text] == [["1.0", "−0.5"], ["", ""]]
+    assert [list(row) for row in weights.text] == [["1.00", "−0.50"], ["", ""]]
     assert [list(row) for row in counts.text] == [["3"], [""]]
 
 

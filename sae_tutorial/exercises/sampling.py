@@ -50,7 +50,7 @@ def _judge_what_is_on(on: Tensor, probability: float) -> None:
     if abs(rate - (1 - probability)) < 0.02:
         raise WrongAnswer(
             f"features are on in {rate:.0%} of the rows for probability {probability}: that is how often they should "
-            "be off, the paper's sparsity S, where 1 - S is meant."
+            "be off. Which side of `probability` is on?"
         )
     if float((on.mean(0) * (1 - on.mean(0))).max()) < 1e-6:
         raise WrongAnswer(

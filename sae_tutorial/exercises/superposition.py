@@ -17,11 +17,11 @@ from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_pair(a_back: float | None, b_back: float | None, error: float | None) -> None:
-    """Exercise 1.1: what a pair back to back gives back for A = 0.9 and B = 0.3, and the squared error."""
+    """Exercise 1.1: what a pair back to back gives back for A = 0.4 and B = 0.7, and the squared error."""
     exercise = Exercise(
         "1.1",
         "put a number in place of each None.",
-        "the third line of the drawing in 'Two features, one number'",
+        "the lines of the drawing in 'Two features, one number': on which side does h lie here?",
         "you can follow a toy by hand. When both are on, each of them loses the smaller of the two values.",
     )
     exercise.check(_judge_pair, a_back, b_back, error)
@@ -82,28 +82,21 @@ def check_pentagon(neighbour: float | None, far: float | None) -> None:
     exercise = Exercise(
         "1.4",
         "put a number in place of each None.",
-        "the table in 'The price: interference'",
+        "the angles in the table of 'The price: interference'; its readings are of longer arrows, and with a bias",
         "you can predict interference from angles alone, and see what the bias of a trained pentagon is for.",
     )
     exercise.check(_judge_pentagon, neighbour, far)
 
 
-def check_phase(change: str | None) -> None:
-    """Exercise 1.5: what happens along a line through the phase diagram."""
+def check_phase(dropped_at: float | None, at_eight: str | None) -> None:
+    """Exercise 1.5: where a line through the phase diagram leaves the region of sharing, and what lies beyond."""
     exercise = Exercise(
         "1.5",
-        "replace None by a letter.",
+        "put a number and a letter in place of None.",
         "the phase diagram, along the line at probability 0.3",
         "you can read a phase diagram: where a feature goes depends on what else wants the dimension.",
     )
-    wrong = {
-        "a": "that is what happens at a probability of 0.02. At 0.3 the line crosses the boundary.",
-        "c": "to the left of importance 1 B is the less important of the two, so it never has the dimension to itself: that "
-        "is what happens to the right, where A is dropped.",
-        "d": "the order is the other way round: as a feature matters less, its interference is no longer worth its "
-        "keep.",
-    }
-    exercise.check(lambda answer: match_choice(answer, "b", wrong), change)
+    exercise.check(_judge_phase, dropped_at, at_eight)
 
 
 def check_features_read(features_read: Callable[[Tensor], Tensor]) -> None:
@@ -111,11 +104,11 @@ def check_features_read(features_read: Callable[[Tensor], Tensor]) -> None:
     exercise = Exercise(
         "1.8",
         "write the body of `features_read`.",
-        "the section 'Neurons: when axes mean something'",
+        "one column of the first grid above: square its numbers, and add them up from the largest",
         "you can tell from the weights which neurons of a toy read one feature and which read several.",
     )
     inputs = [
-        (torch.tensor([[1.0, 0.0], [-0.5, 0.9], [0.1, -0.8], [0.0, 0.7]]),),
+        (torch.tensor([[1.0, 0.0], [-0.4, 0.9], [0.3, -0.8], [0.3, 0.7]]),),
         (torch.randn(7, 3, generator=Generator().manual_seed(1)),),
         (torch.randn(3, 3, generator=Generator().manual_seed(2)),),
     ]
@@ -128,39 +121,42 @@ def _judge_pair(a_back: Any, b_back: Any, error: Any) -> None:
     match_number(
         "a_back",
         a_back,
-        0.6,
+        0.0,
         {
-            0.9: "that is A with B off. B is on too, and pulls h the other way.",
-            1.2: "the arrows point in opposite directions, so h = A − B.",
-            0.0: "h is above zero, so the ReLU lets it through to A.",
-            -0.6: "h = A − B, not B − A: A's arrow points to the right.",
-            0.3: "that is B's own value; A is given ReLU(h).",
+            0.4: "that is A with B off. B is on too, and pulls h the other way.",
+            -0.3: "that is h. The ReLU turns a negative number into zero.",
+            0.3: "A is given ReLU(h), without a minus, and h is below zero here.",
+            0.7: "that is B's own value; A is given ReLU(h).",
+            1.1: "the arrows point in opposite directions, so h = A − B.",
         },
         digits=1,
     )
     match_number(
         "b_back",
         b_back,
-        0.0,
+        0.3,
         {
-            -0.6: "that is −h. The ReLU turns a negative number into zero.",
-            0.6: "B is given ReLU(−h), with a minus: h is above zero here.",
-            0.3: "that would be perfect, but only h is kept, and h is above zero.",
-            -0.3: "B is given ReLU(−h), which is never negative.",
+            0.7: "that is B with A off. A is on too, and pulls h the other way.",
+            -0.3: "that is h. B is given ReLU(−h), with a minus, which is never negative.",
+            0.0: "B is given ReLU(−h), with a minus: h is below zero here.",
+            0.4: "that is A's own value; B is given ReLU(−h).",
+            1.1: "the arrows point in opposite directions, so h = A − B.",
         },
         digits=1,
     )
     match_number(
         "error",
         error,
-        0.18,
+        0.32,
         {
-            0.09: "that is the error of one feature; add that of the other.",
-            0.6: "that is the sum of the two errors; square each before you add.",
-            0.36: "you squared the sum of the errors; square each, then add.",
-            0.0: "both are given back too small, by 0.3.",
-            0.45: "B comes back as 0, not as −0.6 or 0.6: the ReLU clips it.",
-            0.9: "that is the square of B's error without the ReLU, with A's left exact.",
+            0.16: "that is the error of one feature; add that of the other.",
+            0.8: "that is the sum of the two errors; square each before you add.",
+            0.64: "you squared the sum of the errors; square each, then add.",
+            0.0: "both are given back too small, by 0.4.",
+            0.4: "each of them is off by that much; square it, and add both squares.",
+            0.32**0.5: "that is the root of the squared error; leave it squared.",
+            0.65: "A comes back as 0, not as −0.3, and B as 0.3: each is off by 0.4.",
+            0.18: "that is the last line of the drawing; here A = 0.4 and B = 0.7.",
         },
         digits=2,
     )
@@ -176,6 +172,8 @@ def _judge_pentagon(neighbour: Any, far: Any) -> None:
             -0.8090169943749475: "that is the cosine of 144°, the angle to the far arrows.",
             0.0: "arrows at right angles would read 0; these are 72° apart.",
             1.0: "that is what C reads for itself.",
+            0.1: "that is the trained pentagon of the table, with its bias; here arrows have length 1, and there is no bias.",
+            0.4: "that is the trained pentagon of the table, whose arrows are longer; here they have length 1.",
             0.2: "the circle is shared out evenly, but the reading is the cosine of the angle.",
             -0.9672505882738824: "that is the cosine of 72 radians; turn degrees into radians first.",
         },
@@ -193,6 +191,28 @@ def _judge_pentagon(neighbour: Any, far: Any) -> None:
         },
         digits=1,
     )
+
+
+def _judge_phase(dropped_at: Any, at_eight: Any) -> None:
+    match_number(
+        "dropped_at",
+        dropped_at,
+        0.24,
+        {
+            0.16: "that is the height of the line at importance 0.1. Where is the line as high as 0.3?",
+            4 / 7: "that is the height of the line at importance 1. Where is the line as high as 0.3?",
+            0.3: "that is the probability; the importance at which the line has this height is asked for.",
+            4.17: "that is the other crossing, to the right, where A is dropped. Go left, where B matters less.",
+            0.1: "there B has long been dropped. Where does the level 0.3 cross the line?",
+            1.0: "there they share: 0.3 is below 4/7. Go on to the left.",
+        },
+        within=0.05,
+    )
+    wrong = {
+        "a": "at importance 8 the calculated line is below 0.3, so sharing does not pay.",
+        "c": "B is eight times as important as A there, so B is not the one to be dropped.",
+    }
+    match_choice(at_eight, "b", wrong)
 
 
 def _toy(x: Tensor, W: Tensor, b: Tensor) -> Tensor:
@@ -256,6 +276,10 @@ _READ_MISTAKES: Mistakes = [
         lambda W: (W.abs() > 0.1).sum(0),
         "this counts weights above a fixed size, which depends on the scale of W.",
     ),
+    (
+        lambda W: (W.pow(2) > 0.1 * W.pow(2).sum(0)).sum(0),
+        "this counts features that hold more than 10% each; several small ones may be needed on the way to 90%.",
+    ),
 ]
 
 
@@ -266,16 +290,16 @@ def _dimensionality(W: Tensor) -> Tensor:
 _D_MISTAKES: Mistakes = [
     (
         lambda W: W.pow(2).sum(1) / (W @ W.T).pow(2).sum(1),
-        "W_i in the denominator is not brought to norm 1, so a longer feature gets a smaller share. Use Ŵ_i · W_j.",
+        "W_i in the denominator is not brought to length 1, so a longer feature gets a smaller share. Use Ŵ_i · W_j.",
     ),
     (
         lambda W: W.pow(2).sum(1) / (normalize(W, dim=1) @ normalize(W, dim=1).T).pow(2).sum(1),
-        "both sides of the product are brought to norm 1; W_j keeps its length, since a long neighbour interferes more.",
+        "both sides of the product are brought to length 1; W_j keeps its length, since a long neighbour interferes more.",
     ),
     (
         lambda W: 1 / (normalize(W, dim=1) @ normalize(W, dim=1).T).pow(2).sum(1),
-        "lengths have dropped out, so a feature that is hardly represented counts like any other. Do not normalise W_j, "
-        "and sum over j (dim=1).",
+        "lengths have dropped out, so a feature that is hardly represented counts like any other. Either W_j was brought to "
+        "length 1 too, or the sum ran over i: with Ŵ_i · W_j in row i and column j, sum along the row.",
     ),
     (
         lambda W: W.pow(2).sum(1) / (normalize(W, dim=1) @ W.T).sum(1),
@@ -283,7 +307,7 @@ _D_MISTAKES: Mistakes = [
     ),
     (
         lambda W: W.norm(dim=1) / (normalize(W, dim=1) @ W.T).pow(2).sum(1),
-        "the numerator is the norm; it should be the squared norm.",
+        "the numerator is the length; it should be the squared length.",
     ),
     (
         lambda W: W.pow(2).sum(1) / ((normalize(W, dim=1) @ W.T).pow(2).sum(1) - W.pow(2).sum(1)),
@@ -316,7 +340,8 @@ def _judge_shapes(hexagon: Any, tetrahedron: Any, per_dimension: Any) -> None:
         {
             1 / 6: "that would be six features that share one dimension; they share *two*.",
             3: "that is how many features share each dimension; D is the share of one feature.",
-            1 / 2: "three pairs back to back would need three dimensions; here all six share two.",
+            1
+            / 2: "that is a pair with a dimension to itself. A hexagon is three pairs, but all in one plane, where they overlap.",
             2: "that is the number of dimensions they share; divide it among the six.",
             1: "a feature would have a dimension to itself; here six share two.",
         },
@@ -341,9 +366,9 @@ def _judge_shapes(hexagon: Any, tetrahedron: Any, per_dimension: Any) -> None:
         per_dimension,
         5 / 2,
         {
-            2 / 5: "that is D of each feature; ‖W‖² / m is five squared norms over two dimensions.",
+            2 / 5: "that is D of each feature; ‖W‖² / m is five squared lengths over two dimensions.",
             5: "that is ‖W‖²; divide by the number of dimensions.",
-            1: "that is the squared norm of one feature; ‖W‖² sums over all five.",
+            1: "that is the squared length of one feature; ‖W‖² sums over all five.",
             5**0.5 / 2: "that is ‖W‖ / m, with the root taken; ‖W‖² is the sum of all squares.",
             5 / 3: "a pentagon lies in a plane: it has two dimensions, not three.",
         },

@@ -129,7 +129,7 @@ def weight_maps(panels: Mapping[str, Float[np.ndarray, "features neurons"]], tit
         counts = np.issubdtype(values.dtype, np.integer)
         most = np.abs(values).max()
         text = [
-            ["" if abs(v) < most / 20 else f"{v:d}" if counts else f"{v:.1f}".replace("-", "−") for v in row]
+            ["" if abs(v) < most / 20 else f"{v:d}" if counts else f"{v:.2f}".replace("-", "−") for v in row]
             for row in values
         ]
         figure.add_heatmap(

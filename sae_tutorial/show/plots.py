@@ -6,7 +6,6 @@ well as in colour, so that a figure reads in greyscale. The caller gives the tit
 
 import html
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 
 import numpy as np
 import plotly.graph_objects as go
@@ -208,33 +207,32 @@ def strip_figure(
 ) -> go.Figure:
     """A column of points for every x on a logarithmic axis, and named levels to read them against.
 
-    `beside` adds a control, by name: paler columns just to the right of the others.
+    `beside` adds controls, by name: a panel each, to the right of the trained one's and with the same axes.
     """
-    figure = go.Figure()
-    for name, control in (beside or {}).items():
+    panels = {"trained": values, **(beside or {})}
+    figure = make_subplots(
+        1, len(panels), shared_yaxes=True, horizontal_spacing=0.03,
+        subplot_titles=list(panels) if beside else None,
+    )  # fmt: skip
+    for column, (name, points) in enumerate(panels.items(), start=1):
         figure.add_scatter(
-            x=np.repeat(1.025 * np.asarray(x, float), control.shape[1]),
-            y=control.flatten().astype(float),
+            x=np.repeat(np.asarray(x, float), points.shape[1]),
+            y=points.flatten().astype(float),
             mode="markers",
             name=name,
-            marker={"size": 5, "color": "#999999", "symbol": "circle-open"},
-        )
-    figure.add_scatter(
-        x=np.repeat(np.asarray(x, float), values.shape[1]),
-        y=values.flatten().astype(float),
-        mode="markers",
-        name="trained",
-        showlegend=bool(beside),
-        marker={"size": 7, "color": COLOURS[0], "opacity": 0.35},
-    )
-    for side, (name, level) in zip(cycle(("right", "left")), guides.items(), strict=False):
-        figure.add_hline(
-            level, line={"dash": "dash", "width": 1, "color": COLOURS[1]},
-            annotation_text=name, annotation_position=f"top {side}", annotation_font_size=11,
+            showlegend=False,
+            marker={"size": 7, "color": COLOURS[0] if column == 1 else "#888888", "opacity": 0.35},
+            row=1, col=column,
+        )  # fmt: skip
+    for name, level in guides.items():
+        figure.add_hline(level, line={"dash": "dash", "width": 1, "color": COLOURS[1]})
+        figure.add_annotation(
+            x=1.01, xref="paper", xanchor="left", y=level, yref="y", text=escaped(name), showarrow=False, font={"size": 12}
         )  # fmt: skip
     figure.update_xaxes(title=x_title, type="log", tickvals=LOG_TICKS)
-    figure.update_yaxes(title=y_title)
-    return finish(figure, title, height=460)
+    figure.update_yaxes(title=y_title, col=1)
+    longest = max(map(len, guides), default=0)
+    return finish(figure, title, height=460).update_layout(margin={"r": 30 + 7 * longest})
 
 
 def stacked_bar_figure(
