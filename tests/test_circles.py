@@ -4,15 +4,18 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
+from scipy.sparse import csc_array
 
 from sae_tutorial.features.circles import chance_of_order, neighbours_kept, on_plane, seam
 from sae_tutorial.features.contexts import Context, TextFeatures
+from sae_tutorial.features.latents import Latents
+from sae_tutorial.features.statistics import next_words
 from sae_tutorial.show.cards import gallery_cards, lit_text
 from sae_tutorial.show.maps import circle_figure, latent_map
 
 
 def ring(n: int, turn: float = 1.0) -> torch.Tensor:
-    """n points on a share `turn` of a circle, in six dimensions, hidden by a rotation."""
+    """N points on a share `turn` of a circle, in six dimensions, hidden by a rotation."""
     angle = torch.arange(n) / n * 2 * torch.pi * turn
     rotation = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0))).Q
     return torch.cat([angle.cos()[:, None], angle.sin()[:, None], torch.zeros(n, 4)], 1) @ rotation + 3
@@ -66,3 +69,9 @@ def test_cards_fold_the_description_and_escape_what_texts_contain() -> None:
     features = TextFeatures(["a", "<b>"], np.array([3]), np.array([[0.0], [1.0]]), 1)
     line = lit_text(features, {3: "gods & heroes"}).data
     assert "gods &amp; heroes" in line and "&lt;b&gt;" in line and ",1.00)" in line
+
+
+def test_the_next_word_is_the_one_with_the_energy_and_never_from_another_text() -> None:
+    matrix = csc_array(np.array([[1.0, 0], [1, 0], [3, 0], [2, 0], [0, 0]], dtype=np.float32))
+    read = Latents(matrix, np.array([5, 6, 5, 7, 8]), np.array([0, 0, 0, 0, 1]), {}, 5)
+    assert next_words(read, [0, 1]).tolist() == [7, -1]

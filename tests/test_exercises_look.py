@@ -420,6 +420,7 @@ WRONG: Wrong = [
     ("shares", (lambda f, m: f / f.max(),), "one number for all latents"),
     ("shares", (lambda f, m: f / f.sum(1)[:, None],), "shares of the row"),
     ("shares", (lambda f, m: (100 * f / m).clamp(max=100),), "expected"),
+    ("shares", (lambda f, m: (f * m).clamp(max=1),), "divide by it"),
     ("calendar", (1 / 5040,), "no first place"),
     ("calendar", (1 / 720,), "one direction only"),
     ("calendar", (2 / 5040,), "any of the seven days"),

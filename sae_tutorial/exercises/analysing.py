@@ -87,11 +87,11 @@ def check_controls(controls: Mapping[str, str | None]) -> None:
 
 
 def check_luck(luck: Callable[[int, int], float]) -> None:
-    """Exercise 7.6: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
+    """Exercise 7.8: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
     exercise = Exercise(
-        "7.6",
+        "7.8",
         "write the body of `luck`.",
-        "the section 'Counting kinds', and the folded help",
+        "the sections 'Counting kinds' and 'Why not read the MLP?', and the folded help",
         "you can set a threshold by what luck would pass: of 2304 latents, 9 at 5 rows each and none at 50.",
     )
     inputs = [(5, 4), (10, 4), (12, 2), (11, 3)]

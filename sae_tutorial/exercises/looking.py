@@ -27,9 +27,9 @@ def check_shares(shares: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_calendar(chance: float | None) -> None:
-    """Exercise 7.8: the chance that seven days in random order on a circle are in calendar order."""
+    """Exercise 7.6: the chance that seven days in random order on a circle are in calendar order."""
     exercise = Exercise(
-        "7.8",
+        "7.6",
         "put a number in place of None.",
         "the section 'Seven days on a circle'",
         "one order of 360 is one that chance does not give you by accident; and 'in order' says which orders you count.",
