@@ -57,6 +57,8 @@ def test_a_word_is_found_on_the_map_and_no_name_is_read_as_markup() -> None:
     names, kinds = ["<b>river", "city", "River bank", "of"], ["a", "b", "a", "b"]
     plain = latent_map(places, names, kinds, "map")
     assert [trace.name for trace in plain.data] == ["a", "b"]
+    greyed = latent_map(places, names, kinds, "map", pale="b")
+    assert greyed.data[0].name == "b" and greyed.data[0].marker.color != plain.data[1].marker.color
     found = latent_map(places, names, kinds, "map", find="river")
     assert list(found.data[-1].text) == ["&lt;b&gt;river", "River bank"]
     assert isinstance(circle_figure({"days": (places, ["x", "y", "<i>", "w"])}, "t"), go.Figure)
