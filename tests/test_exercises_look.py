@@ -8,7 +8,7 @@ import pytest
 import torch
 from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
 
-from sae_tutorial.exercises import analysing, architectures, frontier, meaning, using
+from sae_tutorial.exercises import analysing, architectures, frontier, looking, meaning, using
 
 CONTROLS = analysing._ANSWERS
 
@@ -313,6 +313,13 @@ def energy(f, n):
 
 ALARMS = (0.0009 / 0.02088, 0.09 / 0.108)
 RIGHT: Right = [
+    *[("shares", (f,)) for f in ways_to_return(looking._shares)],
+    ("shares", (lambda f, m: torch.minimum(f / m, torch.ones(())),)),
+    ("shares", (lambda f, m: np.minimum(np.asarray(f) / np.asarray(m)[None, :], 1),)),
+    *[("calendar", (way,)) for way in ways_to_count(1 / 360)],
+    ("calendar", ("14/5040",)),
+    ("calendar", (2 / 720,)),
+    ("calendar", (0.0028,)),
     *[("density", (f,)) for f in ways_to_return(analysing._density)],
     ("density", (lambda f: np.count_nonzero(f, axis=0) / len(f),)),
     ("density", (lambda f: torch.sign(f).mean(axis=0),)),
@@ -408,6 +415,18 @@ RIGHT: Right = [
 ]
 
 WRONG: Wrong = [
+    ("shares", (lambda f, m: f / m,), "Cut at 1"),
+    ("shares", (lambda f, m: f / f.max(dim=0).values,), "over all texts"),
+    ("shares", (lambda f, m: f / f.max(),), "one number for all latents"),
+    ("shares", (lambda f, m: f / f.sum(1)[:, None],), "shares of the row"),
+    ("shares", (lambda f, m: (100 * f / m).clamp(max=100),), "expected"),
+    ("shares", (lambda f, m: (f * m).clamp(max=1),), "divide by it"),
+    ("calendar", (1 / 5040,), "no first place"),
+    ("calendar", (1 / 720,), "one direction only"),
+    ("calendar", (2 / 5040,), "any of the seven days"),
+    ("calendar", (14,), "divide"),
+    ("calendar", (1 / 7,), "all seven"),
+    ("calendar", (0.05,), "Of four seasons"),
     ("density", (lambda f: f.mean(axis=0),), "mean activation: "),
     ("density", (lambda f: np.count_nonzero(f, axis=0),), "these are counts"),
     ("density", (lambda f: (f > 0).float().mean(-1),), "averaged over latents"),
@@ -450,7 +469,7 @@ WRONG: Wrong = [
     ),
     ("luck", (lambda n, c: (1 / c) ** n * c,), "all rows share a class"),
     ("luck", (lambda n, c: analysing._luck(n, c) / c,), "one given class; any"),
-    ("luck", (lambda n, c: analysing._luck(n, c) * 6144,), "expected number"),
+    ("luck", (lambda n, c: analysing._luck(n, c) * 2304,), "expected number"),
     ("luck", (lambda n, c: c * analysing._tail(n, c, range(math.ceil(0.8 * n), n + 1)),), "exactly 80%"),
     ("luck", (lambda n, c: 1 - analysing._luck(n, c),), "does *not* happen"),
     ("luck", (luck_by_simulation,), "expected 0.003906, got "),

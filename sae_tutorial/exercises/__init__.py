@@ -46,6 +46,7 @@ from sae_tutorial.exercises.collecting import (
     check_store_rows,
 )
 from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_narrow
+from sae_tutorial.exercises.looking import check_calendar, check_shares
 from sae_tutorial.exercises.meaning import (
     check_fit,
     check_holes,
@@ -101,6 +102,7 @@ __all__ = [
     "check_beaten",
     "check_broken",
     "check_control_heads",
+    "check_calendar",
     "check_controls",
     "check_decode",
     "check_density",
@@ -146,6 +148,7 @@ __all__ = [
     "check_second_diagnosis",
     "check_second_repair",
     "check_shapes",
+    "check_shares",
     "check_shown",
     "check_shown_claims",
     "check_shuffled_labels",

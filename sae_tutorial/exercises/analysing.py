@@ -12,11 +12,11 @@ from sae_tutorial.exercises.reporting import Exercise, NotAttempted, WrongAnswer
 
 
 def check_density(density: Callable[[Tensor], Tensor]) -> None:
-    """Exercise 7.1: `density(f)`, the share of rows on which each latent is on."""
+    """Exercise 7.2: `density(f)`, the share of rows on which each latent is on."""
     exercise = Exercise(
-        "7.1",
+        "7.2",
         "write the body of `density`.",
-        "the section 'How the dictionary is used'",
+        "the section 'How often is a latent on?'",
         "you can tell dead, rare and dense latents apart; and density(f).sum() is L0.",
     )
     inputs = [
@@ -27,22 +27,22 @@ def check_density(density: Callable[[Tensor], Tensor]) -> None:
 
 
 def check_know_nothing(mean_ev: float | None, zero_ev: float | None) -> None:
-    """Exercise 7.2: explained variance of two predictors where the mean row holds 40% of the squared norm."""
+    """Exercise 7.3: explained variance of two predictors where the mean row holds 40% of the squared norm."""
     exercise = Exercise(
-        "7.2",
+        "7.3",
         "put a number in place of each None.",
-        "the section 'How well it reconstructs', and 'Scale and mean' of notebook 05",
+        "the section 'How well does it rebuild?', and 'Scale and mean' of notebook 05",
         "you know what 0 on the scale means, and that a score can fall below it.",
     )
     exercise.check(_judge_know_nothing, mean_ev, zero_ev)
 
 
 def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
-    """Exercise 7.3: `top_rows(values, document_ids, n)`, rows of the largest values, at most one per document."""
+    """Exercise 7.4: `top_rows(values, document_ids, n)`, rows of the largest values, at most one per document."""
     exercise = Exercise(
-        "7.3",
+        "7.4",
         "write the body of `top_rows`.",
-        "the section 'Where a latent is on most', and the folded help",
+        "the section 'Do not trust the top', and the folded help",
         "your contexts come from different documents, so one repetitive text cannot pass for a meaning.",
     )
     inputs = [
@@ -59,11 +59,11 @@ def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
 
 
 def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 7.4: `topic_share(f, topics)`, one latent's share of activation per class, classes weighted equally."""
+    """Exercise 7.5: `topic_share(f, topics)`, one latent's share of activation per class, classes weighted equally."""
     exercise = Exercise(
-        "7.4",
+        "7.5",
         "write `topic_share` so that a frequent class has no advantage; `raw_share` gives it one.",
-        "the section 'What kinds of latents there are', and the folded help",
+        "the section 'Counting kinds', and the folded help",
         "a topic latent of yours is one of a topic, not one of the class with the most rows. (`token_statistics` does "
         "the same with squared activations.)",
     )
@@ -76,23 +76,23 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_controls(controls: Mapping[str, str | None]) -> None:
-    """Exercise 7.5: which control answers which objection."""
+    """Exercise 7.7: which control answers which objection."""
     exercise = Exercise(
-        "7.5",
+        "7.7",
         "put the name of a control in place of each None; each control is used once.",
-        "the section 'What kinds of latents there are'",
+        "the section 'Counting kinds'",
         "you can meet an objection with a number: a control differs in exactly the thing that is doubted.",
     )
     exercise.check(_judge_controls, controls)
 
 
 def check_luck(luck: Callable[[int, int], float]) -> None:
-    """Exercise 7.6: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
+    """Exercise 7.8: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
     exercise = Exercise(
-        "7.6",
+        "7.8",
         "write the body of `luck`.",
-        "the section 'What kinds of latents there are', and the folded help",
-        "you can set a threshold by what luck would pass: of 6144 latents, 24 at 5 rows each and none at 50.",
+        "the sections 'Counting kinds' and 'Why not read the MLP?', and the folded help",
+        "you can set a threshold by what luck would pass: of 2304 latents, 9 at 5 rows each and none at 50.",
     )
     inputs = [(5, 4), (10, 4), (12, 2), (11, 3)]
     exercise.check(lambda answer: match_function(answer, _luck, inputs, _LUCK_MISTAKES), luck)
@@ -358,7 +358,7 @@ _LUCK_MISTAKES: Mistakes = [
         "that is the chance that it does *not* happen.",
     ),
     (
-        lambda n, c: 6144 * c * _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
-        "that is the expected number among 6144 latents; return the chance for one.",
+        lambda n, c: 2304 * c * _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
+        "that is the expected number among 2304 latents; return the chance for one.",
     ),
 ]

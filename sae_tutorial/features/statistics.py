@@ -108,6 +108,19 @@ def previous_tokens(latents: Latents) -> Int[np.ndarray, " rows"]:
     return previous
 
 
+def next_words(latents: Latents, chosen: Sequence[int]) -> Int[np.ndarray, " chosen"]:
+    """For each of `chosen`, the token that most often comes next where the latent is on, by energy; -1 if none does."""
+    last = np.append(latents.document_ids[1:] != latents.document_ids[:-1], True)
+    following = np.where(last, -1, np.roll(latents.token_ids, -1))
+    found = []
+    for latent in chosen:
+        rows, values = latents.column(int(latent))
+        rows, values = rows[following[rows] >= 0], values[following[rows] >= 0].astype(np.float64)
+        tokens, owner = np.unique(following[rows], return_inverse=True)
+        found.append(tokens[np.bincount(owner, values**2).argmax()] if len(tokens) else -1)
+    return np.array(found)
+
+
 def document_labels(
     labels: Sequence[int] | Int[np.ndarray, " documents"], documents: Int[np.ndarray, " rows"]
 ) -> Int[np.ndarray, " documents"]:

@@ -1,0 +1,65 @@
+"""Latents as cards of lit sentences, and one text lit up by each of its latents.
+
+A token's colour is the latent's activation as a share of the largest seen anywhere, so that latents can be compared. The
+cards are white, so that they read alike on light and dark pages.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from IPython.display import HTML
+from jaxtyping import Float
+
+from sae_tutorial.features.contexts import Context, TextFeatures
+from sae_tutorial.show.plots import visible
+
+CARD = "color:#111;background:#fff;border:1px solid #bbb;border-radius:6px;padding:8px 12px;font-size:13px;line-height:1.7"
+
+
+def gallery_cards(
+    cards: Sequence[tuple[Sequence[Context], float, str]], *, summary: str = "What readers called it"
+) -> HTML:
+    """Two columns of cards, each with its lit sentences, and the description folded so that one can guess first.
+
+    Args:
+        cards: of each latent its contexts, its largest activation anywhere, and a description.
+        summary: what to click on for the description.
+    """
+    parts = []
+    for number, (contexts, largest, description) in enumerate(cards, start=1):
+        lines = "".join(
+            f"<div>{_lit(c.tokens, np.asarray(c.activations, dtype=float) / largest)}</div>" for c in contexts
+        )
+        parts.append(
+            f"<div style='{CARD}'><b>{number}</b>{lines}<details><summary style='cursor:pointer'>{html.escape(summary)}"
+            f"</summary>{html.escape(description)}</details></div>"
+        )
+    return HTML(
+        "<div style='display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:10px'>"
+        + "".join(parts)
+        + "</div>"
+    )
+
+
+def lit_text(features: TextFeatures, names: Mapping[int, str]) -> HTML:
+    """One line per latent: the text, lit where the latent is on, and the latent's name. Activations are shares."""
+    lines = []
+    for column, latent in enumerate(features.latents):
+        lines.append(
+            f"<tr><td style='padding:1px 14px 1px 0;text-align:left'>{_lit(features.tokens, features.activations[:, column])}"
+            f"</td><td style='text-align:left;color:#444'>{html.escape(names[int(latent)])} "
+            f"<span style='color:#888'>({int(latent)})</span></td></tr>"
+        )
+    return HTML(
+        f"<div style='{CARD};overflow-x:auto'><table style='background:#fff;color:#111'>{''.join(lines)}</table></div>"
+    )
+
+
+def _lit(tokens: Sequence[str], shares: Float[np.ndarray, " tokens"]) -> str:
+    """The tokens as one line; hovering over a token shows its share."""
+    return "".join(
+        f"<span title='{share:.2f}' style='background:rgba(224,159,62,{min(max(share, 0), 1):.2f});white-space:pre-wrap'>"
+        f"{html.escape(visible(token))}</span>"
+        for token, share in zip(tokens, shares, strict=True)
+    )

@@ -1,0 +1,79 @@
+"""Words on a circle: the order that is kept, the chance of it, and the seam; and the drawings of them and of latents."""
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+import torch
+from scipy.sparse import csc_array
+
+from sae_tutorial.features.circles import chance_of_order, neighbours_kept, on_plane, seam
+from sae_tutorial.features.contexts import Context, TextFeatures
+from sae_tutorial.features.latents import Latents
+from sae_tutorial.features.statistics import next_words
+from sae_tutorial.show.cards import gallery_cards, lit_text
+from sae_tutorial.show.maps import circle_figure, latent_map
+
+
+def ring(n: int, turn: float = 1.0) -> torch.Tensor:
+    """N points on a share `turn` of a circle, in six dimensions, hidden by a rotation."""
+    angle = torch.arange(n) / n * 2 * torch.pi * turn
+    rotation = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0))).Q
+    return torch.cat([angle.cos()[:, None], angle.sin()[:, None], torch.zeros(n, 4)], 1) @ rotation + 3
+
+
+def angles_of(places: np.ndarray) -> np.ndarray:
+    return np.arctan2(places[:, 1], places[:, 0])
+
+
+def test_a_hidden_ring_is_found_in_order_and_a_plane_of_others_shows_it_too() -> None:
+    rows = ring(7)
+    assert neighbours_kept(angles_of(on_plane(rows))) == 7
+    assert neighbours_kept(angles_of(on_plane(rows + 0.01 * torch.randn(7, 6), rows))) == 7
+    swapped = rows[[0, 2, 1, 3, 4, 5, 6]]
+    assert neighbours_kept(angles_of(on_plane(swapped))) == 5
+
+
+def test_a_turn_or_a_mirror_changes_no_neighbour() -> None:
+    angles = np.array([0.1, 1.0, 2.0, 3.0, -2.0, -1.0])
+    for other in (angles + 0.5, -angles):
+        assert neighbours_kept(np.angle(np.exp(1j * other))) == 6
+
+
+def test_the_chance_of_a_perfect_order_is_one_in_360_for_seven() -> None:
+    assert chance_of_order(7, 7) == pytest.approx(1 / 360)
+    assert chance_of_order(0, 7) == 1
+    assert chance_of_order(4, 4) == pytest.approx(1 / 3)
+    drawn = chance_of_order(12, 12, draws=500)
+    assert drawn == pytest.approx(1 / 501)
+
+
+def test_the_seam_tells_a_cycle_from_an_arc() -> None:
+    assert seam(ring(12)) == pytest.approx(1, abs=1e-4)
+    assert seam(ring(12, turn=0.6)) > 1.5
+
+
+def test_a_word_is_found_on_the_map_and_no_name_is_read_as_markup() -> None:
+    places = np.random.default_rng(0).normal(size=(4, 2))
+    names, kinds = ["<b>river", "city", "River bank", "of"], ["a", "b", "a", "b"]
+    plain = latent_map(places, names, kinds, "map")
+    assert [trace.name for trace in plain.data] == ["a", "b"]
+    greyed = latent_map(places, names, kinds, "map", pale="b")
+    assert greyed.data[0].name == "b" and greyed.data[0].marker.color != plain.data[1].marker.color
+    found = latent_map(places, names, kinds, "map", find="river")
+    assert list(found.data[-1].text) == ["&lt;b&gt;river", "River bank"]
+    assert isinstance(circle_figure({"days": (places, ["x", "y", "<i>", "w"])}, "t"), go.Figure)
+
+
+def test_cards_fold_the_description_and_escape_what_texts_contain() -> None:
+    context = Context([" <script>", " gods"], np.array([0.0, 6.0]), 1, 0)
+    page = gallery_cards([([context], 8.0, "Greek & Roman")]).data
+    assert "<script>" not in page and "Greek &amp; Roman</details>" in page and "0.75" in page
+    features = TextFeatures(["a", "<b>"], np.array([3]), np.array([[0.0], [1.0]]), 1)
+    line = lit_text(features, {3: "gods & heroes"}).data
+    assert "gods &amp; heroes" in line and "&lt;b&gt;" in line and ",1.00)" in line
+
+
+def test_the_next_word_is_the_one_with_the_energy_and_never_from_another_text() -> None:
+    matrix = csc_array(np.array([[1.0, 0], [1, 0], [3, 0], [2, 0], [0, 0]], dtype=np.float32))
+    read = Latents(matrix, np.array([5, 6, 5, 7, 8]), np.array([0, 0, 0, 0, 1]), {}, 5)
+    assert next_words(read, [0, 1]).tolist() == [7, -1]
