@@ -148,7 +148,10 @@ class Game:
             given = json.loads(base64.b64decode(packed, validate=True))
             return [
                 Played(
-                    one.latent, one.origin, str(line), score(one.tasks, str(line), _as_judge(one.tasks, marks))
+                    one.latent,
+                    one.origin,
+                    str(line),
+                    score(one.tasks, str(line), _as_judge(one.tasks, marks)),
                 )
                 for one, (line, marks) in zip(self.rounds, given, strict=True)
             ]
