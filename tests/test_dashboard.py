@@ -461,9 +461,19 @@ def test_columns_and_places_that_fit_nothing_are_refused(sae, latents, tmp_path)
     write = partial(dashboard.write_dashboard, sae, latents, HostileTokenizer(), tmp_path / "x.html", [1])
     with pytest.raises(ValueError, match="columns\\['a'\\] must have a number or a text"):
         write(columns={"a": [1, 2]})
-    for positions in (np.zeros((3, 2)), np.full((D_SAE, 2), np.nan)):
-        with pytest.raises(ValueError, match="two finite numbers for each of the 32 latents"):
-            write(positions=positions)
+    with pytest.raises(ValueError, match="two numbers for each of the 32 latents"):
+        write(positions=np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="no latent with two finite numbers"):
+        write(positions=np.full((D_SAE, 2), np.nan))
+
+
+def test_a_latent_without_a_place_is_not_on_the_map(sae, latents, tmp_path):
+    positions = np.random.default_rng(0).standard_normal((D_SAE, 2))
+    positions[9, 1] = np.nan
+    path = dashboard.write_dashboard(
+        sae, latents, HostileTokenizer(), tmp_path / "x.html", [1], positions=positions
+    )
+    assert {row[0] for row in data_of(path)["map"]} == set(range(D_SAE)) - {DEAD, 9}
 
 
 def test_a_text_of_ones_own_is_lit_up_above_the_dashboard():

@@ -12,7 +12,7 @@ function playGame({ id, rounds }, stage) {
 
   // Marks come as «»; everything goes into the page as text.
   function marked(text) {
-    const parts = text.split(/«([^»]*)»/);
+    const parts = text.trimStart().split(/«([^»]*)»/);
     return make("span", { className: "text" }, ...parts.map((part, i) => (i % 2 ? make("mark", {}, visible(part)) : visible(part))));
   }
 

@@ -68,8 +68,9 @@ def write_dashboard(
         class_names: the name of each class.
         columns: more columns of the table, such as held-out specificity, descriptions and what they score: for each
             heading a number or a text of some latents.
-        positions: where each latent lies on a map of all, such as t-SNE of the decoder's rows; one file has the map.
-        game: to be played on the page; one file has it.
+        positions: where each latent lies on a map of all, such as t-SNE of the decoder's rows; NaN for those that are
+            left out. One file has the map, and a folder has none.
+        game: to be played on the page, likewise.
         title: of the pages.
 
     Returns:
@@ -260,16 +261,18 @@ def _map(
     if positions is None:
         return None
     positions = np.asarray(positions, dtype=np.float64)
-    if positions.shape != (seen.latents.d_sae, 2) or not np.isfinite(positions).all():
+    if positions.shape != (seen.latents.d_sae, 2):
         raise ValueError(
-            f"positions must be two finite numbers for each of the {seen.latents.d_sae} latents, got shape {positions.shape}."
+            f"positions must be two numbers for each of the {seen.latents.d_sae} latents, got shape {positions.shape}."
         )
-    low, high = positions.min(0), positions.max(0)
+    placed = np.isfinite(positions).all(1) & ~seen.usage.dead
+    if not placed.any():
+        raise ValueError("positions has no latent with two finite numbers that is on anywhere.")
+    low, high = positions[placed].min(0), positions[placed].max(0)
     places = (positions - low) / np.maximum(high - low, TINY)
     return [
-        (int(i), round(x, 3), round(y, 3), _group(seen, i), seen.token(seen.statistics.token[i]) or "")
-        for i, (x, y) in enumerate(places.tolist())
-        if not seen.usage.dead[i]
+        (int(i), *places[i].round(3).tolist(), _group(seen, i), seen.token(seen.statistics.token[i]) or "")
+        for i in np.flatnonzero(placed)
     ]
 
 
