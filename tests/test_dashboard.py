@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from test_tokens import TEXT, sentencepiece_like
 import build_course
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.features import latents as features
+from sae_tutorial.features.contexts import TextFeatures
 from sae_tutorial.features.directions import logit_effects
 from sae_tutorial.features.latents import Latents, analyze_feature_usage, coactive_latents, read_latents
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.show import dashboard
+from sae_tutorial.show.game import Game
 
 # What corpora and vocabularies hold: markup, the ends of elements, entities, quotes, separators that end a line of
 # JavaScript, characters that turn the direction of text, and the template's own places.
@@ -406,6 +409,81 @@ def test_this_test_hears_complaints_and_requests(tmp_path):
     assert any("nothing.png" in line for line in heard)
     assert any("consoleAPICalled" in line for line in heard)
     assert any("exceptionThrown" in line for line in heard)
+
+
+# ----------------------------------------------------------------------- what whoever writes the page adds
+
+
+@pytest.fixture(scope="module")
+def fuller(sae, latents, tmp_path_factory) -> Path:
+    rng = np.random.default_rng(0)
+    return dashboard.write_dashboard(
+        sae, latents, HostileTokenizer(), tmp_path_factory.mktemp("fuller") / "page.html", range(D_SAE),
+        columns={"specificity": {3: 0.91234, 4: 0.2}, "readers say": {4: "<b>names</b>"}},
+        positions=rng.standard_normal((D_SAE, 2)),
+        game=Game(HostileTokenizer(), {"a": (latents, latents, [3])}),
+    )  # fmt: skip
+
+
+def test_columns_can_be_sorted_and_searched(fuller):
+    (_, first, found), heard = visit(
+        fuller, "[...document.querySelectorAll('thead button')].find((b) => b.textContent === 'specificity').click()",
+        "[...document.querySelectorAll('#rows tr')].slice(0, 2).map((row) => row.lastChild.previousSibling.textContent)",
+        """(() => { const box = document.getElementById('search'); box.value = '<B>NAMES'; box.dispatchEvent(new Event('input'));
+           return [...document.querySelectorAll('#rows tr')].map((row) => row.id + ' ' + row.lastChild.textContent); })()""",
+    )  # fmt: skip
+    assert (first, found, heard) == (["0.912", "0.2"], ["row-4 <b>names</b>"], [])
+
+
+def test_the_map_has_every_latent_that_is_on_and_opens_it(fuller):
+    (dots, said, opened, faint), heard = visit(
+        fuller, "document.querySelectorAll('#map circle').length",
+        """(() => { document.querySelector('#map circle.here').dispatchEvent(new MouseEvent('mouseenter'));
+           return document.querySelector('#map output').textContent; })()""",
+        """(() => { document.querySelectorAll('#map circle')[0].dispatchEvent(new MouseEvent('click'));
+           return [document.getElementById('detail-title').textContent, document.querySelectorAll('circle.here').length]; })()""",
+        """(() => { document.querySelector('#map .keys button').click();
+           return document.querySelectorAll('circle.faint').length; })()""",
+    )  # fmt: skip
+    assert dots == D_SAE - 1 and said.startswith("Latent 0, mostly at ") and heard == []
+    assert opened[1] == 1 and re.fullmatch(r"Latent \d+", opened[0])
+    assert 0 < faint < dots
+
+
+def test_the_game_is_on_the_page_and_sections_without_content_are_hidden(fuller, page):
+    hidden = "['map', 'play'].map((id) => document.getElementById(id).hidden)"
+    (there, began), _ = visit(fuller, hidden, "document.querySelector('#game button').textContent")
+    (absent,), _ = visit(page, hidden)
+    assert (there, began, absent) == ([False, False], "Start", [True, True])
+
+
+def test_columns_and_places_that_fit_nothing_are_refused(sae, latents, tmp_path):
+    write = partial(dashboard.write_dashboard, sae, latents, HostileTokenizer(), tmp_path / "x.html", [1])
+    with pytest.raises(ValueError, match="columns\\['a'\\] must have a number or a text"):
+        write(columns={"a": [1, 2]})
+    with pytest.raises(ValueError, match="two numbers for each of the 32 latents"):
+        write(positions=np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="no latent with two finite numbers"):
+        write(positions=np.full((D_SAE, 2), np.nan))
+
+
+def test_a_latent_without_a_place_is_not_on_the_map(sae, latents, tmp_path):
+    positions = np.random.default_rng(0).standard_normal((D_SAE, 2))
+    positions[9, 1] = np.nan
+    path = dashboard.write_dashboard(
+        sae, latents, HostileTokenizer(), tmp_path / "x.html", [1], positions=positions
+    )
+    assert {row[0] for row in data_of(path)["map"]} == set(range(D_SAE)) - {DEAD, 9}
+
+
+def test_a_text_of_ones_own_is_lit_up_above_the_dashboard():
+    found = TextFeatures([" <b>", " two"], np.array([4, 9]), np.array([[2.0, 0.0], [0.0, 1.0]]), 2)
+    box = dashboard._own_text(lambda text: found)
+    box.children[0].value = "anything"
+    assert "latent 4" in box.children[1].value and "&lt;b&gt;" in box.children[1].value
+    assert box.children[1].value.index("latent 4") < box.children[1].value.index("latent 9")
+    box.children[0].value = " "
+    assert box.children[1].value == ""
 
 
 # --------------------------------------------------------------------------------------------- folder

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import test_exercises_build
 import test_exercises_inside
+import test_exercises_judging
 import test_exercises_look
 import test_exercises_start
 import test_exercises_transformer
@@ -33,6 +34,7 @@ from sae_tutorial.exercises import (
     clinic,
     collecting,
     frontier,
+    judging,
     looking,
     matching,
     meaning,
@@ -51,6 +53,7 @@ PARTS = (
     test_exercises_transformer,
     test_exercises_build,
     test_exercises_look,
+    test_exercises_judging,
 )
 CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
@@ -83,6 +86,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "top_rows": (exercises.check_top_rows, analysing._TOP_MISTAKES),
     "topic_share": (exercises.check_topic_share, analysing._TOPIC_MISTAKES),
     "luck": (exercises.check_luck, analysing._LUCK_MISTAKES),
+    "balanced_accuracy": (exercises.check_balanced_accuracy, judging._BALANCED_MISTAKES),
     "loss_recovered": (exercises.check_loss_recovered, meaning._RECOVERED_MISTAKES),
     "redraw": (exercises.check_redraw, meaning._REDRAW_MISTAKES),
     "fit": (exercises.check_fit, meaning._FIT_MISTAKES),

@@ -1,5 +1,5 @@
 const latents = new Map(data.latents.map((latent) => [latent.latent, latent]));
-let shown = null;
+let [shown, pointOut] = [null, () => {}];
 
 // -------------------------------------------------------------------------------------------- pieces
 
@@ -29,6 +29,13 @@ const COLUMNS = [
   { key: "topic_share", head: "its share", number: true, first: -1, cell: (l) => percent(l.topic_share) },
   { key: "kind", head: "kind", first: 1, cell: (l) => l.kind },
 ].filter((column) => data.topics || !column.key.startsWith("topic"));
+// What whoever wrote the page had to say of some latents: numbers or texts.
+data.columns.forEach((head, i) => {
+  const number = data.latents.every((l) => typeof l.more[i] !== "string");
+  for (const l of data.latents) l[`more ${i}`] = l.more[i] ?? (number ? -Infinity : "");
+  COLUMNS.push({ key: `more ${i}`, head, number, first: number ? -1 : 1,
+                 cell: (l) => (l.more[i] === null ? "" : number ? short(l.more[i]) : l.more[i]) });
+});
 
 let order = null; // as the latents were given
 
@@ -43,7 +50,7 @@ function opener(latent) {
 const searched = new Map(
   data.latents.map((l) => {
     const tokens = [l.token, l.previous ?? "", ...(l.raised ?? []).map(([token]) => token)];
-    return [l, [l.latent, l.kind, l.topic, ...tokens].join("\n").toLowerCase()];
+    return [l, [l.latent, l.kind, l.topic, ...tokens, ...l.more.filter((value) => typeof value === "string")].join("\n").toLowerCase()];
   }),
 );
 
@@ -53,7 +60,7 @@ function found() {
   const rows = data.latents.filter((l) => searched.get(l).includes(trimmed));
   if (!order) return rows;
   const { key, number } = order.column;
-  const compare = number ? (a, b) => a[key] - b[key] : (a, b) => (a[key] ?? "").localeCompare(b[key] ?? "");
+  const compare = number ? (a, b) => b[key] === a[key] ? 0 : a[key] - b[key] : (a, b) => (a[key] ?? "").localeCompare(b[key] ?? "");
   return rows.sort((a, b) => order.direction * compare(a, b) || a.latent - b.latent);
 }
 
@@ -179,6 +186,8 @@ function detail(l) {
     ...(data.topics && !l.dead ? [["top topic", `${l.topic} (${percent(l.topic_share)} of its energy, topics weighted equally)`]] : []),
     ["at the first two tokens of a text", `${percent(l.early_share)} of its energy`],
     ...(l.kind ? [["kind", l.kind]] : []),
+    ...data.columns.map((head, i) => [head, l.more[i]]).filter(([, value]) => value !== null)
+      .map(([head, value]) => [head, typeof value === "string" ? value : short(value)]),
   ]));
   if (l.dead) return [heading, moves(l), summary, make("p", { className: "empty" }, "It is on nowhere in these texts."), tables(l)];
   const note = "The stronger a token is coloured, the stronger the latent is at it, relative to its largest activation; the number " +
@@ -214,6 +223,7 @@ function show(number, moveFocus) {
   shown = latent;
   place(`row-${number}`)?.classList.add("shown");
   place("detail").replaceChildren(...detail(latent));
+  pointOut(number);
   try {
     history.replaceState(null, "", `#latent-${number}`);
   } catch {
@@ -227,6 +237,11 @@ function numberInAddress() {
 }
 
 place("facts").append(...facts(data.facts));
+if (data.map) {
+  place("map").hidden = false;
+  pointOut = drawMap(data.map, place("map"), (number) => show(number, true));
+}
+place("play").hidden = !data.game;
 place("search").addEventListener("input", drawTable);
 window.addEventListener("hashchange", () => show(numberInAddress(), true));
 drawHeads();

@@ -46,6 +46,7 @@ from sae_tutorial.exercises.collecting import (
     check_store_rows,
 )
 from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_narrow
+from sae_tutorial.exercises.judging import check_balanced_accuracy
 from sae_tutorial.exercises.looking import check_calendar, check_shares
 from sae_tutorial.exercises.meaning import (
     check_fit,
@@ -98,6 +99,7 @@ __all__ = [
     "check_ablate",
     "check_attribution",
     "check_auxk",
+    "check_balanced_accuracy",
     "check_batchtopk",
     "check_beaten",
     "check_broken",

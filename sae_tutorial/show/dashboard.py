@@ -5,17 +5,18 @@ The page is `data/dashboard.html`; how it is put together is in `pages.py`.
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from IPython.display import HTML
+from IPython.display import HTML, display
 from jaxtyping import Float, Int
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial import storage
-from sae_tutorial.features.contexts import Context, contexts_by_strength, top_contexts
+from sae_tutorial.features.contexts import Context, TextFeatures, contexts_by_strength, top_contexts
 from sae_tutorial.features.directions import logit_effects_of_each, nearest_latents
 from sae_tutorial.features.latents import (
     FeatureUsage,
@@ -26,13 +27,15 @@ from sae_tutorial.features.latents import (
 )
 from sae_tutorial.features.statistics import TokenStatistics, feature_kinds, token_statistics, top_tokens
 from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.show.game import Game
 from sae_tutorial.show.pages import filled_page, rounded
+from sae_tutorial.show.tables import lit_text
 from sae_tutorial.transformer.families import check_bridge
 from sae_tutorial.transformer.tokens import token_strings
 
 DEFAULT_LATENTS = PAGE_LATENTS = 100
 TOP_CONTEXTS, CONTEXT_WIDTH = 8, 10
-TABLE_ROWS = 6
+TABLE_ROWS, TINY = 6, 1e-12
 # The same for every latent and store: four bins to a doubling. What lies outside falls into the first or the last bin.
 HISTOGRAM_EDGES = 2.0 ** np.arange(-16, 16.25, 0.25)
 
@@ -46,6 +49,9 @@ def write_dashboard(
     *,
     labels: Sequence[int] | Int[np.ndarray, " documents"] | None = None,
     class_names: Sequence[str] = (),
+    columns: Mapping[str, Mapping[int, float | str]] = MappingProxyType({}),
+    positions: Float[np.ndarray, "d_sae 2"] | None = None,
+    game: Game | None = None,
     title: str = "SAE latents",
 ) -> Path:
     """Write pages about some latents that open from disk: one HTML file, or a folder for many latents.
@@ -60,6 +66,11 @@ def write_dashboard(
             and a folder has all.
         labels: the class of every document id; with them, topics are shown.
         class_names: the name of each class.
+        columns: more columns of the table, such as held-out specificity, descriptions and what they score: for each
+            heading a number or a text of some latents.
+        positions: where each latent lies on a map of all, such as t-SNE of the decoder's rows; NaN for those that are
+            left out. One file has the map, and a folder has none.
+        game: to be played on the page, likewise.
         title: of the pages.
 
     Returns:
@@ -68,32 +79,63 @@ def write_dashboard(
     Raises:
         TypeError: `model_or_tokenizer` is neither a bridge nor a tokenizer.
         ValueError: there are no latents to show, a latent is not one of the autoencoder's or is named twice, `latents` is
-            of an autoencoder of another width, labels are no classes of documents, or class names lack labels.
+            of an autoencoder of another width, labels are no classes of documents, class names lack labels, a column
+            is no mapping from latents, or positions are not two numbers for each latent.
     """
-    path, seen = storage.full_path(path), _look(sae, latents, model_or_tokenizer, labels, class_names)
+    path = storage.full_path(path)
+    seen = _look(sae, latents, model_or_tokenizer, labels, class_names, columns)
     if path.suffix == ".html":
         shown = _checked(
             find_top_features(seen.usage, DEFAULT_LATENTS) if shown is None else shown, latents.d_sae
         )
         with storage.new_file(path) as partial:
-            partial.write_text(_page(title, _facts(seen), _details(seen, shown)), encoding="utf-8")
+            more = {"map": _map(seen, positions), "game": None if game is None else game.data}
+            partial.write_text(_page(title, seen, _details(seen, shown), **more), encoding="utf-8")
         return path
     shown, rows = _checked(range(latents.d_sae) if shown is None else shown, latents.d_sae), []
     with storage.new_directory(path, _own_files(path)) as partial:
         for number, first in enumerate(range(0, len(shown), PAGE_LATENTS)):
             name, group = f"page-{number:04}.html", shown[first : first + PAGE_LATENTS]
-            page = _page(title, _facts(seen), _details(seen, group), index="index.html")
+            page = _page(title, seen, _details(seen, group), index="index.html")
             (partial / name).write_text(page, encoding="utf-8")
             rows += [_summary(seen, latent) | {"page": name} for latent in group]
-        (partial / "index.html").write_text(_page(title, _facts(seen), rows), encoding="utf-8")
+        (partial / "index.html").write_text(_page(title, seen, rows), encoding="utf-8")
     return path / "index.html"
 
 
-def show_dashboard(path: str | Path, height: int = 800) -> HTML:
-    """A dashboard inside a notebook: the whole file in a frame, so that the notebook's exports show it too."""
+def show_dashboard(
+    path: str | Path, height: int = 800, read: Callable[[str], TextFeatures] | None = None
+) -> HTML:
+    """A dashboard inside a notebook: the whole file in a frame, so that the notebook's exports show it too.
+
+    Args:
+        path: of the dashboard.
+        height: of the frame, in pixels.
+        read: what finds the latents of a text, such as
+            `lambda text: find_activating_features_for_text(model, sae, text, hook_name)`. With it there is a field for a
+            text of one's own above the dashboard, which works where a kernel runs and ipywidgets is installed.
+    """
+    if read is not None:
+        display(_own_text(read))
     page = html.escape(Path(path).read_text(encoding="utf-8"))
     frame = f'<iframe title="SAE dashboard" sandbox="allow-scripts" width="100%" height="{height}" srcdoc="{page}"></iframe>'
     return HTML(f"<div>{frame}</div>")
+
+
+def _own_text(read: Callable[[str], TextFeatures]) -> Any:
+    """A field for a text, and below it the latents that the text turns on."""
+    import ipywidgets  # only notebooks have it
+
+    field = ipywidgets.Text(
+        placeholder="a text of your own, then Enter", continuous_update=False, layout={"width": "95%"}
+    )
+    below = ipywidgets.HTML()
+
+    def light(change: Mapping[str, Any]) -> None:
+        below.value = lit_text(read(change["new"])).data if change["new"].strip() else ""
+
+    field.observe(light, "value")
+    return ipywidgets.VBox([field, below])
 
 
 # ------------------------------------------------------------------------------- what is asked and checked
@@ -110,6 +152,7 @@ class _Seen(NamedTuple):
     topics: Sequence[str] | None
     tokenizer: Any
     model: TransformerBridge | None
+    columns: Mapping[str, Mapping[int, float | str]]
 
     def token(self, token_id: int) -> str | None:
         """A token as a string; None for the start of a text."""
@@ -122,6 +165,7 @@ def _look(
     model_or_tokenizer: TransformerBridge | Any,
     labels: Sequence[int] | Int[np.ndarray, " documents"] | None,
     class_names: Sequence[str],
+    columns: Mapping[str, Mapping[int, float | str]],
 ) -> _Seen:
     if latents.d_sae != sae.config.d_sae:
         raise ValueError(
@@ -143,7 +187,12 @@ def _look(
             raise ValueError(f"class_names has {len(topics)} entries, but labels go up to {n_classes - 1}.")
     kinds = {int(i): kind for kind, found in feature_kinds(usage, statistics).items() for i in found}
     tokenizer = model_or_tokenizer if model is None else model.tokenizer
-    return _Seen(sae, latents, usage, statistics, kinds, topics, tokenizer, model)
+    for heading, cells in columns.items():
+        if not isinstance(cells, Mapping):
+            raise ValueError(
+                f"columns[{heading!r}] must have a number or a text for each latent, {{latent: value}}, got {cells!r:.60}."
+            )
+    return _Seen(sae, latents, usage, statistics, kinds, topics, tokenizer, model, columns)
 
 
 def _checked(shown: Sequence[int], d_sae: int) -> list[int]:
@@ -197,7 +246,42 @@ def _summary(seen: _Seen, latent: int) -> dict[str, Any]:
         "topic": "" if dead or seen.topics is None else str(seen.topics[statistics.topic[latent]]),
         "topic_share": rounded(statistics.topic_share[latent]),
         "kind": seen.kinds.get(latent, ""),
+        "more": [_cell(cells.get(latent)) for cells in seen.columns.values()],
     }
+
+
+def _cell(value: float | str | None) -> float | str | None:
+    return value if value is None or isinstance(value, str) else rounded(value)
+
+
+def _map(
+    seen: _Seen, positions: Float[np.ndarray, "d_sae 2"] | None
+) -> list[tuple[int, float, float, str, str]] | None:
+    """Of every latent that is on anywhere: its number, its place within 0 to 1, its topic or kind, and its top token."""
+    if positions is None:
+        return None
+    positions = np.asarray(positions, dtype=np.float64)
+    if positions.shape != (seen.latents.d_sae, 2):
+        raise ValueError(
+            f"positions must be two numbers for each of the {seen.latents.d_sae} latents, got shape {positions.shape}."
+        )
+    placed = np.isfinite(positions).all(1) & ~seen.usage.dead
+    if not placed.any():
+        raise ValueError("positions has no latent with two finite numbers that is on anywhere.")
+    low, high = positions[placed].min(0), positions[placed].max(0)
+    places = (positions - low) / np.maximum(high - low, TINY)
+    return [
+        (int(i), *places[i].round(3).tolist(), _group(seen, i), seen.token(seen.statistics.token[i]) or "")
+        for i in np.flatnonzero(placed)
+    ]
+
+
+def _group(seen: _Seen, latent: int) -> str:
+    """A latent's colour on the map: its topic where one has over half of its energy, else none; or its kind."""
+    if seen.topics is None:
+        return seen.kinds.get(latent, "")
+    clear = seen.statistics.topic_share[latent] > 0.5
+    return str(seen.topics[seen.statistics.topic[latent]]) if clear else ""
 
 
 def _details(seen: _Seen, shown: Sequence[int]) -> list[dict[str, Any]]:
@@ -261,10 +345,7 @@ def _histogram(activations: Float[np.ndarray, " active"]) -> dict[str, list]:
 # ----------------------------------------------------------------------------------------------- page
 
 
-def _page(
-    title: str, facts: Sequence[tuple[str, str]], latents: Sequence[Mapping[str, Any]], index: str = ""
-) -> str:
+def _page(title: str, seen: _Seen, latents: Sequence[Mapping[str, Any]], index: str = "", **more: Any) -> str:
     topics = any(latent["topic"] for latent in latents)
-    return filled_page(
-        "dashboard", title, {"facts": facts, "topics": topics, "index": index, "latents": latents}
-    )
+    data = {"facts": _facts(seen), "topics": topics, "columns": list(seen.columns), "index": index}
+    return filled_page("dashboard", title, data | {"latents": latents} | more, "game", "map")

@@ -15,18 +15,19 @@ from importlib import resources
 from typing import Any
 
 
-def filled_page(kind: str, title: str, data: Any) -> str:
+def filled_page(kind: str, title: str, data: Any, *parts: str) -> str:
     """The template `data/KIND.html`, with the style and the script that all pages share before its own.
 
     Args:
-        kind: "dashboard" or "look".
+        kind: "dashboard", "look" or "game".
         title: of the page.
         data: what its script shows, ready for JSON.
+        parts: of other pages, whose style and script go before the page's own.
     """
     style, script = (
-        "\n".join(_file(f"{name}.{suffix}") for name in ("page", kind)) for suffix in ("css", "js")
+        "\n".join(_file(f"{name}.{suffix}") for name in ("page", *parts, kind)) for suffix in ("css", "js")
     )
-    parts = {
+    filled = {
         "title": html.escape(title),
         "style": style,
         "script": script,
@@ -35,7 +36,7 @@ def filled_page(kind: str, title: str, data: Any) -> str:
         "data": _json(data),
     }
     # In one go: what was put in is not searched for more places.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _file(f"{kind}.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _file(f"{kind}.html"))
 
 
 def rounded(value: float) -> float:

@@ -19,7 +19,7 @@ from card import PACKAGED, lab_store, lab_texts
 
 from sae_tutorial import storage
 from sae_tutorial.activations.store import ActivationStore
-from sae_tutorial.features.explanations import DetectionTask, detection_task, marked_contexts
+from sae_tutorial.features.explanations import Task, detection_task, marked_contexts
 from sae_tutorial.features.gallery import Exhibit, gallery
 from sae_tutorial.features.latents import Latents, read_latents
 from sae_tutorial.lab.models import load_offline_model
@@ -29,9 +29,7 @@ from sae_tutorial.sae.pretrained import GALLERY_FILE, RESIDUAL_SAE, pretrained_s
 SHOWN, PREDICTS = 50, 0.8
 
 
-def exhibits(
-    cache: Path, tokenizer: object
-) -> list[tuple[str, Exhibit, list[tuple[float, str]], DetectionTask]]:
+def exhibits(cache: Path, tokenizer: object) -> list[tuple[str, Exhibit, list[tuple[float, str]], Task]]:
     """Of both coders the latents of the gallery, what explainers see of each, and its task."""
     store = lab_store(cache)
     texts, held_out = lab_texts()

@@ -1,0 +1,65 @@
+"""Answers to the exercises on the game of notebook 07: right ones written in several ways, and plausible wrong ones."""
+
+import numpy as np
+import pytest
+import torch
+from answers import Right, Wrong, last_line, said, ways_to_return
+from sklearn.metrics import balanced_accuracy_score
+
+
+def by_masks(truth, answers):
+    return (answers[truth].float().mean() + (~answers)[~truth].float().mean()) / 2
+
+
+def by_counting(truth, answers):
+    right = {True: 0, False: 0}
+    for true, yes in zip(truth.tolist(), answers.tolist(), strict=True):
+        right[true] += true == yes
+    n_true = int(truth.sum())
+    return 0.5 * (right[True] / n_true + right[False] / (len(truth) - n_true))
+
+
+def by_products(truth, answers):
+    t, a = truth.double(), answers.double()
+    return ((t * a).sum() / t.sum() + ((1 - t) * (1 - a)).sum() / (1 - t).sum()) / 2
+
+
+def by_rates(truth, answers):
+    hits, false_alarms = answers[truth].double().mean(), answers[~truth].double().mean()
+    return 0.5 + (hits - false_alarms) / 2
+
+
+def by_a_library(truth, answers):
+    return balanced_accuracy_score(np.asarray(truth), np.asarray(answers))
+
+
+RIGHT: Right = [
+    *(("balanced_accuracy", (way,)) for way in ways_to_return(by_masks)),
+    ("balanced_accuracy", (by_counting,)),
+    ("balanced_accuracy", (by_products,)),
+    ("balanced_accuracy", (by_rates,)),
+    ("balanced_accuracy", (by_a_library,)),
+]
+
+WRONG: Wrong = [
+    ("balanced_accuracy", (lambda t, a: (t == a).float().mean(),), "this is accuracy"),
+    ("balanced_accuracy", (lambda t, a: (t & a).sum() / t.sum(),), "always says yes gets 1"),
+    ("balanced_accuracy", (lambda t, a: (~t & ~a).sum() / (~t).sum(),), "never says yes gets 1"),
+    ("balanced_accuracy", (lambda t, a: (t & a).sum() / a.sum(),), "precision"),
+    ("balanced_accuracy", (lambda t, a: 2 * by_masks(t, a),), "Take their mean"),
+    ("balanced_accuracy", (lambda t, a: torch.stack([a[t], a[t]]).float().mean(),), "always says yes gets 1"),
+    ("balanced_accuracy", (lambda t, a: (a[t].float().mean() + a[~t].float().mean()) / 2,), "Count the noes"),
+    ("balanced_accuracy", (lambda t, a: a[t].float().mean() * (~a[~t]).float().mean(),), "multiply"),
+    ("balanced_accuracy", (lambda t, a: 1 - by_masks(t, a),), "expected"),
+]
+
+
+@pytest.mark.parametrize(("name", "answers"), RIGHT)
+def test_a_right_answer_is_right_however_it_is_written(name: str, answers: tuple) -> None:
+    assert " right: " in last_line(said(name, *answers))
+
+
+@pytest.mark.parametrize(("name", "answers", "words"), WRONG)
+def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
+    printed = said(name, *answers)
+    assert " not right yet: " in printed and words in printed and printed.count("\n") == 1
