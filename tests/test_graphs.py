@@ -4,9 +4,10 @@ import pytest
 import torch
 from tiny_families import make
 
-from sae_tutorial.effects.frozen import edited_mlps, freeze, mlp_hooks
+from sae_tutorial.effects.frozen import freeze
 from sae_tutorial.effects.graphs import Graph, Node, attribution_graph, normalised, pruned, total_influence
 from sae_tutorial.effects.steering import set_latents
+from sae_tutorial.effects.transcoders import edited_mlps, mlp_effects, mlp_hooks
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.transformer.edits import watch
@@ -191,3 +192,15 @@ def test_coders_that_do_not_fit_are_refused(model, tokens):
         freeze(model, tokens, {9: CODERS[0]})
     with pytest.raises(ValueError, match=r"coders\[0\] reads 32 and has d_out None"):
         freeze(model, tokens, {0: SparseAutoencoder(SAEConfig(32, 2, k=5))})
+
+
+def test_an_mlp_gives_way_to_what_is_put_in_its_place(gpt2):
+    texts = ["The bank said that profits would shrink.", "Goal! The cup final ended one to one."]
+    mlp = gpt2.blocks[1].mlp.original_component
+    effects = mlp_effects(
+        gpt2, texts, 1, {"the MLP itself": lambda x: mlp(x.contiguous()), "a transcoder": lambda x: CODERS[1](x)[0]},
+        {"what it wrote": lambda y: y, "zero": torch.zeros_like},
+    )  # fmt: skip
+    for name in ("the MLP itself", "what it wrote"):
+        assert effects.extra_loss(name).value == pytest.approx(0, abs=1e-4)
+    assert effects.divergence("a transcoder").value > 1e-3

@@ -11,10 +11,8 @@ et al. 2025, "Circuit tracing", section "Attribution graphs"; transcoders: Dunef
 al. 2025). The BOS is at all prompts the same, and a row of its own kind: its MLPs are left alone.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from einops import einsum, rearrange
@@ -22,9 +20,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.effects.steering import Edit
+from sae_tutorial.effects.transcoders import Coders
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.transformer.edits import AFTER_BOS, Positions, intervene
 from sae_tutorial.transformer.families import (
     NormParts,
     check_hooks,
@@ -33,42 +30,6 @@ from sae_tutorial.transformer.families import (
     output_logits,
     tolerance,
 )  # fmt: skip
-
-Coders = Mapping[int, SparseAutoencoder]
-
-
-def mlp_hooks(layer: int) -> tuple[str, str]:
-    """What the MLP of a layer reads (the stream behind its norm), and what it writes: a transcoder's x and y."""
-    return f"blocks.{layer}.mlp.hook_in", f"blocks.{layer}.hook_mlp_out"
-
-
-def edited_mlps(
-    model: TransformerBridge, coders: Coders, edits: Mapping[int, Edit], positions: Positions = AFTER_BOS
-) -> AbstractContextManager:
-    """A context in which latents of transcoders are changed in the model itself: its attention and norms go along.
-
-    The MLP stays, and what changes is added to what it writes: y -> y + (edit(f) − f) W_dec, with f as the transcoder
-    reads it in the pass that goes on.
-
-    Args:
-        model: the model.
-        coders: a transcoder for each layer of `edits`, and perhaps for others.
-        edits: by layer, a function from f [batch, position, d_sae] to its replacement.
-        positions: all but the BOS, unless they are given.
-    """
-    seen: dict[int, Tensor] = {}
-
-    def read(x: Tensor, layer: int) -> Tensor:
-        seen[layer] = coders[layer].encode(x)
-        return x
-
-    def write(y: Tensor, layer: int) -> Tensor:
-        return y + (edits[layer](seen[layer]) - seen[layer]) @ coders[layer].W_dec
-
-    hooks: dict[str, Callable] = {}
-    for layer in edits:
-        hooks |= zip(mlp_hooks(layer), (partial(read, layer=layer), partial(write, layer=layer)), strict=True)
-    return intervene(model, hooks, positions)
 
 
 @dataclass(frozen=True)
@@ -164,7 +125,7 @@ def freeze(model: TransformerBridge, tokens: Int[Tensor, " position"], coders: C
     Args:
         model: a decoder whose blocks read the stream through a norm each, attention first, then the MLP.
         tokens: the prompt, BOS included.
-        coders: by layer, a transcoder from `mlp_hooks(layer)[0]` to `mlp_hooks(layer)[1]`.
+        coders: by layer, a transcoder from what the MLP reads to what it writes (`transcoders.mlp_hooks`).
 
     Raises:
         ValueError: a coder that is no transcoder of the model's width, a layer that there is not, or a family whose

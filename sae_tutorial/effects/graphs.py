@@ -10,7 +10,7 @@ all ways together is its influence. With A the absolute edges, each row divided 
 
     B = A + A² + A³ + ...  =  (I − A)⁻¹ − I
 
-and pruning keeps the most influential nodes. A graph is a hypothesis about the model: `frozen.edited_mlps` tests it.
+and pruning keeps the most influential nodes. A graph is a hypothesis about the model: `transcoders.edited_mlps` tests it.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.effects.frozen import Coders, FrozenModel, freeze
+from sae_tutorial.effects.frozen import FrozenModel, freeze
+from sae_tutorial.effects.transcoders import Coders
 
 Kind = Literal["token", "latent", "error", "mlp", "logit"]
 
