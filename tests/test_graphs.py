@@ -148,7 +148,7 @@ def test_influence_multiplies_shares_along_paths():
     assert graph.scores == pytest.approx((0.75 / 1.0, (1 * 0.75 + 0.75 * 1) / 1.75))
     shares = normalised(graph.edges)
     by_length = sum(torch.linalg.matrix_power(shares, n) for n in range(1, 5))
-    torch.testing.assert_close(total_influence(graph.edges), by_length)
+    torch.testing.assert_close(total_influence(graph.edges, graph.weights), graph.weights @ by_length)
 
 
 def test_all_influence_ends_in_tokens_and_in_what_is_not_explained(graph):

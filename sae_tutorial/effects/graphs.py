@@ -70,7 +70,7 @@ class Graph:
     @property
     def influence(self) -> Float[Tensor, " nodes"]:
         """How much of the answers' weight comes by way of each node; 0 for the answers themselves."""
-        return self.weights @ total_influence(self.edges)
+        return total_influence(self.edges, self.weights)
 
     @property
     def scores(self) -> tuple[float, float]:
@@ -96,15 +96,20 @@ def normalised(edges: Float[Tensor, "target source"]) -> Float[Tensor, "target s
     return absolute / absolute.sum(1, keepdim=True).clamp(min=1e-12)
 
 
-def total_influence(edges: Float[Tensor, "target source"]) -> Float[Tensor, "target source"]:
-    """B = (I − A)⁻¹ − I of the normalised edges A: each source's share in each target, over paths of any length.
+def total_influence(
+    edges: Float[Tensor, "target source"], weights: Float[Tensor, " target"]
+) -> Float[Tensor, " source"]:
+    """Each source's share in the weighted targets over paths of any length: weights B, B = (I − A)⁻¹ − I.
 
     No path comes back to where it began, so the sum over lengths ends, and the inverse exists.
     """
     shares = normalised(edges)
     one = torch.eye(len(shares), dtype=shares.dtype, device=shares.device)
-    # Sources come before targets, so that I − A is lower triangular with ones on its diagonal.
-    return torch.linalg.solve_triangular(one - shares, one, upper=False, unitriangular=True) - one
+    # Sources come before targets, so I − A is triangular; solving for one row of B is quicker than all of it.
+    reached = torch.linalg.solve_triangular(
+        (one - shares).T, weights[:, None], upper=True, unitriangular=True
+    )
+    return reached[:, 0] - weights
 
 
 @torch.no_grad()

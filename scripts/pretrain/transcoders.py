@@ -32,7 +32,7 @@ from sae_tutorial.sae.saved import write_sae
 from sae_tutorial.sae.training import train_sae
 
 SHARDS, HELD_OUT_ROWS = 1, 8_192
-EXPANSION, K, ROWS_SEEN = 3, 32, 600_000
+EXPANSION, K, ROWS_SEEN = 3, 32, 500_000
 
 
 def collect(cache: Path) -> None:
