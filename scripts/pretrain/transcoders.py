@@ -3,6 +3,7 @@
     python scripts/pretrain/transcoders.py CACHE collect      what the MLPs read and write, on a twentieth of the texts
     python scripts/pretrain/transcoders.py CACHE train 13     a layer or several; a run that was stopped goes on
     python scripts/pretrain/transcoders.py CACHE ship         into the package, float16, each with its card
+    python scripts/pretrain/transcoders.py CACHE measure      and what the model loses with each, on the cards
 
 The layers are those whose MLP, swapped between two prompts that differ in a country, an opposite or a number, moved the
 answer most: 0 and 13 where the subject is read, 21, 23 and 24 where the answer comes forth.
@@ -27,11 +28,12 @@ from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig, TrainConfig
 from sae_tutorial.sae.controls import linear_map
 from sae_tutorial.sae.metrics import evaluate_reconstruction
-from sae_tutorial.sae.pretrained import CARD_FILE, TRANSCODERS
+from sae_tutorial.sae.pretrained import CARD_FILE, TRANSCODERS, pretrained_card, pretrained_transcoders
 from sae_tutorial.sae.saved import write_sae
 from sae_tutorial.sae.training import train_sae
 
 SHARDS, HELD_OUT_ROWS = 1, 8_192
+LOST = f"extra nats in the MLP's place, {LOSS_TEXTS} paragraphs of held-out articles"
 EXPANSION, K, ROWS_SEEN = 3, 32, 500_000
 
 
@@ -75,28 +77,18 @@ def train(cache: Path, layer: int) -> None:
 
 
 def ship(cache: Path) -> None:
-    """Put each transcoder into the package, with what the model loses when it takes the MLP's place."""
-    texts, held_out = lab_texts()
-    loss_texts = [d for d, out in zip(texts.documents, held_out, strict=True) if out and len(d) > 200]
-    model = load_offline_model("cpu")
+    """Put each transcoder into the package, with what it explains of held-out rows on its card."""
     for layer, name in TRANSCODERS.items():
         coder = SparseAutoencoder.load(cache / "transcoders" / f"layer{layer}")
         x, y = rows(cache, layer)
-        found = evaluate_reconstruction(coder, x[-HELD_OUT_ROWS:], target=y[-HELD_OUT_ROWS:], progress=False)
-        functions = {
-            "the transcoder": lambda x, c=coder: c(x)[0],
-            "a linear map": linear_map(x[:-HELD_OUT_ROWS:4], y[:-HELD_OUT_ROWS:4]),
-        }
-        effects = mlp_effects(model, loss_texts[:LOSS_TEXTS], layer, functions, {"no MLP": torch.zeros_like})
+        x, y = x[-HELD_OUT_ROWS:], y[-HELD_OUT_ROWS:]
+        found = evaluate_reconstruction(coder, x, target=y, progress=False)
         card = {
             "name": name, "model": OFFLINE_MODEL, "hooks": list(mlp_hooks(layer)), "architecture": "topk, skip",
-            "k": K, "d_in": coder.config.d_in, "d_sae": coder.config.d_sae, "distinct tokens": len(x),
-            "rows seen": ROWS_SEEN, "texts": "a twentieth of those of the pretrained SAE, see its card; same licences",
-            "notes": [f"Rows were collected in bfloat16 with up to {CONTEXT} tokens of context; losses are in float32."],
+            "k": K, "d_in": coder.config.d_in, "d_sae": coder.config.d_sae, "rows seen": ROWS_SEEN,
+            "texts": "the first shard of those of the pretrained SAE, about a twentieth: see its card; same licences",
+            "notes": [f"Rows were collected in bfloat16 with up to {CONTEXT} tokens of context."],
             "held-out rows": {key: round(found[key], 4) for key in ("explained_variance", "l0", "dead_fraction")},
-            "extra nats in the MLP's place, 60 paragraphs of held-out articles": {
-                key: round(effects.extra_loss(key).value, 4) for key in effects.replaced
-            },
             "made by": "scripts/pretrain/transcoders.py",
         }  # fmt: skip
         print(layer, card, flush=True)
@@ -108,14 +100,33 @@ def ship(cache: Path) -> None:
             storage.write_json(partial, card)
 
 
+def measure(cache: Path) -> None:
+    """Add to each card what the model loses when the transcoder takes the MLP's place, beside its rivals."""
+    texts, held_out = lab_texts()
+    loss_texts = [d for d, out in zip(texts.documents, held_out, strict=True) if out and len(d) > 200]
+    model = load_offline_model("cpu")
+    for layer, coder in pretrained_transcoders().items():
+        x, y = rows(cache, layer)
+        functions = {
+            "the transcoder": lambda x, c=coder: c(x)[0],
+            "a linear map": linear_map(x[:-HELD_OUT_ROWS:4], y[:-HELD_OUT_ROWS:4]),
+        }
+        effects = mlp_effects(model, loss_texts[:LOSS_TEXTS], layer, functions, {"no MLP": torch.zeros_like})
+        lost = {key: round(effects.extra_loss(key).value, 4) for key in effects.replaced}
+        print(layer, lost, flush=True)
+        card = pretrained_card(TRANSCODERS[layer]) | {LOST: lost}
+        with storage.new_file(PACKAGED / TRANSCODERS[layer] / CARD_FILE) as partial:
+            storage.write_json(partial, card)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("cache", type=Path)
-    parser.add_argument("step", choices=("collect", "train", "ship"))
+    parser.add_argument("step", choices=("collect", "train", "ship", "measure"))
     parser.add_argument("layers", type=int, nargs="*")
     arguments = parser.parse_args()
     if arguments.step == "train":
         for layer in arguments.layers or TRANSCODERS:
             train(arguments.cache, layer)
     else:
-        {"collect": collect, "ship": ship}[arguments.step](arguments.cache)
+        {"collect": collect, "ship": ship, "measure": measure}[arguments.step](arguments.cache)
