@@ -19,6 +19,7 @@ MODULES = {
     "training": "training_speed",
     "stores": "stores",
     "superposition": "superposition",
+    "transcoder": "transcoder",
     "quality": "quality",
     "defaults": "defaults",
     "features": "features",
@@ -44,7 +45,16 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(MODULES)}")
     names = [name for name in MODULES if name in options.names or (not options.names and name != "gpu")]
-    if not set(names) <= {"training", "stores", "superposition", "features", "defaults", "peers", "gpu"}:
+    if not set(names) <= {
+        "training",
+        "transcoder",
+        "stores",
+        "superposition",
+        "features",
+        "defaults",
+        "peers",
+        "gpu",
+    }:
         hub.use_stand_in()
 
     from benchmarks import report, results

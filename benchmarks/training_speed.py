@@ -1,4 +1,4 @@
-"""Training steps per second at 768 x 8: against the seed's loop, TopK against its floor, transcoders against autoencoders.
+"""Training steps per second at 768 x 8: against the seed's loop, and TopK against its floor.
 
 The other contender runs inside `train_sae`'s `on_log` callback, so that the two take turns every few steps and
 share whatever else the machine is doing.
@@ -17,9 +17,8 @@ from benchmarks import seed
 from benchmarks.report import Row, note, spread
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig, TrainConfig, seed_recipe
-from sae_tutorial.sae.inputs import Inputs
-from sae_tutorial.sae.runs import History, Run
-from sae_tutorial.sae.training import train_sae, train_step
+from sae_tutorial.sae.runs import History
+from sae_tutorial.sae.training import train_sae
 
 D_IN, D_SAE, L1_COEFFICIENT = 768, 6144, 3e-3
 N_ROWS, SEED_STEPS = 50_000, 500
@@ -34,7 +33,6 @@ def run(quick: bool) -> list[Row]:
     rows = _against_the_seed(x, SEED_STEPS // (5 if quick else 1))
     for batch_size, n_steps in TOPK_STEPS.items():
         rows.append(_topk_against_floor(x, batch_size, n_steps // (4 if quick else 1)))
-    rows.append(_transcoder_against_autoencoder(x, 1024, TOPK_STEPS[1024] // (4 if quick else 1)))
     return rows
 
 
@@ -78,25 +76,6 @@ def _topk_against_floor(x: Float[Tensor, "n d_in"], batch_size: int, n_steps: in
     _, ours, floor = in_turns(sae, x, config, lambda: torch.addmm(bias, batch, encoder))
     name = f"TopK training, k = 32, {D_IN} x 8, batch {batch_size}, against its encoder's dense product alone"
     return speed_row(name, batch_size, ours[1:], floor[1:], at_least=0.75)
-
-
-def _transcoder_against_autoencoder(x: Float[Tensor, "n d_in"], batch_size: int, n_steps: int) -> Row:
-    """The steps of both, in turns; the transcoder's target has the statistics of x."""
-    note(f"training: a transcoder beside an autoencoder, batch {batch_size}")
-    config = TrainConfig(n_steps * batch_size, batch_size)
-    inputs = Inputs.of([autoencoder := SparseAutoencoder(SAEConfig(D_IN, k=32))], x, None, None, config)
-    other = Run(autoencoder, inputs, config, None)
-    other.begin_or_resume()
-    batches = inputs.batches(config, range(n_steps), torch.device("cpu"))
-
-    def step() -> None:
-        train_step(other, *next(batches))
-        other.keep_house()
-
-    transcoder = SparseAutoencoder(SAEConfig(D_IN, k=32, d_out=D_IN))
-    _, ours, others = in_turns(transcoder, x, config, step, target=x.flip(1))
-    name = f"a transcoder's step, TopK, k = 32, {D_IN} x 8, batch {batch_size}, against an autoencoder's"
-    return speed_row(name, batch_size, ours[1:], others[1:], at_least=0.77)  # 1.3 times as long at most
 
 
 def speed_row(

@@ -6,7 +6,7 @@ import torch
 
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
-from sae_tutorial.sae.controls import mean_predictor, pca, random_dictionary
+from sae_tutorial.sae.controls import linear_map, mean_predictor, pca, random_dictionary
 from sae_tutorial.sae.metrics import evaluate_function, evaluate_reconstruction
 
 
@@ -52,3 +52,15 @@ def test_a_random_dictionary_is_untrained_and_not_handicapped(x):
         scaled.W_enc.data *= factor
         scores.append(evaluate_reconstruction(scaled, x, progress=False)["explained_variance"])
     assert scores[1] == max(scores)  # its size is the best one
+
+
+def test_the_linear_map_finds_an_affine_map_and_nothing_beyond_it():
+    generator = torch.Generator().manual_seed(0)
+    x, W = torch.randn(500, 6, generator=generator), torch.randn(6, 4, generator=generator)
+    b = torch.tensor([1.0, -2.0, 0.0, 3.0])
+    torch.testing.assert_close(linear_map(x, x @ W + b)(x), x @ W + b, atol=1e-3, rtol=1e-3)
+    bent = (x @ W).relu()
+    left = bent - linear_map(x, bent)(x)
+    torch.testing.assert_close(left.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(x.T @ left / len(x), torch.zeros(6, 4), atol=1e-3, rtol=0)
+    assert left.pow(2).mean() > 0.01

@@ -65,7 +65,8 @@ def test_an_unknown_name_is_refused_with_those_there_are():
 def test_all_coders_together_are_small_and_are_package_data(request):
     files = [path for path in pretrained._coders().rglob("*") if path.is_file()]
     assert RESIDUAL_SAE in pretrained_names()
-    assert sum(path.stat().st_size for path in files) < MEGABYTES * 1e6
+    # The transcoders may take as much again.
+    assert sum(path.stat().st_size for path in files) < 2 * MEGABYTES * 1e6
     # setuptools' pattern reaches exactly this deep
     assert all(len(path.relative_to(pretrained._coders()).parts) == 2 for path in files)
     assert '"data/coders/*/*"' in (request.config.rootpath / "pyproject.toml").read_text()

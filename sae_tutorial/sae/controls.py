@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -43,6 +44,18 @@ def pca(activations: Activations) -> Callable[[int], Reconstruct]:
         return lambda x: (x - mean) @ kept @ kept.T + mean
 
     return with_components
+
+
+def linear_map(activations: Activations, target: Activations) -> Reconstruct:
+    """The affine map from rows to targets with the least squared error: what a transcoder's latents have to beat."""
+    sums: Any = 0.0
+    for x, y in zip(iterate_batches(activations, 8192), iterate_batches(target, 8192), strict=True):
+        x = F.pad(x.cpu().double(), (0, 1), value=1.0)  # the last column is for the constant
+        sums = sums + x.T @ torch.cat([x, y.cpu().double()], dim=1)
+    squares, products = sums.split([x.shape[1], y.shape[1]], dim=1)
+    ridge = 1e-6 * squares.diagonal().mean() * torch.eye(len(squares), dtype=squares.dtype)
+    weights = torch.linalg.solve(squares + ridge, products).float().to(activations[:1].device)
+    return lambda x: x @ weights[:-1] + weights[-1]
 
 
 def random_dictionary(config: SAEConfig, activations: Activations, seed: int = 0) -> SparseAutoencoder:

@@ -18,6 +18,8 @@ from sae_tutorial.sae.coder import SparseAutoencoder
 
 CARD_FILE, LATENTS_FILE, GALLERY_FILE = "card.json", "latents.json", "gallery.json"
 RESIDUAL_SAE = "smollm2-135m-layer16-topk32"
+# Of the MLPs of these layers of the same model, with a skip.
+TRANSCODERS = {layer: f"smollm2-135m-mlp{layer}-transcoder-topk32" for layer in (0, 13, 21, 23, 24)}
 
 
 def pretrained_names() -> list[str]:
@@ -34,6 +36,11 @@ def pretrained_sae(name: str = RESIDUAL_SAE) -> SparseAutoencoder:
         ValueError: there is no coder of that name.
     """
     return SparseAutoencoder.load(_directory(name))
+
+
+def pretrained_transcoders() -> dict[int, SparseAutoencoder]:
+    """The transcoders that ship with the package, by the layer whose MLP each stands for, on the CPU in float32."""
+    return {layer: pretrained_sae(name) for layer, name in TRANSCODERS.items()}
 
 
 def pretrained_card(name: str = RESIDUAL_SAE) -> dict[str, Any]:

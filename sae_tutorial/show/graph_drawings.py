@@ -1,0 +1,157 @@
+"""Drawings of transcoders and attribution graphs: an SAE beside a transcoder, and a graph whose nodes show their contexts."""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from sae_tutorial.effects.graphs import Graph, normalised
+from sae_tutorial.features.contexts import Context
+from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
+from sae_tutorial.show.plots import COLOURS, escaped, finish, visible
+
+KINDS = {  # colour and marker
+    "logit": (COLOURS[4], "star"),
+    "latent": (COLOURS[0], "circle"),
+    "token": (COLOURS[2], "square"),
+    "error": (COLOURS[5], "diamond-open"),
+    "mlp": (COLOURS[5], "square-open"),
+}
+NAMES = {"logit": "answer", "latent": "latent", "token": "token", "error": "error", "mlp": "whole MLP"}
+
+
+def transcoder_drawing(title: str) -> go.Figure:
+    """Two copies of one MLP between the stream and the stream; an SAE stands behind one, a transcoder beside the other."""
+    figure = go.Figure()
+    for left, name in ((0.0, "an SAE of the output: what is there?"), (6.0, "a transcoder: what is done?")):
+        say(figure, (left + 2.5, 3.55), f"<b>{name}</b>", size=14)
+        arrow(figure, (left + 0.2, 0.3), (left + 0.2, 3.2), GREY, width=4)
+        say(figure, (left + 0.2, 0.05), "stream", size=12)
+        arrow(figure, (left + 0.2, 0.8), (left + 1.0, 0.8), INK)
+        box(figure, (left + 1.3, 0.8), "x", INK, width=0.5)
+        arrow(figure, (left + 1.6, 0.8), (left + 2.0, 0.8), INK)
+        box(figure, (left + 2.6, 0.8), "MLP", GREY, width=1.1)
+        arrow(figure, (left + 3.2, 0.8), (left + 3.6, 0.8), INK)
+        box(figure, (left + 3.9, 0.8), "y", INK, width=0.5)
+    for left, start, text in (
+        (0.0, (3.9, 1.1), "y → f → ŷ,<br>to be y again"), (6.0, (1.3, 1.1), "x → f → ŷ,<br>to be y"),
+    ):  # fmt: skip
+        box(figure, (left + 2.6, 2.3), "f: a few latents", COLOURS[1], width=1.9)
+        arrow(figure, (left + start[0], start[1]), (left + (3.2 if left == 0 else 2.0), 2.0), COLOURS[1])
+        end = (left + 1.5, 2.9) if left == 0 else (left + 3.9, 1.1)
+        arrow(figure, (left + (2.0 if left == 0 else 3.2), 2.6 if left == 0 else 2.0), end, COLOURS[1])
+        say(figure, (left + 4.7, 2.3), text, size=12, colour=COLOURS[1])
+        if left == 0:
+            say(figure, (left + 1.3, 3.0), "ŷ", size=14, colour=COLOURS[1])
+    return as_drawing(figure, title, (-0.4, 11.6), (-0.3, 3.9), height=330)
+
+
+def attribution_figure(
+    graph: Graph,
+    words: Sequence[str],
+    names: Mapping[tuple[int, int], str],
+    hovers: Mapping[tuple[int, int], str],
+    title: str,
+    *,
+    edges: int = 60,
+    named: int = 12,
+) -> go.Figure:
+    """A graph with positions from left to right and layers from bottom to top; hover over a node for its contexts.
+
+    Args:
+        graph: a pruned one.
+        words: the prompt's tokens.
+        names: of latents, by layer and latent.
+        hovers: what is shown over a latent, HTML.
+        title: what was found.
+        edges: how many of the strongest edges are drawn, by their share in their target; what lowers is red and dashed.
+        named: how many of the most influential latents carry their name.
+    """
+    figure, places = go.Figure(), _places(graph)
+    shares = normalised(graph.edges)
+    strongest = shares.flatten().argsort(descending=True)[:edges].tolist()
+    for i in strongest:
+        target, source = divmod(i, len(graph.nodes))
+        share, weight = float(shares[target, source]), float(graph.edges[target, source])
+        if not share:
+            continue
+        (x0, y0), (x1, y1) = places[source], places[target]
+        figure.add_scatter(
+            x=[x0, x1], y=[y0, y1], mode="lines", showlegend=False, hoverinfo="skip", opacity=0.6,
+            line={"color": COLOURS[0 if weight > 0 else 1], "dash": "solid" if weight > 0 else "dash", "width": 0.6 + 5 * share},
+        )  # fmt: skip
+    influence = graph.influence
+    most = {
+        int(i) for i in (influence * graph.of_kind("latent")).argsort(descending=True)[:named]
+    }  # fmt: skip
+    for kind, (colour, symbol) in KINDS.items():
+        here = [i for i, node in enumerate(graph.nodes) if node.kind == kind]
+        if not here:
+            continue
+        figure.add_scatter(
+            x=[places[i][0] for i in here], y=[places[i][1] for i in here], mode="markers", name=NAMES[kind],
+            marker={
+                "color": colour, "symbol": symbol, "line": {"width": 1, "color": colour},
+                "size": [8 + 22 * float(influence[i]) ** 0.5 for i in here] if kind != "logit" else 16,
+            },
+            hovertext=[_hover(graph, i, words, names, hovers) for i in here], hoverinfo="text",
+        )  # fmt: skip
+        for i in here:
+            if i in most or kind == "logit":
+                label = names.get((graph.nodes[i].layer, graph.nodes[i].index), "")
+                figure.add_annotation(
+                    x=places[i][0], y=places[i][1], text=html.escape(label), showarrow=False, yshift=15,
+                    font={"size": 10, "color": INK}, bgcolor="rgba(255,255,255,0.8)", borderpad=0,
+                )  # fmt: skip
+    layers = sorted({node.layer for node in graph.nodes})
+    last = max(layers)
+    ticks = ["token" if layer < 0 else "answer" if layer == last else f"MLP {layer}" for layer in layers]
+    figure.update_yaxes(tickvals=list(range(len(layers))), ticktext=ticks, showgrid=False, zeroline=False)
+    figure.update_xaxes(
+        tickvals=list(range(len(words))), ticktext=[escaped(word) for word in words], showgrid=False, zeroline=False
+    )  # fmt: skip
+    return finish(figure, title, height=160 + 75 * max(4, min(len(layers), 9)))
+
+
+def context_hover(contexts: Sequence[Context], raised: Sequence[str]) -> str:
+    """A latent's contexts as lines with the token it is on in bold, and the tokens it raises."""
+    lines = []
+    for context in contexts:
+        words = [html.escape(visible(token)) for token in context.tokens]
+        words[context.centre] = f"<b>{words[context.centre]}</b>"
+        lines.append("".join(word.replace("·", " ") for word in words))
+    return "<br>".join([*lines, f"<i>raises</i> {html.escape(', '.join(word.strip() for word in raised))}"])
+
+
+def _places(graph: Graph) -> list[tuple[float, float]]:
+    """Where each node is drawn: those of one position and layer side by side."""
+    rank = {layer: i for i, layer in enumerate(sorted({node.layer for node in graph.nodes}))}
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, node in enumerate(graph.nodes):
+        groups.setdefault((node.layer, node.position), []).append(i)
+    places: list[tuple[float, float]] = [(0.0, 0.0)] * len(graph.nodes)
+    for (layer, position), members in groups.items():
+        for k, i in enumerate(members):
+            offset = 0.8 * ((k + 0.5) / len(members) - 0.5)
+            places[i] = (position + offset, rank[layer] + 0.16 * (k % 3 - 1) * (len(members) > 4))
+    return places
+
+
+def _hover(
+    graph: Graph,
+    i: int,
+    words: Sequence[str],
+    names: Mapping[tuple[int, int], str],
+    hovers: Mapping[tuple[int, int], str],
+) -> str:
+    node = graph.nodes[i]
+    name = names.get((node.layer, node.index), "")
+    where = f"{NAMES[node.kind]} {'' if node.layer < 0 else f'of layer {node.layer} '}at {html.escape(words[node.position])}"
+    found = f"influence {float(graph.influence[i]):.3f}"
+    parts = [
+        f"<b>{html.escape(name)}</b>" if name else "",
+        where,
+        found,
+        hovers.get((node.layer, node.index), ""),
+    ]
+    return "<br>".join(part for part in parts if part)

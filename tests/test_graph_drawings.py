@@ -1,0 +1,50 @@
+"""The drawing of a graph holds its nodes, its strongest edges and its names, and nothing that a page would read as markup."""
+
+import numpy as np
+import torch
+
+from sae_tutorial.effects.graphs import Graph, Node
+from sae_tutorial.features.contexts import Context
+from sae_tutorial.show.graph_drawings import attribution_figure, context_hover, transcoder_drawing
+
+WORDS = ["BOS", " The", " <b>"]
+
+
+def graph():
+    nodes = [Node("token", -1, 0, 5), Node("token", -1, 2, 6), Node("latent", 0, 2, 3), Node("latent", 0, 2, 4),
+             Node("error", 0, 2), Node("logit", 2, 2, 9)]  # fmt: skip
+    edges = torch.zeros(6, 6)
+    edges[2, 1], edges[3, 0], edges[5, 2], edges[5, 4] = 2.0, 1.0, 3.0, -1.0
+    return Graph(nodes, edges, torch.zeros(6), torch.zeros(6), torch.tensor([0.0, 0, 0, 0, 0, 1]))
+
+
+def test_every_node_is_drawn_once_and_the_strongest_edges_by_sign():
+    figure = attribution_figure(
+        graph(), WORDS, {(0, 3): "Italy", (2, 9): "Rome"}, {(0, 3): "seen in"}, "Found", edges=4
+    )
+    points = [trace for trace in figure.data if trace.mode == "markers"]
+    assert sum(len(trace.x) for trace in points) == 6
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert len(lines) == 4 and sum(line.line.dash == "dash" for line in lines) == 1
+    assert {note.text for note in figure.layout.annotations} >= {"Italy", "Rome"}
+    places = [(x, y) for trace in points for x, y in zip(trace.x, trace.y, strict=True)]
+    assert len(set(places)) == 6
+    assert (
+        len([t for t in attribution_figure(graph(), WORDS, {}, {}, "", edges=2).data if t.mode == "lines"])
+        == 2
+    )
+
+
+def test_words_are_shown_as_words_and_contexts_on_hover():
+    figure = attribution_figure(graph(), WORDS, {(0, 3): "<i>"}, {(0, 3): "seen in"}, "Found")
+    assert "<b>" not in figure.layout.xaxis.ticktext[2]
+    hovers = [text for trace in figure.data if trace.mode == "markers" for text in trace.hovertext]
+    assert any("seen in" in text and "&lt;i&gt;" in text for text in hovers)
+    context = Context([" a", " <b", " c"], np.array([0.0, 2.0, 0.0]), 1, 0)
+    shown = context_hover([context], [" x&y"])
+    assert "<b> &lt;b</b>" in shown.replace("·", " ") and "x&amp;y" in shown
+
+
+def test_the_drawing_names_both_coders():
+    words = " ".join(note.text for note in transcoder_drawing("T").layout.annotations)
+    assert "SAE" in words and "transcoder" in words and "MLP" in words

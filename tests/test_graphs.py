@@ -1,0 +1,206 @@
+"""An attribution graph is exact: its rows sum to what was read, and its edges are what a small change does."""
+
+import pytest
+import torch
+from tiny_families import make
+
+from sae_tutorial.effects.frozen import freeze
+from sae_tutorial.effects.graphs import Graph, Node, attribution_graph, normalised, pruned, total_influence
+from sae_tutorial.effects.steering import set_latents
+from sae_tutorial.effects.transcoders import edited_mlps, mlp_effects, mlp_hooks
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
+from sae_tutorial.transformer.edits import watch
+from sae_tutorial.transformer.heads import repeated_tokens
+
+
+def transcoder(seed: int, skip: bool) -> SparseAutoencoder:
+    """Random, with biases, and some of its latents on."""
+    coder = SparseAutoencoder(SAEConfig(32, 2, k=5, d_out=32, skip=skip), seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in (coder.b_enc, coder.b_dec, *([coder.W_skip] if skip else [])):
+        parameter.data = 0.2 * torch.randn(parameter.shape, generator=generator)
+    return coder
+
+
+CODERS = {0: transcoder(1, skip=False), 1: transcoder(2, skip=True)}
+ANSWERS = torch.tensor([7, 90])
+
+
+@pytest.fixture(scope="module", params=["gpt2", "llama"])
+def model(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def tokens(model):
+    return repeated_tokens(model, 1, 3, seed=0)[0]
+
+
+@pytest.fixture
+def graph(model, tokens):
+    return attribution_graph(model, tokens, CODERS, ANSWERS)
+
+
+def test_edges_and_constants_sum_to_what_the_model_itself_computes(model, tokens, graph):
+    targets = graph.of_kind("latent", "logit")
+    found = graph.edges.sum(1) + graph.constants
+    torch.testing.assert_close(found[targets], graph.values[targets], atol=1e-4, rtol=1e-4)
+    logits = model(tokens[None])[0, -1]
+    torch.testing.assert_close(graph.values[-2:], (logits - logits.mean())[ANSWERS])
+    seen = {}
+    with watch(model, [mlp_hooks(1)[0]], seen):
+        model(tokens[None])
+    pre = CODERS[1].pre_activations(seen[mlp_hooks(1)[0]][0]).detach()
+    for node, value in zip(graph.nodes, graph.values, strict=True):
+        if node[:2] == ("latent", 1):
+            assert float(value) == pytest.approx(float(pre[node[2:]]), abs=1e-4)
+
+
+@pytest.mark.parametrize("family", ["GPTNeoXForCausalLM/sequential", "Qwen2ForCausalLM", "Qwen3ForCausalLM",
+                                    "GemmaForCausalLM", "MistralForCausalLM"])  # fmt: skip
+def test_the_sums_hold_in_other_families(family, tokenizer):
+    model = make(family, tokenizer)
+    graph = attribution_graph(model, repeated_tokens(model, 1, 3, seed=0)[0], CODERS, ANSWERS)
+    targets = graph.of_kind("latent", "logit")
+    found = graph.edges.sum(1) + graph.constants
+    torch.testing.assert_close(found[targets], graph.values[targets], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "family", ["GPTNeoXForCausalLM", "Gemma2ForCausalLM", "Olmo2ForCausalLM", "OPTForCausalLM"]
+)
+def test_a_family_whose_frozen_block_is_not_linear_is_refused(family, tokenizer):
+    model = make(family, tokenizer)
+    with pytest.raises(ValueError, match="NeoX|Gemma2|ln1.hook_scale|OPT"):
+        freeze(model, repeated_tokens(model, 1, 3, seed=0)[0], CODERS)
+
+
+def local_replacement(frozen, moved):
+    """The frozen model forwards, with some nodes' outputs longer by `moved` {(layer, position): vector}."""
+    stream, pre = frozen.embeddings.clone(), {}
+    for (layer, position), vector in moved.items():
+        if layer < 0:
+            stream[position] += vector
+    for layer, here in enumerate(frozen.layers):
+        values = (here.attention_norm.written(stream) / here.attention_scale)[None] @ here.W_V
+        stream = stream + (here.patterns @ values @ here.W_O).sum(0) + here.attention_constant
+        x = here.mlp_norm.written(stream) / here.mlp_scale + here.mlp_norm.bias
+        out = here.rest.clone()
+        if here.coder is not None:
+            pre[layer] = here.coder.pre_activations(x)
+            out = out + here.f @ here.coder.W_dec
+            linear = x @ here.coder.W_skip if here.coder.config.skip else 0.0
+            out[1:] += (here.coder.b_dec + linear).expand_as(out)[1:]
+        stream = stream + out
+        for (other, position), vector in moved.items():
+            if other == layer:
+                stream[position] += vector
+    logits = (frozen.norm.written(stream[-1]) / frozen.scale + frozen.norm.bias) @ frozen.W_U + frozen.b_U
+    return pre, logits - logits.mean()
+
+
+@torch.no_grad()
+def test_an_edge_is_what_a_small_change_of_its_source_does_to_its_target(model, tokens, graph):
+    frozen = freeze(model, tokens, CODERS)
+    pre, logits = local_replacement(frozen, {})
+    step = 1e-2
+    for i, node in enumerate(graph.nodes):
+        if node.kind == "logit" or (node.kind == "latent" and node.position % 2):
+            continue
+        if node.kind == "token":
+            row = frozen.embeddings[node.position]
+        elif node.kind == "latent":
+            here = frozen.layers[node.layer]
+            row = here.f[node.position, node.index] * here.coder.W_dec[node.index]
+        else:
+            row = frozen.layers[node.layer].rest[node.position]
+        new_pre, new_logits = local_replacement(frozen, {(node.layer, node.position): step * row})
+        for j, target in enumerate(graph.nodes):
+            if target.kind == "latent":
+                slope = (new_pre[target.layer] - pre[target.layer])[target.position, target.index] / step
+            elif target.kind == "logit":
+                slope = (new_logits - logits)[target.index] / step
+            else:
+                assert graph.edges[j, i] == 0
+                continue
+            assert float(graph.edges[j, i]) == pytest.approx(float(slope), abs=5e-3, rel=5e-3)
+
+
+def test_the_frozen_model_gives_back_the_models_own_logits(model, tokens):
+    _, logits = local_replacement(freeze(model, tokens, CODERS), {})
+    own = model(tokens[None])[0, -1]
+    torch.testing.assert_close(logits, own - own.mean(), atol=1e-4, rtol=1e-4)
+
+
+def chain() -> Graph:
+    """Token 0 -> latent -> logit, with an error that gives the logit a quarter; token 1 gives the latent a fifth."""
+    nodes = [Node("token", -1, 0, 5), Node("token", -1, 1, 6), Node("latent", 0, 1, 3), Node("error", 0, 1),
+             Node("logit", 1, 1, 9)]  # fmt: skip
+    edges = torch.zeros(5, 5)
+    edges[2, :2], edges[4, 2:4] = torch.tensor([8.0, -2.0]), torch.tensor([-3.0, 1.0])
+    return Graph(nodes, edges, torch.zeros(5), torch.zeros(5), torch.tensor([0.0, 0, 0, 0, 1]))
+
+
+def test_influence_multiplies_shares_along_paths():
+    graph = chain()
+    torch.testing.assert_close(graph.influence, torch.tensor([0.6, 0.15, 0.75, 0.25, 0]))
+    assert graph.scores == pytest.approx((0.75 / 1.0, (1 * 0.75 + 0.75 * 1) / 1.75))
+    shares = normalised(graph.edges)
+    by_length = sum(torch.linalg.matrix_power(shares, n) for n in range(1, 5))
+    torch.testing.assert_close(total_influence(graph.edges, graph.weights), graph.weights @ by_length)
+
+
+def test_all_influence_ends_in_tokens_and_in_what_is_not_explained(graph):
+    ends = graph.of_kind("token", "error", "mlp")
+    assert float(graph.influence[ends].sum()) == pytest.approx(1, abs=1e-3)
+    replacement, completeness = graph.scores
+    assert 0 < replacement < completeness < 1
+
+
+def test_pruning_keeps_the_strongest_and_the_answer():
+    small = pruned(chain(), 0.7)
+    assert [node.kind for node in small.nodes] == ["token", "latent", "logit"]
+    assert small.edges[1, 0] == 8 and small.edges[2, 1] == -3
+    assert len(pruned(chain(), 1.0).nodes) == 5
+    for share in (0, 1.2, -1):
+        with pytest.raises(ValueError, match="share must lie above 0"):
+            pruned(chain(), share)
+
+
+def test_changed_latents_change_the_model_by_their_rows_and_unchanged_ones_nothing(model, tokens):
+    own = model(tokens[None])
+    with edited_mlps(model, CODERS, {0: lambda f: f, 1: lambda f: f}):
+        assert torch.equal(model(tokens[None]), own)
+    hooks = mlp_hooks(1)
+    clean, changed = {}, {}
+    with watch(model, hooks, clean):
+        model(tokens[None])
+    f = CODERS[1].encode(clean[hooks[0]])
+    latent = int(f[0, 1:].sum(0).argmax())
+    with edited_mlps(model, CODERS, {1: set_latents([latent])}), watch(model, hooks[1:], changed):
+        model(tokens[None])
+    fallen = clean[hooks[1]] - changed[hooks[1]]
+    torch.testing.assert_close(
+        fallen[0, 1:], f[0, 1:, latent, None] * CODERS[1].W_dec[latent], atol=1e-5, rtol=1e-4
+    )
+    assert not fallen[0, 0].any()
+
+
+def test_coders_that_do_not_fit_are_refused(model, tokens):
+    with pytest.raises(ValueError, match=r"coders has layer 9; the model has layers 0 to"):
+        freeze(model, tokens, {9: CODERS[0]})
+    with pytest.raises(ValueError, match=r"coders\[0\] reads 32 and has d_out None"):
+        freeze(model, tokens, {0: SparseAutoencoder(SAEConfig(32, 2, k=5))})
+
+
+def test_an_mlp_gives_way_to_what_is_put_in_its_place(gpt2):
+    texts = ["The bank said that profits would shrink.", "Goal! The cup final ended one to one."]
+    mlp = gpt2.blocks[1].mlp.original_component
+    effects = mlp_effects(
+        gpt2, texts, 1, {"the MLP itself": lambda x: mlp(x.contiguous()), "a transcoder": lambda x: CODERS[1](x)[0]},
+        {"what it wrote": lambda y: y, "zero": torch.zeros_like},
+    )  # fmt: skip
+    for name in ("the MLP itself", "what it wrote"):
+        assert effects.extra_loss(name).value == pytest.approx(0, abs=1e-4)
+    assert effects.divergence("a transcoder").value > 1e-3
