@@ -1,0 +1,92 @@
+"""Steering to look at: texts side by side with a topic's words lit up, a slider over the dose, and how a push enters."""
+
+import html
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+from IPython.display import HTML
+
+from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
+from sae_tutorial.show.plots import COLOURS, visible
+
+PUSH, LINE_WIDTH, LINES = COLOURS[1], 100, 3
+
+
+def text_columns(columns: Mapping[str, Sequence[str]], pattern: str) -> HTML:
+    """Texts side by side, one column per entry, with what matches the regular expression `pattern` lit up."""
+    heads = "".join(
+        f"<th style='text-align:left;padding:4px 10px'>{html.escape(name)}</th>" for name in columns
+    )
+    rows = ""
+    for texts in zip(*columns.values(), strict=True):
+        cells = (
+            f"<td style='vertical-align:top;text-align:left;padding:6px 10px'>{_marked(text, pattern)}</td>"
+            for text in texts
+        )
+        rows += f"<tr style='background:#fff'>{''.join(cells)}</tr>"
+    return HTML(
+        "<table style='font-size:13px;line-height:1.5;color:#111;background:#fff;width:100%;table-layout:fixed'>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def dose_slider(texts: Mapping[str, Sequence[str]], pattern: str, title: str, start: str) -> go.Figure:
+    """A card with the texts of one dose, and a slider over the doses; what matches `pattern` is bold and coloured."""
+    figure = as_drawing(go.Figure(), title, (0, 1), (0, 1), height=470)
+    steps = [
+        {"label": dose, "method": "relayout", "args": [{"annotations": _card(written, pattern)}]}
+        for dose, written in texts.items()
+    ]
+    return figure.update_layout(
+        annotations=_card(texts[start], pattern),
+        sliders=[{"steps": steps, "active": list(texts).index(start), "currentvalue": {"prefix": "dose "}}],
+        margin={"b": 70},
+    )
+
+
+def push_drawing(layer: int, title: str) -> go.Figure:
+    """The stream with one arrow added behind a block, and beside it the sum as arrows: x, the push, what comes out."""
+    figure = as_drawing(go.Figure(), title, (-0.6, 10.4), (-1.0, 2.3), height=320)
+    arrow(figure, (-0.2, 0), (6.0, 0), INK, width=5)
+    say(figure, (0.1, 0.35), "a token")
+    say(figure, (5.9, 0.35), "the next one")
+    for x, name in ((1.5, f"blocks 0 to {layer}"), (4.6, f"blocks {layer + 1} on")):
+        box(figure, (x, 0), f"<b>{name}</b>", INK, width=1.8)
+    arrow(figure, (3.05, 1.5), (3.05, 0.1), PUSH, width=3)
+    say(figure, (3.05, 1.75), "dose × median length × direction", colour=PUSH)
+    say(figure, (3.05, -0.6), "at every token of the text")
+    arrow(figure, (7.2, -0.5), (9.4, 1.2), GREY, width=3)
+    say(figure, (8.0, 0.75), "x", size=15)
+    arrow(figure, (9.4, 1.2), (9.75, 0.6), PUSH, width=3)
+    say(figure, (10.0, 1.05), "v", size=15, colour=PUSH)
+    arrow(figure, (7.2, -0.5), (9.7, 0.55), INK, width=3)
+    say(figure, (9.0, -0.25), "x + v", size=15)
+    return figure
+
+
+def _marked(text: str, pattern: str) -> str:
+    return _lit(text, pattern, "<mark style='background:#ffd166;color:#111'>{}</mark>")
+
+
+def _lit(text: str, pattern: str, markup: str) -> str:
+    parts, end = [], 0
+    for match in re.finditer(pattern, text):
+        parts += [html.escape(text[end : match.start()]), markup.format(html.escape(match.group()))]
+        end = match.end()
+    return "".join([*parts, html.escape(text[end:])])
+
+
+def _card(texts: Sequence[str], pattern: str) -> list[dict]:
+    """The annotations of one dose: plotly breaks no lines by itself."""
+    lit = f"<b><span style='color:{PUSH}'>{{}}</span></b>"
+    found = []
+    for i, text in enumerate(texts):
+        lines = textwrap.wrap(visible(text), LINE_WIDTH)[:LINES]
+        shown = "<br>".join(_lit(line, pattern, lit) for line in lines)
+        found.append(
+            {"x": 0.01, "y": 0.97 - i / len(texts), "text": "… " + shown, "showarrow": False, "align": "left",
+             "xanchor": "left", "yanchor": "top", "font": {"size": 13, "color": INK}}
+        )  # fmt: skip
+    return found
