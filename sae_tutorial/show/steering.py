@@ -66,6 +66,20 @@ def push_drawing(layer: int, title: str) -> go.Figure:
     return figure
 
 
+def swap_drawing(kept: str, donor: str, answer: str, title: str) -> go.Figure:
+    """Two rows, each what the latents write plus a rest; the donor's latents go into the place of the other's."""
+    figure = as_drawing(go.Figure(), title, (-1.6, 8.6), (-0.8, 2.4), height=300)
+    for y, country, colour in ((1.7, kept, INK), (0.0, donor, PUSH)):
+        say(figure, (-0.9, y), f"<b>{html.escape(country)}</b>", colour=colour, size=15)
+        box(figure, (1.2, y), "what its latents write", colour, width=2.6)
+        say(figure, (2.85, y), "+", size=16)
+        box(figure, (4.2, y), "the rest", colour, width=1.9)
+    arrow(figure, (1.2, 0.3), (1.2, 1.38), PUSH, width=3)
+    arrow(figure, (5.3, 1.7), (6.8, 1.7), INK, width=3)
+    say(figure, (7.6, 1.7), html.escape(answer), size=15)
+    return figure
+
+
 def _marked(text: str, pattern: str) -> str:
     return _lit(text, pattern, "<mark style='background:#ffd166;color:#111'>{}</mark>")
 
