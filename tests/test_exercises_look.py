@@ -454,6 +454,7 @@ WRONG: Wrong = [
     ("own_latent", (0.3, 0.0, 0.4), "30% of your texts are on the topic"),
     ("own_latent", (0.9, 0.7, 0.4), "found without the latent too"),
     ("own_latent", (0.9, 0.0, 2.5), "they are falling apart"),
+    ("own_latent", (0.75, 0.1, "little"), "extra_loss"),
     ("own_latent", (75, 12, 0.5), "found is 75; it is a share of texts"),
     ("own_latent", (0.75, -1, 0.5), "random is -1; it is a share"),
     ("density", (lambda f: f.mean(axis=0),), "mean activation: "),

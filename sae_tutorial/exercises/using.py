@@ -68,7 +68,7 @@ def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor
     exercise = Exercise(
         "10.5",
         "write `latent_shares`; those of `shares_that_do_not_add_up` do not add up.",
-        "the section 'Which latents an answer rests on'",
+        "the section 'Which latents does an answer rest on?'",
         "you can rank thousands of latents by what they do for an answer, with one backward pass.",
     )
     inputs = [

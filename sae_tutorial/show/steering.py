@@ -34,7 +34,7 @@ def text_columns(columns: Mapping[str, Sequence[str]], pattern: str) -> HTML:
 
 def dose_slider(texts: Mapping[str, Sequence[str]], pattern: str, title: str, start: str) -> go.Figure:
     """A card with the texts of one dose, and a slider over the doses; what matches `pattern` is bold and coloured."""
-    figure = as_drawing(go.Figure(), title, (0, 1), (0, 1), height=470)
+    figure = as_drawing(go.Figure(), title, (0, 1), (0, 1), height=430)
     steps = [
         {"label": dose, "method": "relayout", "args": [{"annotations": _card(written, pattern)}]}
         for dose, written in texts.items()
@@ -49,9 +49,10 @@ def dose_slider(texts: Mapping[str, Sequence[str]], pattern: str, title: str, st
 def push_drawing(layer: int, title: str) -> go.Figure:
     """The stream with one arrow added behind a block, and beside it the sum as arrows: x, the push, what comes out."""
     figure = as_drawing(go.Figure(), title, (-0.6, 10.4), (-1.0, 2.3), height=320)
-    arrow(figure, (-0.2, 0), (6.0, 0), INK, width=5)
-    say(figure, (0.1, 0.35), "a token")
-    say(figure, (5.9, 0.35), "the next one")
+    for start, end in ((-0.2, 0.55), (2.4, 3.65), (5.5, 6.3)):
+        arrow(figure, (start, 0), (end, 0), INK, width=4)
+    say(figure, (-0.05, 0.5), "a token")
+    say(figure, (6.1, 0.5), "the next one")
     for x, name in ((1.5, f"blocks 0 to {layer}"), (4.6, f"blocks {layer + 1} on")):
         box(figure, (x, 0), f"<b>{name}</b>", INK, width=1.8)
     arrow(figure, (3.05, 1.5), (3.05, 0.1), PUSH, width=3)
