@@ -19,6 +19,7 @@ from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.effects.steering import mean_difference, whole_words
 
 SHORTEST, LONGEST = 60, 240  # characters of a sentence
+CONTEXT = 128  # tokens, of which the longest sentence has about half
 
 
 class Topic(NamedTuple):
@@ -94,5 +95,7 @@ def mean_difference_of_topic(
         chosen += draw.permutation(np.flatnonzero(kind))[:n_each].tolist()
     with tempfile.TemporaryDirectory() as directory:
         some = [candidates[i] for i in chosen]
-        store = collect_activations(model, some, hook_name, directory=f"{directory}/rows", dtype="float32")
+        store = collect_activations(
+            model, some, hook_name, directory=f"{directory}/rows", context_size=min(CONTEXT, model.cfg.n_ctx), dtype="float32"
+        )  # fmt: skip
         return mean_difference(store[:], torch.from_numpy(store.document_ids < n_each))
