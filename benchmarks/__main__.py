@@ -23,6 +23,7 @@ MODULES = {
     "quality": "quality",
     "defaults": "defaults",
     "features": "features",
+    "steering": "steering",
     "peers": "peers",
     "gpu": "gpu",
 }
@@ -51,6 +52,7 @@ def main() -> None:
         "stores",
         "superposition",
         "features",
+        "steering",
         "defaults",
         "peers",
         "gpu",

@@ -95,6 +95,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "auxk": (exercises.check_auxk, architectures._AUXK_MISTAKES),
     "narrow": (lambda answer: exercises.check_narrow(answer, "c"), frontier._STRONGEST_MISTAKES),
     "fold": (exercises.check_fold, frontier._FOLD_MISTAKES),
+    "push": (exercises.check_push, using._PUSH_MISTAKES),
     "ablate": (exercises.check_ablate, using._ABLATE_MISTAKES),
     "latent_shares": (exercises.check_latent_shares, using._SHARES_MISTAKES),
     "matched_latents": (exercises.check_matched_latents, using._MATCHED_MISTAKES),

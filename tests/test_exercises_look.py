@@ -311,6 +311,15 @@ def energy(f, n):
     return (f**2).mean(0).topk(n).indices
 
 
+def push_normalised_first(x, direction, dose, median_norm):
+    return x + torch.nn.functional.normalize(direction, dim=0).mul(median_norm * dose)
+
+
+def push_in_numpy(x, direction, dose, median_norm):
+    unit = direction.numpy() / np.sqrt((direction.numpy() ** 2).sum())
+    return x.numpy() + unit * dose * median_norm
+
+
 ALARMS = (0.0009 / 0.02088, 0.09 / 0.108)
 RIGHT: Right = [
     *[("shares", (f,)) for f in ways_to_return(looking._shares)],
@@ -400,6 +409,11 @@ RIGHT: Right = [
         (lambda f, label, own: [bool(y) and max(row[own]) <= 0 for row, y in zip(f, label, strict=True)],),
     ),
     *[("shown_claims", (way,)) for way in ways_to_choose("A")],
+    *[("push", (f,)) for f in ways_to_return(using._push)],
+    *[("push", (f,)) for f in (push_normalised_first, push_in_numpy)],
+    *[("own_latent", ways) for ways in zip(*map(ways_to_count, (0.75, 0.125, 0.5)), strict=False)],
+    ("own_latent", (1, 0, -0.1)),
+    ("own_latent", ("40/64", "2/32", "0.9")),
     *[("ablate", (f,)) for f in ways_to_return(using._ablate)],
     *[("ablate", (f,)) for f in (ablate_one_by_one, ablate_with_the_error, ablate_in_numpy)],
     *[("latent_shares", (f,)) for f in ways_to_return(using._shares)],
@@ -427,6 +441,22 @@ WRONG: Wrong = [
     ("calendar", (14,), "divide"),
     ("calendar", (1 / 7,), "all seven"),
     ("calendar", (0.05,), "Of four seasons"),
+    ("push", (lambda x, v, dose, norm: x + dose * norm * v,), "still has its own length"),
+    ("push", (lambda x, v, dose, norm: x + dose * v / v.norm(),), "the median length of a row, is missing"),
+    ("push", (lambda x, v, dose, norm: x * 0 + dose * norm * v / v.norm(),), "in place of x"),
+    ("push", (lambda x, v, dose, norm: x - dose * norm * v / v.norm(),), "steers away"),
+    (
+        "push",
+        (lambda x, v, dose, norm: x + dose * x.norm(dim=-1)[..., None] * v / v.norm(),),
+        "its own length",
+    ),
+    ("push", (lambda x, v, dose, norm: x.lerp(norm * v / v.norm(), dose),), "lost a share of itself"),
+    ("own_latent", (0.3, 0.0, 0.4), "30% of your texts are on the topic"),
+    ("own_latent", (0.9, 0.7, 0.4), "found without the latent too"),
+    ("own_latent", (0.9, 0.0, 2.5), "they are falling apart"),
+    ("own_latent", (0.75, 0.1, "little"), "extra_loss"),
+    ("own_latent", (75, 12, 0.5), "found is 75; it is a share of texts"),
+    ("own_latent", (0.75, -1, 0.5), "random is -1; it is a share"),
     ("density", (lambda f: f.mean(axis=0),), "mean activation: "),
     ("density", (lambda f: np.count_nonzero(f, axis=0),), "these are counts"),
     ("density", (lambda f: (f > 0).float().mean(-1),), "averaged over latents"),

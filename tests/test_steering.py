@@ -12,10 +12,14 @@ from sae_tutorial.effects.steering import (
     matched_latents,
     mean_difference,
     median_norm,
+    mentions,
     random_directions,
     sample_text,
     set_latents,
     set_log_probability,
+    steered_samples,
+    surprise,
+    whole_words,
     without_direction,
 )
 from sae_tutorial.sae.coder import SparseAutoencoder
@@ -203,6 +207,30 @@ def test_ids_that_are_no_token_are_not_sampled(tokenizer):
     assert int(model(prompts)[:, -1].argmax(-1).max()) >= len(tokenizer)
     drawn = sample_text(model, prompts, 10, seed=0)[:, 7:]
     assert 0.9 * len(tokenizer) < int(drawn.max()) < len(tokenizer)
+
+
+def test_steered_samples_are_those_of_the_steered_model_each_its_own_way(model):
+    vectors = torch.cat([torch.zeros(1, 32), 4 * random_directions(2, 32)])
+    together = steered_samples(model, HOOK, "The people", vectors, 5, seed=1)
+    prompt = model.to_tokens(["The people"]).repeat(3, 1)
+    assert torch.equal(together[0], sample_text(model, prompt, 5, 1, temperature=0.7)[0])
+    with intervene(model, {HOOK: added(vectors[2])}):
+        assert torch.equal(together[2], sample_text(model, prompt, 5, 1, temperature=0.7)[2])
+
+
+def test_surprise_is_the_loss_of_the_last_tokens_whatever_the_batches(model, tokens):
+    with torch.no_grad():
+        chances = model(tokens).log_softmax(-1)
+    expected = -chances[:, -4:-1].gather(-1, tokens[:, -3:, None])[..., 0].mean(1)
+    for size in (1, 2, 16):
+        torch.testing.assert_close(surprise(model, tokens, 3, size), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_text_mentions_whole_words_only():
+    texts = ["An ant.", "What do you want?", "ANTS, wasps", "antics", "a.n.t"]
+    assert mentions(texts, "ant wasps").tolist() == [True, False, True, False, False]
+    assert not mentions(["anything"], "any.hing").any()
+    assert whole_words("ant bee").startswith("(?i)")
 
 
 def test_a_model_in_half_precision_is_steered_and_goes_on(tokenizer, sae):

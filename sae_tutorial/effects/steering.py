@@ -7,8 +7,10 @@ A latent is changed as a difference, so that what the autoencoder does not recon
 Steering adds one vector instead, x -> x + v. `transformer.edits.intervene` puts these functions into a pass.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -16,8 +18,9 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.activations.store import ActivationStore, iterate_batches
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.transformer.edits import Replace, at_least_float32
+from sae_tutorial.transformer.edits import Replace, at_least_float32, intervene
 from sae_tutorial.transformer.families import check_bridge, check_length
+from sae_tutorial.transformer.stream import next_token_loss
 from sae_tutorial.transformer.tokens import vocabulary
 
 Edit = Callable[[Float[Tensor, "*rows d_sae"]], Float[Tensor, "*rows d_sae"]]
@@ -147,6 +150,49 @@ def sample_text(
         new = (scores - (-noise.clamp(min=1e-20).log()).log()).argmax(1, keepdim=True)  # Gumbel's trick
         tokens = torch.cat([tokens, new], dim=1)
     return tokens
+
+
+def steered_samples(
+    model: TransformerBridge,
+    hook_name: str,
+    prompt: str,
+    vectors: Float[Tensor, "texts d_in"],
+    n_tokens: int = 28,
+    seed: int = 0,
+    temperature: float = 0.7,
+) -> Int[Tensor, "texts longer"]:
+    """One sampled text for each row of `vectors`, which is added at `hook_name` to every position but the BOS.
+
+    All texts are written in one batch, so many directions, doses and repetitions cost one pass per token. Row i draws the
+    same random numbers whatever its vector.
+    """
+    prompts = model.to_tokens([prompt]).repeat(len(vectors), 1)
+    with intervene(model, {hook_name: added(vectors[:, None])}):
+        return sample_text(model, prompts, n_tokens, seed, temperature)
+
+
+@torch.inference_mode()
+def surprise(
+    model: TransformerBridge, tokens: Int[Tensor, "texts position"], n_new: int, texts_per_batch: int = 16
+) -> Float[Tensor, " texts"]:
+    """The model's mean loss, in nats per token, over the last `n_new` tokens of each text: how fluent it finds them.
+
+    A few texts at a time, since the logits of a text have as many numbers as it has tokens times the vocabulary.
+    """
+    check_length(model, tokens.shape[1])
+    return torch.cat([
+        next_token_loss(at_least_float32(model(part)), part)[:, -n_new:].mean(1) for part in tokens.split(texts_per_batch)
+    ])  # fmt: skip
+
+
+def whole_words(words: str) -> str:
+    """The regular expression of any of `words`, separated by spaces, as a whole word in small letters or capitals."""
+    return r"(?i)\b(?:" + "|".join(map(re.escape, words.split())) + r")\b"
+
+
+def mentions(texts: Sequence[str], words: str) -> Bool[np.ndarray, " texts"]:
+    """Whether each text has one of `words`, separated by spaces."""
+    return np.array([re.search(whole_words(words), text) is not None for text in texts])
 
 
 def set_log_probability(

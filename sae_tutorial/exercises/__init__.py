@@ -92,6 +92,8 @@ from sae_tutorial.exercises.using import (
     check_false_alarms,
     check_latent_shares,
     check_matched_latents,
+    check_own_latent,
+    check_push,
     check_steers,
 )
 
@@ -136,12 +138,14 @@ __all__ = [
     "check_narrow",
     "check_nats",
     "check_nearest",
+    "check_own_latent",
     "check_pair",
     "check_patch",
     "check_paths",
     "check_pentagon",
     "check_phase",
     "check_project",
+    "check_push",
     "check_readers_share",
     "check_real_rows",
     "check_redraw",

@@ -1,4 +1,4 @@
-"""Checks for notebook 10: ablating a latent, shares of an answer, matched controls, claims about steering, false alarms."""
+"""Checks for notebook 10: a push, steering claims, a latent of one's own, ablations, shares, matched controls, alarms."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -6,14 +6,48 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function, match_number
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.matching import (
+    Mistakes,
+    match_choices,
+    match_function,
+    match_number,
+    read_number,
+)
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+
+
+def check_push(push: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
+    """Exercise 10.1: `push(x, direction, dose, median_norm)`, x with a vector of length dose · median_norm added."""
+    exercise = Exercise(
+        "10.1",
+        "write the body of `push`.",
+        "the drawing above the exercise: the length of the push is the dose times the median length",
+        "every text of this notebook is steered by these two lines.",
+    )
+    draw = torch.Generator().manual_seed(3)
+    inputs = [
+        (torch.tensor([[[3.0, 4.0], [0.0, 2.0]]]), torch.tensor([0.0, 2.0]), 0.5, 4.0),
+        (torch.randn(2, 3, 5, generator=draw), torch.randn(5, generator=draw), 0.25, 7.0),
+        (torch.randn(3, 1, 4, generator=draw), 3 * torch.randn(4, generator=draw), 0.75, 1.5),
+    ]
+    exercise.check(lambda answer: match_function(answer, _push, inputs, _PUSH_MISTAKES), push)
+
+
+def check_own_latent(found: float | None, random: float | None, extra_loss: float | None) -> None:
+    """Exercise 10.3: the shares of texts on a topic of one's own, steered and pushed at random, and the extra loss."""
+    exercise = Exercise(
+        "10.3",
+        "put the three numbers that you measured in place of None.",
+        "the folded help, on doses",
+        "you have steered a language model with a latent of your own, and a control says that it was the latent.",
+    )
+    exercise.check(_judge_own_latent, found, random, extra_loss)
 
 
 def check_ablate(ablate: Callable[..., Tensor]) -> None:
-    """Exercise 10.1: `ablate(x, W_enc, b_enc, W_dec, b_dec, latents)`, x without these latents of a ReLU SAE."""
+    """Exercise 10.4: `ablate(x, W_enc, b_enc, W_dec, b_dec, latents)`, x without these latents of a ReLU SAE."""
     exercise = Exercise(
-        "10.1",
+        "10.4",
         "write the body of `ablate`.",
         "the section 'Changing a latent and nothing else'",
         "you can take a latent out of a model and know that whatever changes is due to that latent.",
@@ -30,11 +64,11 @@ def check_ablate(ablate: Callable[..., Tensor]) -> None:
 
 
 def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 10.2: `latent_shares(f, gradient, W_dec)`, in place of `shares_that_do_not_add_up`."""
+    """Exercise 10.5: `latent_shares(f, gradient, W_dec)`, in place of `shares_that_do_not_add_up`."""
     exercise = Exercise(
-        "10.2",
+        "10.5",
         "write `latent_shares`; those of `shares_that_do_not_add_up` do not add up.",
-        "the section 'Which latents an answer rests on'",
+        "the section 'Which latents does an answer rest on?'",
         "you can rank thousands of latents by what they do for an answer, with one backward pass.",
     )
     inputs = [
@@ -52,9 +86,9 @@ def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor
 
 
 def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], list[int]]) -> None:
-    """Exercise 10.3: `matched_latents(named, strength)`, for each named latent another one that is as strong."""
+    """Exercise 10.6: `matched_latents(named, strength)`, for each named latent another one that is as strong."""
     exercise = Exercise(
-        "10.3",
+        "10.6",
         "write the body of `matched_latents`.",
         "the folded help, on which latents are still free",
         "you can answer the objection that any latents as strong as yours would have done.",
@@ -72,25 +106,83 @@ def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], lis
 
 
 def check_steers(steers: Iterable[str] | None) -> None:
-    """Exercise 10.4: which of five rows of a table show that a latent steers towards its concept."""
+    """Exercise 10.2: which of five rows of a table show that a latent steers towards its concept."""
     exercise = Exercise(
-        "10.4",
+        "10.2",
         "replace None by a set of letters, such as {'A'}.",
-        "the section 'Steering'",
+        "the section 'How much, and at what price?'",
         "you can read a steering result, in a paper too, for what it shows.",
     )
     exercise.check(_judge_steers, steers)
 
 
 def check_false_alarms(rare: float | None, common: float | None) -> None:
-    """Exercise 10.5: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
+    """Exercise 10.7: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
     exercise = Exercise(
-        "10.5",
+        "10.7",
         "put a number between 0 and 1 in place of each None.",
         "the folded help; the rates are those of a point on a ROC curve",
         "you can tell from a ROC curve and a base rate whether a monitor would be switched off for crying wolf.",
     )
     exercise.check(_judge_false_alarms, rare, common)
+
+
+def _push(x: Tensor, direction: Tensor, dose: float, median_norm: float) -> Tensor:
+    return x + dose * median_norm * direction / direction.norm()
+
+
+_PUSH_MISTAKES: Mistakes = [
+    (
+        lambda x, v, dose, norm: x + dose * norm * v,
+        "the direction still has its own length, so the push is longer or shorter than the dose says. Divide by it.",
+    ),
+    (
+        lambda x, v, dose, norm: x + dose * v / v.norm(),
+        "the push has the length of the dose alone; its unit, the median length of a row, is missing.",
+    ),
+    (
+        lambda x, v, dose, norm: dose * norm * v / v.norm() + torch.zeros_like(x),
+        "that is the push in place of x. Add it to x, so that the model keeps what it knows of the text.",
+    ),
+    (
+        lambda x, v, dose, norm: x - dose * norm * v / v.norm(),
+        "you subtracted the push: this steers away.",
+    ),
+    (
+        lambda x, v, dose, norm: x + dose * x.norm(dim=-1, keepdim=True) * v / v.norm(),
+        "you measured every row with its own length. Every token gets the same push: use `median_norm`.",
+    ),
+    (
+        lambda x, v, dose, norm: (1 - dose) * x + dose * norm * v / v.norm(),
+        "you mixed, and x lost a share of itself. Add to the whole of x.",
+    ),
+    (
+        lambda x, v, dose, norm: torch.cat([x[:, :-1], x[:, -1:] + dose * norm * v / v.norm()], dim=1),
+        "only the last position was pushed; the push goes to every position of x.",
+    ),
+]
+
+
+def _judge_own_latent(found: Any, random: Any, extra_loss: Any) -> None:
+    shares = [read_number(name, value) for name, value in (("found", found), ("random", random))]
+    loss = read_number("extra_loss", extra_loss)
+    for name, share in zip(("found", "random"), shares, strict=True):
+        if not 0 <= share <= 1:
+            raise WrongAnswer(f"{name} is {share:g}; it is a share of texts, a number between 0 and 1.")
+    if shares[0] < 0.5:
+        raise WrongAnswer(
+            f"{shares[0]:.0%} of your texts are on the topic, and half is asked for. Push harder, or try another latent: "
+            "not every latent that reads a topic also writes it."
+        )
+    if shares[0] - shares[1] < 0.3:
+        raise WrongAnswer(
+            f"a random push of the same size gives {shares[1]:.0%}, so your list of words is found without the latent too. "
+            "Take out words that are in many texts."
+        )
+    if loss > 1:
+        raise WrongAnswer(
+            f"the texts cost {loss:.2f} nats per token more than without steering: they are falling apart. Push less."
+        )
 
 
 def _weights(seed: int) -> tuple[Tensor, ...]:
