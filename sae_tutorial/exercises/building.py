@@ -59,7 +59,7 @@ def check_topk(encode: Callable[..., Tensor]) -> None:
     """Exercise 4.9: `encode(x, W_enc, b_enc, b_dec, k)`, the encoder of a TopK SAE."""
     exercise = Exercise(
         "4.9",
-        "write the body of `encode`.",
+        "write the body of `topk_encode`.",
         "the section 'TopK: one line changes'",
         "you can write the encoder of a TopK SAE; its loss needs no penalty.",
     )
