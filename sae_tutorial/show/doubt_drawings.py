@@ -136,6 +136,6 @@ def hedge_drawing(title: str) -> go.Figure:
             arrow(figure, (left, 0), (left + end[0], end[1]), GREY, width=3)
             say(figure, (left + 1.12 * end[0] + 0.15, 1.12 * end[1] - 0.12), name, colour=INK)
         arrow(figure, (left, 0), (left + latent[0], latent[1]), RED, width=4)
-        say(figure, (left + latent[0] + 0.35, latent[1] + 0.12), "latent", colour=RED)
+        say(figure, (left + latent[0] - 0.1, latent[1] + 0.2), "latent", colour=RED)
         say(figure, (left + 0.8, 1.75), f"<b>{heading}</b>")
     return as_drawing(figure, title, (-0.4, 6.0), (-0.45, 2.0), height=270)
