@@ -134,7 +134,7 @@ def hedge_drawing(title: str) -> go.Figure:
         latent = 1.5 * latent / np.linalg.norm(latent)
         for end, name in ((a, "“mouse”"), (b, "“cheese”")):
             arrow(figure, (left, 0), (left + end[0], end[1]), GREY, width=3)
-            say(figure, (left + 1.12 * end[0] + 0.15, 1.12 * end[1] - 0.12), name, colour=INK)
+            say(figure, (left + 1.12 * end[0] + 0.15, 1.15 * end[1] - 0.2), name, colour=INK)
         arrow(figure, (left, 0), (left + latent[0], latent[1]), RED, width=4)
         say(figure, (left + latent[0] - 0.1, latent[1] + 0.2), "latent", colour=RED)
         say(figure, (left + 0.8, 1.75), f"<b>{heading}</b>")
