@@ -10,6 +10,7 @@ from conftest import TEXTS
 
 from sae_tutorial.course import artifacts
 from sae_tutorial.course.artifacts import (
+    collected_once,
     lab_activations,
     lab_sae,
     lab_sae_config,
@@ -44,6 +45,17 @@ def test_activations_are_collected_once_and_split_by_document(lab):
     again, _ = lab_activations(lab)
     assert changed(lab.artifacts) == before
     assert torch.equal(again[:], train[:])
+
+
+def test_hooks_are_collected_once_for_the_same_texts_and_anew_for_others(lab):
+    hooks = ["blocks.0.hook_mlp_out", "blocks.1.hook_resid_post"]
+    stores = collected_once(lab, "some", TEXTS[:4], hooks)
+    before = changed(lab.artifacts)
+    again = collected_once(lab, "some", TEXTS[:4], hooks)
+    assert list(stores) == list(again) == hooks and changed(lab.artifacts) == before
+    assert all(torch.equal(stores[hook][:], again[hook][:]) for hook in hooks)
+    others = collected_once(lab, "some", TEXTS[4:8], hooks)
+    assert len(others[hooks[0]]) != len(stores[hooks[0]]) or changed(lab.artifacts) != before
 
 
 def test_activations_are_split_by_article(lab):

@@ -13,6 +13,7 @@ from sae_tutorial.features.concepts import (
     Detector,
     best_unit,
     document_means,
+    f1_advantage,
     label_tokens,
     roc_curve_points,
     row_labels,
@@ -54,8 +55,8 @@ def test_texts_that_the_store_was_not_made_from_are_refused(tokenizer, store):
     ("concept", "text", "matches"),
     [
         ("a digit", "In 1987, 4 of 5", ["1", "9", "8", "7", "4", "5"]),
-        ("a name", "She met Ann Lee in Rome. The end", ["Ann", "Lee", "Rome"]),
-        ("a currency", "He paid 5 dollars, then $6 and a pound of tea", ["dollars", "$"]),
+        ("a capitalised word", "She met Ann Lee in Rome. The end", ["Ann", "Lee", "Rome"]),
+        ("a currency word", "He paid 5 dollars, then $6 and a pound of tea", ["dollars", "$"]),
         ("in a quotation", 'He said "come in" and left', ['"come in"']),
         ("a negation", "It isn't so, and no one knows another notion", ["n't", "no"]),
         ("a day", "On Monday, not Someday", ["Monday"]),
@@ -64,6 +65,19 @@ def test_texts_that_the_store_was_not_made_from_are_refused(tokenizer, store):
 )
 def test_each_concept_matches_what_its_name_says(concept, text, matches):
     assert [match.group() for match in re.finditer(CONCEPTS[concept], text)] == matches
+
+
+def test_an_advantage_is_the_difference_of_f1_and_narrower_than_two_intervals():
+    units, labels, documents = concept_rows()
+    hard = documents < 20  # where every unit sees less
+    units[hard] *= 0.3
+    one, other = Detector(np.array([3]), 1.0), Detector(np.array([3]), 1.4)
+    found = f1_advantage((one, units), (other, units), labels, documents)
+    scores = [score_detector(detector, units, labels, documents).f1 for detector in (one, other)]
+    assert found.value == pytest.approx(scores[0].value - scores[1].value)
+    assert found.high - found.low < 0.8 * sum(score.high - score.low for score in scores)
+    itself = f1_advantage((one, units), (one, units), labels, documents)
+    assert (itself.value, itself.low, itself.high) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csc_array])

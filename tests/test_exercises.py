@@ -91,6 +91,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "redraw": (exercises.check_redraw, meaning._REDRAW_MISTAKES),
     "fit": (exercises.check_fit, meaning._FIT_MISTAKES),
     "holes": (exercises.check_holes, meaning._HOLES_MISTAKES),
+    "matched_rates": (exercises.check_matched_rates, meaning._RATE_MISTAKES),
     "batchtopk": (exercises.check_batchtopk, architectures._BATCHTOPK_MISTAKES),
     "auxk": (exercises.check_auxk, architectures._AUXK_MISTAKES),
     "narrow": (lambda answer: exercises.check_narrow(answer, "c"), frontier._STRONGEST_MISTAKES),

@@ -1,6 +1,7 @@
 """Answers to the exercises of notebooks 07 to 10: right ones written in several ways, and plausible wrong ones."""
 
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -228,7 +229,23 @@ def fit_by_counting(f, described):
     return [hits / (hits + misses), hits / (hits + extra)]
 
 
-# 9.1
+# 9.4
+
+LAND = ("mountain", "terrain", "desert", "glacier", "alpine", "volcan", "vulcan", "slope", "foothill")
+
+
+def predict_in_a_loop(snippet):
+    found = False
+    for word in LAND:
+        found = found or word in snippet.lower()
+    return found
+
+
+def says(*words):
+    return lambda snippet: any(word in snippet for word in words)
+
+
+# 10.1
 
 
 def ablate_one_by_one(x, W_enc, b_enc, W_dec, b_dec, latents):
@@ -401,6 +418,19 @@ RIGHT: Right = [
             lambda f, d: np.array(fit_in_numpy(f, d), dtype=np.float32),
         )
     ],
+    *[
+        ("description", (f,))
+        for f in (
+            predict_in_a_loop,
+            says("ountain", "terrain", "desert"),
+            lambda snippet: re.search("mount|terrain|desert", snippet.casefold()) is not None,
+            lambda snippet: bool(
+                set(snippet.lower().split()) & {"mountain", "mountains", "terrain,", "desert"}
+            ),
+            lambda snippet: np.any([word in snippet.lower() for word in LAND]),
+            lambda snippet: sum(snippet.lower().count(word) for word in LAND) > 0,
+        )
+    ],
     *[("holes", (f,)) for f in ways_to_return(meaning._holes)],
     ("holes", (lambda f, label, own: label & (f[:, own].sum(1) == 0),)),
     ("holes", (lambda f, label, own: np.logical_and(label.numpy(), (f[:, own].numpy() <= 0).all(1)),)),
@@ -408,6 +438,19 @@ RIGHT: Right = [
         "holes",
         (lambda f, label, own: [bool(y) and max(row[own]) <= 0 for row, y in zip(f, label, strict=True)],),
     ),
+    *[
+        ("matched_rates", (f,))
+        for f in (
+            meaning._matched_rates,
+            lambda h, a, e: np.array([a.sum() / h.sum(), np.average(e, weights=h)]),
+            lambda h, a, e: [float(a.sum()) / float(h.sum()), float((h / h.sum() * e).sum())],
+            lambda h, a, e: torch.stack([a.float() @ torch.ones(len(a)), h.float() @ e]) / h.sum(),
+            lambda h, a, e: tuple(
+                sum(part) / sum(h) for part in (a, [n * p for n, p in zip(h, e, strict=True)])
+            ),
+            lambda h, a, e: torch.stack([a.double(), h * e.double()]).sum(1) / h.double().sum(),
+        )
+    ],
     *[("shown_claims", (way,)) for way in ways_to_choose("A")],
     *[("push", (f,)) for f in ways_to_return(using._push)],
     *[("push", (f,)) for f in (push_normalised_first, push_in_numpy)],
@@ -594,6 +637,13 @@ WRONG: Wrong = [
     ("holes", (lambda f, label, own: (f[:, own] == 0).all(1),), "without the label"),
     ("holes", (lambda f, label, own: label & (f[:, own] == 0).any(1),), "if *one* of the latents"),
     ("holes", (lambda f, label, own: label & (f[:, own] > 0).any(1),), "the opposite"),
+    ("description", (lambda snippet: True,), "you say True to every snippet"),
+    ("description", (lambda snippet: False,), "you say False to every snippet"),
+    ("description", (says("ountain"),), "2 of 5 found, 0 false alarms"),
+    ("description", (lambda snippet: not predict_in_a_loop(snippet),), "True and False exchanged"),
+    ("description", (says("ountain", "time", "unit"),), "false alarms. For example"),
+    ("description", (lambda snippet: "mountain",), "must return True or False, got 'mountain'"),
+    ("description", (lambda snippet: snippet.count("ountain"),), "`bool(...)`"),
     ("holes", (lambda f, label, own: meaning._holes(f, label, own).long(),), "but with numbers (int64)"),
     (
         "holes",
@@ -607,6 +657,16 @@ WRONG: Wrong = [
         (lambda f, label, own: meaning._holes(f, label, own).nonzero().flatten(),),
         "the numbers of the rows",
     ),
+    ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), e.mean()),), "counts every concept once"),
+    (
+        "matched_rates",
+        (lambda h, a, e: ((a / h.clamp(min=1)).mean(), e.mean()),),
+        "plain means over concepts",
+    ),
+    ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), (a * e).sum() / a.sum()),), "weigh by all holes"),
+    ("matched_rates", (lambda h, a, e: meaning._matched_rates(h, a, e)[::-1],), "other order"),
+    ("matched_rates", (lambda h, a, e: a.sum() / h.sum(),), "shape [], expected [2]"),
+    ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), (h * e).sum()),), "divide by all holes"),
     ("shown_claims", ({"A", "B"},), "the documents that chose it"),
     ("shown_claims", ({"C"},), "nothing to do with it"),
     ("shown_claims", ("AD",), "may be luck"),

@@ -127,6 +127,9 @@ def test_f1_of_nothing_said_is_zero():
 def test_counts_add_up():
     sae = train_on(WORLD, "topk", l1_coefficient=0.0, seed=0, total_tokens=5_000)
     assert sae.config.k == 3
+    assert train_on(WORLD, "topk", seed=0, total_tokens=512, k=5).config.k == 5
+    held = [train_on(WORLD, "topk", seed=0, total_tokens=n, frozen="decoder").W_dec for n in (512, 5_000)]
+    assert torch.equal(*held) and not torch.equal(held[0], sae.W_dec)
     counts = count_fates(WORLD, fates(WORLD, sae, 2000))
     assert {kind: counter.total() for kind, counter in counts.items()} == {
         "parent": 6, "child": 24, "partner": 12, "single": 20,

@@ -6,6 +6,8 @@ A notebook opened on its own makes what is missing, with a progress bar; one ope
 import sys
 from collections.abc import Sequence
 
+from transformer_lens.model_bridge import TransformerBridge
+
 from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.lab.lab import Lab
@@ -25,6 +27,24 @@ def lab_activations(lab: Lab) -> tuple[ActivationStore, ActivationStore]:
         _announce(f"collecting the activations of {len(lab.texts):,} texts")
         store = collect_activations(lab.model, lab.texts, lab.hook_name, directory=directory)
     return store.split_by_document(TEST_FRACTION, groups=lab.groups)
+
+
+def collected_once(
+    lab: Lab, kind: str, texts: Sequence[str], hooks: Sequence[str], *, model: TransformerBridge | None = None
+) -> dict[str, ActivationStore]:
+    """What passes some hooks on some texts, by hook: collected at the first call, opened at later ones.
+
+    Args:
+        lab: its model is used, and its artifacts directory.
+        kind: what is collected, as a name for its directory.
+        texts: documents.
+        hooks: where; one forward pass serves them all.
+        model: another model than the lab's.
+    """
+    directory = lab.artifact(kind, texts=list(texts), hooks=list(hooks))
+    if not directory.is_dir():
+        collect_activations(model or lab.model, texts, list(hooks), directory=directory)
+    return {hook: ActivationStore.open(directory / hook) for hook in hooks}
 
 
 def lab_sae_config(lab: Lab) -> SAEConfig:

@@ -49,9 +49,11 @@ from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_na
 from sae_tutorial.exercises.judging import check_balanced_accuracy
 from sae_tutorial.exercises.looking import check_calendar, check_shares
 from sae_tutorial.exercises.meaning import (
+    check_description,
     check_fit,
     check_holes,
     check_loss_recovered,
+    check_matched_rates,
     check_redraw,
     check_shown_claims,
 )
@@ -110,6 +112,7 @@ __all__ = [
     "check_controls",
     "check_decode",
     "check_density",
+    "check_description",
     "check_dimensionality",
     "check_encode",
     "check_explained_variance",
@@ -135,6 +138,7 @@ __all__ = [
     "check_luck",
     "check_matched",
     "check_matched_latents",
+    "check_matched_rates",
     "check_narrow",
     "check_nats",
     "check_nearest",

@@ -1,13 +1,14 @@
-"""Checks for notebook 09: loss recovered, drawing documents, specificity, absorption, and what a table shows."""
+"""Checks for notebook 09: loss recovered, drawing documents, a description, holes and their control, what is shown."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_loss_recovered(loss_recovered: Callable[[float, float, float], float]) -> None:
@@ -15,7 +16,7 @@ def check_loss_recovered(loss_recovered: Callable[[float, float, float], float])
     exercise = Exercise(
         "9.1",
         "write the body of `loss_recovered`.",
-        "the equations in the section 'What the model loses'",
+        "the equations in the section 'What does the model lose?'",
         "you can turn a published loss recovered back into nats, if its pieces were published too.",
     )
     inputs = [(3.0, 3.5, 5.0), (2.0, 2.0, 2.4), (4.0, 6.0, 5.0), (3.0, 2.9, 3.2)]
@@ -42,7 +43,7 @@ def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
     exercise = Exercise(
         "9.3",
         "return two numbers: sensitivity, then precision.",
-        "the section 'A description, written down and tested'",
+        "the section 'Sensitivity and precision'",
         "you can tell a description that is too narrow from one that is too wide.",
     )
     generator = torch.Generator().manual_seed(0)
@@ -58,12 +59,23 @@ def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
     exercise.check(lambda answer: match_function(answer, _fit, inputs, _FIT_MISTAKES), fit)
 
 
-def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
-    """Exercise 9.4: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
+def check_description(predict: Callable[[str], Any]) -> None:
+    """Exercise 9.4: `predict(snippet)`, whether one latent of the pretrained SAE turns on anywhere in a snippet."""
     exercise = Exercise(
         "9.4",
+        "return True or False for a snippet.",
+        "the six places above the stub, and what their marked words have in common",
+        "your description predicts text that you had not seen, which is all that a description can be asked for.",
+    )
+    exercise.check(_judge_description, predict)
+
+
+def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
+    """Exercise 9.5: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
+    exercise = Exercise(
+        "9.5",
         "write the body of `holes`.",
-        "the section 'Absorption'",
+        "the drawing in the section 'Holes'",
         "you can look for what fires in the holes, which no list of top contexts would have shown.",
     )
     f = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
@@ -74,12 +86,31 @@ def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
     exercise.check(lambda answer: match_function(answer, _holes, inputs, _HOLES_MISTAKES), holes)
 
 
-def check_shown_claims(shown: Any) -> None:
-    """Exercise 9.5: for which of five latents 'it stands for the concept' is shown."""
+def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
+    """Exercise 9.6: `matched_rates(holes, absorbed, elsewhere)`, a share over all holes and chance weighted alike."""
     exercise = Exercise(
-        "9.5",
+        "9.6",
+        "return two numbers: the share of all holes that is absorbed, then chance.",
+        "the folded help, on what one hole counts in each of the two numbers",
+        "you compare a number with a control that is averaged in the same way.",
+    )
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        (torch.tensor([1000, 10]), torch.tensor([900, 5]), torch.tensor([0.50, 0.02])),
+        (torch.tensor([4, 0, 12]), torch.tensor([1, 0, 9]), torch.tensor([0.25, 0.9, 0.125])),
+        (torch.arange(3, 9), torch.arange(2, 8), torch.rand(6, generator=generator)),
+    ]
+    exercise.check(
+        lambda answer: match_function(answer, _matched_rates, inputs, _RATE_MISTAKES), matched_rates
+    )
+
+
+def check_shown_claims(shown: Any) -> None:
+    """Exercise 9.7: for which of five latents 'it stands for the concept' is shown."""
+    exercise = Exercise(
+        "9.7",
         "replace None by a set of letters, such as {'A'}.",
-        "the section 'Concepts, scored', and what each of its controls is for",
+        "the section 'A concept and its rivals', and what each rival is for",
         "you ask three questions of a claim: on new documents? beside a control that loses? with an interval?",
     )
     exercise.check(_judge_shown, shown)
@@ -206,6 +237,117 @@ _HOLES_MISTAKES: Mistakes = [
     (
         lambda f, label, own: (label & ~(f[:, own] > 0).any(1)).sum(),
         "this is their number; return one True or False per row, so that they can be looked at.",
+    ),
+]
+
+
+# What latent 323 of the pretrained SAE does on held-out paragraphs of Wikipedia (CC BY-SA 3.0), by
+# `explanations.detection_task`; the places that the notebook shows are from other articles.
+SNIPPETS = (
+    (
+        ' unit-treatment additivity is not invariant under a "change of scale", so statisticians often use',
+        False,
+    ),
+    (
+        ' of relationships between a population of humans and their biophysical environment". The focus of its research concerns "how',
+        False,
+    ),
+    ("ations. Tourist destinations in the province include Banff, Canmore, Drumheller, Jasper", True),
+    (
+        " along the southwestern boundary are largely forested (see Alberta Mountain forests and Alberta-British Columbia foothills forests). The",
+        True,
+    ),
+    (
+        " the province is boreal forest, while the Rocky Mountains along the southwestern boundary are largely forested (see Alberta",
+        True,
+    ),
+    (
+        " typically divide the world up into relevant time periods and geographic regions. Human time on Earth is divided up into",
+        False,
+    ),
+    ("America's longest war) officially ended on December 28, 2014. However,", False),
+    (
+        " ocean floor. This was formed by the vulcanism that also formed the ocean floor and the islands rising",
+        True,
+    ),
+    (
+        " are very important. Students must take a Graduate Record Exam in the United States if they wish to be accepted",
+        False,
+    ),
+    (
+        " Park, near Brooks, Alberta, showcases the badlands terrain, desert flora, and remnants from Alberta's",
+        True,
+    ),
+)
+
+
+def _judge_description(predict: Callable[[str], Any]) -> None:
+    answers = [call(predict, snippet) for snippet, _ in SNIPPETS]
+    if not all(isinstance(answer, bool | np.bool_) for answer in answers):
+        odd = next(answer for answer in answers if not isinstance(answer, bool | np.bool_))
+        raise WrongAnswer(
+            f"`predict` must return True or False, got {odd!r}; `bool(...)` makes either of most things."
+        )
+    truth = [on for _, on in SNIPPETS]
+    hits = sum(answer and on for answer, on in zip(answers, truth, strict=True))
+    alarms = sum(answer and not on for answer, on in zip(answers, truth, strict=True))
+    accuracy = (hits / sum(truth) + 1 - alarms / (len(truth) - sum(truth))) / 2
+    if accuracy >= 0.8:
+        return
+    if len(set(answers)) == 1:
+        raise WrongAnswer(
+            f"you say {bool(answers[0])} to every snippet. Half of them turn the latent on, so this is balanced accuracy 0.5."
+        )
+    if accuracy < 0.4:
+        raise WrongAnswer(
+            f"balanced accuracy {accuracy:.1f} is worse than chance; are True and False exchanged?"
+        )
+    missed = next(
+        (text for (text, on), answer in zip(SNIPPETS, answers, strict=True) if on and not answer), ""
+    )
+    alarm = next(
+        (text for (text, on), answer in zip(SNIPPETS, answers, strict=True) if answer and not on), ""
+    )
+    examples = [f"you miss: …{missed.strip()}…"] * bool(missed) + [
+        f"and it is off in: …{alarm.strip()}…"
+    ] * bool(alarm)
+    raise WrongAnswer(
+        f"balanced accuracy {accuracy:.1f}: {hits} of {sum(truth)} found, {alarms} false alarms. For example {'; '.join(examples)}"
+    )
+
+
+def _matched_rates(holes: Tensor, absorbed: Tensor, elsewhere: Tensor) -> tuple[Tensor, Tensor]:
+    return absorbed.sum() / holes.sum(), (holes * elsewhere).sum() / holes.sum()
+
+
+def _rates(holes: Tensor, absorbed: Tensor) -> Tensor:
+    """Of each concept; nothing where it has no holes."""
+    return absorbed / holes.clamp(min=1)
+
+
+_RATE_MISTAKES: Mistakes = [
+    (
+        lambda h, a, e: (_matched_rates(h, a, e)[0], e.mean()),
+        "the first number counts a concept by its holes, the second counts every concept once. A concept with a thousand "
+        "holes then meets the chance of one with ten. Weigh both by holes.",
+    ),
+    (
+        lambda h, a, e: (_rates(h, a).mean(), e.mean()),
+        "both are plain means over concepts: matched, but a concept with three holes counts as much as one with a "
+        "thousand. The question was about all holes.",
+    ),
+    (
+        lambda h, a, e: (_rates(h, a).mean(), _matched_rates(h, a, e)[1]),
+        "the first is a mean over concepts, the second weighs by holes: the two do not match.",
+    ),
+    (
+        lambda h, a, e: (_matched_rates(h, a, e)[0], (a * e).sum() / a.sum()),
+        "you weigh chance by the *absorbed* holes. Whether a hole is absorbed is the result; weigh by all holes.",
+    ),
+    (lambda h, a, e: _matched_rates(h, a, e)[::-1], "the two are in the other order."),
+    (
+        lambda h, a, e: (a.sum() / h.sum(), (h * e).sum()),
+        "the second is a number of holes: divide by all holes to have a share.",
     ),
 ]
 

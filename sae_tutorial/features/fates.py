@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from sae_tutorial.features.directions import unit_rows
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.sae.config import Architecture, SAEConfig, auxk_recipe
+from sae_tutorial.sae.config import Architecture, Frozen, SAEConfig, auxk_recipe
 from sae_tutorial.sae.training import train_sae
 from sae_tutorial.toys.hierarchy import HierarchicalWorld
 from sae_tutorial.toys.toy_models import one_thread
@@ -26,17 +26,24 @@ def train_on(
     world: HierarchicalWorld,
     architecture: Architecture,
     *,
-    l1_coefficient: float,
+    l1_coefficient: float = 0.0,
     seed: int,
     total_tokens: int = 150_000,
+    k: int | None = None,
+    frozen: Frozen = "nothing",
 ) -> SparseAutoencoder:
-    """An autoencoder of two latents per feature; where k is to be set, it is told how many features are on."""
+    """An autoencoder of two latents per feature. Without `k` it is told how many features are on, rounded up.
+
+    With `frozen` it is a control that keeps a part of its random start (`TrainConfig.frozen`).
+    """
     x, strength = world.sample(min(total_tokens, 50_000))
     d_sae = 2 * len(world.kinds)
-    k = ceil(float((strength > 0).sum(1).float().mean()))
+    k = k or ceil(float((strength > 0).sum(1).float().mean()))
     config = SAEConfig(world.d_in, d_sae / world.d_in, architecture, k=k, l1_coefficient=l1_coefficient)
     sae = SparseAutoencoder(config, seed=10_000 + seed)
-    training = auxk_recipe(total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed)
+    training = auxk_recipe(
+        total_tokens, batch_size=512, learning_rate=4e-3, dead_window=10_000, seed=seed, frozen=frozen
+    )
     with one_thread():
         train_sae(sae, x, training, progress=False)
     return sae

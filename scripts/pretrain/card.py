@@ -152,7 +152,8 @@ def write(cache: Path) -> None:
             "The layer was set at 16 before all layers were measured; layer 24 then had more specific latents.",
         ],
         "held out": {
-            "articles": 20, "rows": int(held_out[store.document_ids].sum()), "paragraphs for loss": LOSS_TEXTS,
+            "articles": 20, "article numbers": held_out_articles(wikipedia()),
+            "rows": int(held_out[store.document_ids].sum()), "paragraphs for loss": LOSS_TEXTS,
         },
         "measured": measured,
         "choice of the layer": storage.read_json(cache / "layers.json")["layers"],

@@ -1,0 +1,67 @@
+"""Drawings for doubting a latent show what is clear of zero, who leads, which latent goes to which, and where the holes are."""
+
+import plotly.graph_objects as go
+import pytest
+
+from sae_tutorial.features.intervals import Interval
+from sae_tutorial.show import doubt_drawings
+
+
+def words_of(figure: go.Figure) -> str:
+    return " ".join(note.text for note in figure.layout.annotations)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (doubt_drawings.replacement_drawing, ["clean run", "replaced run", "x̂", "CE(replaced)"]),
+        (doubt_drawings.hole_drawing, ["Paris", "Peru", "hole"]),
+        (doubt_drawings.hedge_drawing, ["mouse", "cheese", "hedges"]),
+    ],
+)
+def test_a_drawing_has_its_title_its_words_and_no_axes(draw, words):
+    figure = draw("a title")
+    assert figure.layout.title.text == "a title"
+    assert all(word in words_of(figure) for word in words)
+    assert figure.layout.xaxis.visible is False and figure.layout.yaxis.visible is False
+
+
+def test_what_touches_zero_is_hollow_and_what_does_not_is_filled():
+    rows = {
+        "above": Interval(0.3, 0.1, 0.6),
+        "touching": Interval(0.1, -0.1, 0.2),
+        "below": Interval(-0.3, -0.4, -0.2),
+    }
+    figure = doubt_drawings.forest_figure(rows, "title", "nats")
+    assert [trace.marker.symbol for trace in figure.data] == ["circle", "circle-open", "circle"]
+    assert figure.data[0].error_x.array[0] == pytest.approx(0.3)
+    assert figure.data[0].error_x.arrayminus[0] == pytest.approx(0.2)
+
+
+def test_only_the_first_rival_is_filled_and_has_bars():
+    score = Interval(0.5, 0.4, 0.7)
+    figure = doubt_drawings.rivals_figure({"a day": {"ours": score, "theirs": score}}, "title", "F1", "ours")
+    ours, theirs = figure.data
+    assert ours.error_x.array[0] == pytest.approx(0.2) and theirs.error_x.array is None
+    assert not ours.marker.symbol.endswith("-open") and theirs.marker.symbol.endswith("-open")
+
+
+def test_a_tree_has_a_box_per_latent_and_a_line_per_edge_within_its_frame():
+    levels = [("4", {7: "of, in"}), ("8", {1: "of", 5: "<b>"}), ("16", {2: "north", 3: "south", 9: "in"})]
+    edges = [(0, 7, 1), (0, 7, 5), (1, 1, 2), (1, 1, 3), (1, 5, 9)]
+    figure = doubt_drawings.tree_drawing(levels, edges, "title")
+    boxes = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert (len(boxes), sum(shape.type == "path" for shape in figure.layout.shapes)) == (6, len(edges))
+    assert "&lt;b&gt;" in words_of(figure)
+    (low, high), (left, right) = figure.layout.yaxis.range, figure.layout.xaxis.range
+    assert all(low < box.y0 and box.y1 < high and left < box.x0 and box.x1 < right for box in boxes)
+    column = sorted((box.y0, box.y1) for box in boxes if box.x0 == max(b.x0 for b in boxes))
+    assert all(below[1] < above[0] for below, above in zip(column, column[1:], strict=False))
+
+
+def test_every_hole_is_filled_by_the_other_latent():
+    figure = doubt_drawings.hole_drawing("title")
+    dotted = [shape for shape in figure.layout.shapes if shape.line.dash == "dot"]
+    lit = [shape for shape in figure.layout.shapes if shape.fillcolor == doubt_drawings.ORANGE]
+    assert len(dotted) == 2
+    assert {shape.x0 for shape in dotted} == {shape.x0 for shape in lit}
