@@ -115,6 +115,7 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
                 ("stacked_bar_figure", "yaxis2"),
                 ("text_feature_figure", "xaxis"),  # shared by the axes below; the lowest is labelled
                 ("text_feature_figure", "xaxis2"),
+                *(("beside_the_first", axis) for axis in ("xaxis", "xaxis2", "yaxis2", "yaxis4")),  # shared
             }, axis_name
     assert go.Figure(figure.to_dict()) == figure
     assert len(figure.to_json()) < 60_000
