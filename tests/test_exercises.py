@@ -474,6 +474,18 @@ def test_the_patients_are_as_the_notebook_describes_them() -> None:
     )
 
 
+def test_a_chart_holds_back_what_is_to_be_ordered(capsys: pytest.CaptureFixture[str]) -> None:
+    ward = clinic.first_patient()
+    shown = {line[""] for line in clinic.chart(ward)}
+    assert "L0" in shown and not shown & set(clinic.TESTS.values())
+    clinic.order(ward)
+    clinic.order(ward, "rows")
+    none, rows = capsys.readouterr().out.splitlines()
+    assert none.startswith("No test ordered yet") and "patient 1 0.147" in rows
+    with pytest.raises(ValueError, match="must be one of 'rows', 'decoder'"):
+        clinic.order(ward, "blood")
+
+
 def test_the_ward_is_the_same_every_time() -> None:
     again = clinic.train(clinic._small_rows(), prepare=clinic._unchanged)
     assert again == clinic.first_patient()["patient 1"]

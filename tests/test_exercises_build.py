@@ -339,7 +339,7 @@ def mean_of_scores(batches):
     return np.mean([1 - float(((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()) for x, y in batches])
 
 
-# 6.3
+# 6.4
 
 
 def project_row_by_row(gradient, W_dec):
@@ -731,6 +731,8 @@ WRONG: Wrong = [
     ("beaten", ({"F"},), "'F' is not one of"),
     ("widest", (lambda tokens, k, firings: tokens // firings,), "k is not used"),
     ("widest", (lambda tokens, k, firings: tokens * k / firings,), "not a whole number"),
+    ("widest", (lambda tokens, k, firings: int(tokens * k / firings + 0.5),), "nearest whole number"),
+    ("widest", (lambda tokens, k, firings: k * (tokens // firings),), "before you multiply"),
     ("widest", (lambda tokens, k, firings: math.ceil(tokens * k / firings),), "you round up"),
     ("widest", (lambda tokens, k, firings: tokens * k,), "all latents together"),
     ("widest", (lambda tokens, k, firings: tokens * firings // k,), "changed places"),

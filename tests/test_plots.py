@@ -69,7 +69,7 @@ FIGURES = {
         "w",
     ),
     "loss_parts": lambda: live.loss_parts(HISTORY, "T"),
-    "curves_of_one": lambda: live.curves_of_one(HISTORY, "T"),
+    "beside_the_first": lambda: live.beside_the_first(dict.fromkeys("abc", HISTORY), "T"),
     "training_curves": lambda: live.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
     "decoder_weight_figure": lambda: plots.decoder_weight_figure(
         np.linspace(-1, 1, 40, dtype=np.float32), np.linspace(-2, 2, 40, dtype=np.float32), "T"
@@ -115,6 +115,7 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
                 ("stacked_bar_figure", "yaxis2"),
                 ("text_feature_figure", "xaxis"),  # shared by the axes below; the lowest is labelled
                 ("text_feature_figure", "xaxis2"),
+                *(("beside_the_first", axis) for axis in ("xaxis", "xaxis2", "yaxis2", "yaxis4")),  # shared
             }, axis_name
     assert go.Figure(figure.to_dict()) == figure
     assert len(figure.to_json()) < 60_000
@@ -139,9 +140,11 @@ def test_series_differ_in_more_than_colour():
 
 def test_a_silent_run_lies_on_the_floor_of_the_logarithmic_axis():
     silent = History(tokens=[10, 20], reconstruction=[1.0, 0.001], l0=[3.0, 0.0])
-    figure = live.training_curves({"a": silent}, "T", log_error=True)
+    figure = live.training_curves({"a": silent}, "T")
     assert list(figure.data[1].y) == [3.0, live.SILENT]
-    assert figure.layout.yaxis.type == "log" and "≤ 0.01" in figure.layout.yaxis2.ticktext
+    assert figure.layout.yaxis2.type == "log" and "≤ 0.01" in figure.layout.yaxis2.ticktext
+    grey, red = live.beside_the_first({"a": HISTORY, "b": silent}, "T").select_traces(row=2, col=1)
+    assert list(grey.y) == [30.0, 12.0] and list(red.y) == [3.0, live.SILENT]
 
 
 def test_twelve_lines_differ_in_the_pair_of_dash_and_marker():
@@ -338,10 +341,10 @@ def test_a_live_curve_redraws_one_display(monkeypatch):
     shown, updated = [], []
     handle = SimpleNamespace(update=lambda bundle, raw: updated.append(bundle))
     monkeypatch.setattr(live, "display", lambda bundle, raw, display_id: shown.append(bundle) or handle)
-    curve = live.LiveCurve("T", every=2)
+    curve = live.LiveCurve("T", live.loss_parts, every=2)
     history = History()
     for step in range(1, 7):
-        for name in ("tokens", "reconstruction", "l0"):
+        for name in ("tokens", "loss", "reconstruction", "l0"):
             getattr(history, name).append(step)
         curve(history)
     assert (len(shown), len(updated)) == (1, 2)

@@ -23,6 +23,9 @@ D_IN, N_DIRECTIONS, SHARE_ON = 24, 48, 0.05
 N_TRAIN, N_TEST, N_STEPS, BATCH, LOG_EVERY = 10_000, 2_000, 400, 256, 8
 L1_COEFFICIENT, LEARNING_RATE = 0.1, 2e-2
 
+# Each of them tells one patient's cause by itself.
+TESTS = {"rows": "mean norm of the rows trained on", "decoder": "mean norm of decoder rows"}
+
 Prepare = Callable[[Float[Tensor, "n d_in"]], Float[Tensor, "n d_in"]]
 AfterStep = Callable[[Float[Tensor, "d_sae d_in"]], Float[Tensor, "d_sae d_in"]]
 
@@ -70,9 +73,24 @@ def second_opinion() -> Run:
 
 
 def chart(runs: dict[str, Run]) -> list[dict[str, object]]:
-    """The numbers of several runs side by side, one line per number, for `plots.table`."""
-    lines = next(iter(runs.values())).numbers
+    """The numbers of several runs side by side, one line per number, for `tables.table`; without those to be ordered."""
+    lines = [line for line in next(iter(runs.values())).numbers if line not in TESTS.values()]
     return [{"": line, **{name: f"{run.numbers[line]:.3f}" for name, run in runs.items()}} for line in lines]
+
+
+def order(runs: dict[str, Run], test: str | None = None) -> None:
+    """Print one of the numbers that `chart` holds back: a doctor asks for a test with a suspicion in mind.
+
+    Raises:
+        ValueError: there is no such test.
+    """
+    if test is None:
+        print(f"No test ordered yet; there are {' and '.join(map(repr, TESTS))}.")
+        return
+    if test not in TESTS:
+        raise ValueError(f"test must be one of {', '.join(map(repr, TESTS))}, got {test!r}.")
+    found = ", ".join(f"{name} {run.numbers[TESTS[test]]:.3f}" for name, run in runs.items())
+    print(f"{TESTS[test]}: {found}")
 
 
 def retrain_first(prepare: Prepare) -> tuple[Run, Run]:

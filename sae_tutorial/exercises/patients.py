@@ -18,15 +18,15 @@ def check_first_diagnosis(diagnosis: str | None) -> None:
     exercise = Exercise(
         "6.2 (diagnosis)",
         "replace None by a letter.",
-        "the table of patient 1, row by row",
+        "the table of patient 1, and the two tests that you can order",
         "the rows are far too small: the squared error shrinks with the square of their size, the penalty only in "
         "proportion, so the same λ weighs 33 times more and silence is the cheapest answer. Now the repair.",
     )
     wrong = {
-        "a": "λ is the same in the healthy run and in the patient, so λ alone cannot be the difference. Look for a "
-        "number that differs before anything was learned.",
-        "b": "the healthy run has the same rate and learns, so the rate alone cannot be the difference. (That a tenth of "
-        "it only delays the end would not acquit it: it might be a thousand times too high.)",
+        "a": "λ is the same in the healthy run and in the patient, so λ alone cannot be the difference. A smaller one "
+        "would treat this layer only. Look for a number that differs before anything was learned.",
+        "b": "the healthy run has the same rate and learns, and at a tenth of it the patient falls silent all the same, "
+        "only later. Look for what differs before anything was learned.",
         "d": "the decoder rows have norm 1, as in the healthy run.",
         "e": "L0 and error have settled long before the end of the run; more steps repeat what is there.",
     }
@@ -45,13 +45,13 @@ def check_first_repair(prepare: clinic.Prepare) -> None:
 
 
 def check_second_diagnosis(diagnosis: str | None) -> None:
-    """Exercise 6.4: what is wrong with patient 2."""
+    """Exercise 6.3: what is wrong with patient 2."""
     exercise = Exercise(
-        "6.4 (diagnosis)",
+        "6.3 (diagnosis)",
         "replace None by a letter.",
-        "the table of patient 2, row by row",
-        "the decoder rows grew, so a smaller f does the same work: the L1 norm falls while more latents are on, and λ "
-        "no longer prices anything. A lower loss of this kind is not a better SAE. Now the repair.",
+        "the table of patient 2, and the two tests that you can order",
+        "the decoder rows grew, so a smaller f does the same work: the L1 norm falls while more latents are on, and the "
+        "same λ weighs less and less. A lower loss of this kind is not a better SAE. Now the repair.",
     )
     wrong = {
         "a": "λ is the same as in the healthy run. And the healthy run at half the λ has a *larger* L1 norm, where "
@@ -66,11 +66,11 @@ def check_second_diagnosis(diagnosis: str | None) -> None:
 
 
 def check_second_repair(after_step: clinic.AfterStep) -> None:
-    """Exercise 6.4: `after_step(W_dec)`, what should happen to the decoder after each step. Trains a small SAE."""
+    """Exercise 6.3: `after_step(W_dec)`, what should happen to the decoder after each step. Trains a small SAE."""
     exercise = Exercise(
-        "6.4 (repair)",
+        "6.3 (repair)",
         "write the body of `after_step`.",
-        "the section 'One step, and why its order matters', where the rows are reset",
+        "the drawing of one training step, its last station",
         "λ prices every activation again. Print the norm of the decoder rows before you compare two losses.",
     )
     exercise.check(_judge_second_repair, after_step)

@@ -40,9 +40,9 @@ def check_explained_variance(explained_variance: Callable[[Batches], float]) -> 
 
 
 def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 6.3: `project(gradient, W_dec)`, the gradient without its part along each decoder row."""
+    """Exercise 6.4: `project(gradient, W_dec)`, the gradient without its part along each decoder row."""
     exercise = Exercise(
-        "6.3",
+        "6.4",
         "write the body of `project`.",
         "the section 'One step, and why its order matters', where the gradient of W_dec loses a part",
         "Adam's moments now hold only what turns a direction; the part that renormalising undoes never enters them.",
@@ -78,7 +78,7 @@ def check_widest(widest: Callable[[int, int, int], float]) -> None:
         "the section 'How to choose the width'",
         "you can tell before a run how often its latents will fire on average, and how wide it may be for that.",
     )
-    inputs = [(1_000, 4, 100), (135_000, 32, 1_000), (70, 3, 8)]
+    inputs = [(5, 3, 4), (1_000, 4, 100), (135_000, 32, 1_000), (70, 3, 8)]
     exercise.check(lambda answer: match_function(answer, _widest, inputs, _WIDEST_MISTAKES), widest)
 
 
@@ -100,6 +100,14 @@ _WIDEST_MISTAKES: Mistakes = [
     (
         lambda tokens, k, firings: -(-tokens * k // firings),
         "you round up: with one latent more, the average falls below `firings`.",
+    ),
+    (
+        lambda tokens, k, firings: round(tokens * k / firings),
+        "you round to the nearest whole number: whenever that is up, the average falls below `firings`. Round down.",
+    ),
+    (
+        lambda tokens, k, firings: tokens // firings * k,
+        "you round down before you multiply by k, and lose latents that could be afforded; multiply first.",
     ),
     (
         lambda tokens, k, firings: tokens // (k * firings),

@@ -189,5 +189,5 @@ def check_finite(name: str, activations: Activations) -> None:
         if len(bad):
             row = first * 65_536 + int(bad[0])
             raise ValueError(
-                f"{name}[{row}] holds NaN or infinity ({len(bad)} such rows near it); drop them."
+                f"{name}[{row}] holds NaN or infinity, as do {len(bad) - 1} other rows near it; drop them."
             )

@@ -1,7 +1,7 @@
 """The curves of a training run, afterwards and while it runs."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,13 +9,15 @@ from IPython.display import display
 from plotly.subplots import make_subplots
 
 from sae_tutorial.sae.runs import History
-from sae_tutorial.show.plots import LOG_TICKS, finish, series_style
+from sae_tutorial.show.canvas import GREY
+from sae_tutorial.show.plots import COLOURS, LOG_TICKS, finish, series_style
 
+RED = COLOURS[1]
 SILENT = 0.01  # the floor of the axis for L0: a run below it is drawn there, since a logarithm has no zero
 
 
-def training_curves(histories: Mapping[str, History], title: str, *, log_error: bool = False) -> go.Figure:
-    """Reconstruction error and L0 over tokens, one pair of lines per run; `log_error` for runs that differ by far."""
+def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
+    """Reconstruction error and L0 over tokens, one pair of lines per run."""
     figure = make_subplots(
         1, 2, subplot_titles=["squared error per element", "active latents per token (L0)"]
     )
@@ -24,16 +26,41 @@ def training_curves(histories: Mapping[str, History], title: str, *, log_error: 
         figure.add_scatter(y=history.reconstruction, **style, row=1, col=1)
         figure.add_scatter(y=np.maximum(history.l0, SILENT), showlegend=False, **style, row=1, col=2)
     figure.update_xaxes(title="tokens seen")
-    figure.update_yaxes(title="mean squared error, scaled input", col=1)
-    if log_error:
-        figure.update_yaxes(type="log", tickvals=[10.0**e for e in range(-3, 3)], col=1)
-    else:
-        figure.update_yaxes(rangemode="tozero", col=1)
+    figure.update_yaxes(title="mean squared error, scaled input", rangemode="tozero", col=1)
     figure.update_yaxes(title="latents", col=2, type="log", tickvals=LOG_TICKS)
     if any(min(history.l0) < SILENT for history in histories.values()):
-        names = [f"≤ {SILENT}" if tick == SILENT else f"{tick:g}" for tick in LOG_TICKS]
-        figure.update_yaxes(ticktext=names, col=2)
+        figure.update_yaxes(ticktext=_names_from_silence(LOG_TICKS), col=2)
     return finish(figure, title)
+
+
+def beside_the_first(histories: Mapping[str, History], title: str) -> go.Figure:
+    """Each run in a column of its own, the first one in grey behind it: error above, L0 below, both logarithmic."""
+    (first, reference), *others = histories.items()
+    figure = make_subplots(
+        2, len(others), shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.02, vertical_spacing=0.08,
+        column_titles=[name for name, _ in others],
+    )  # fmt: skip
+    grey = {"color": GREY, "width": 4}
+    for column, (name, history) in enumerate(others, 1):
+        for row, measure in enumerate(("reconstruction", "l0"), 1):
+            for label, run, line in ((first, reference, grey), (name, history, {"color": RED, "width": 2})):
+                values = np.maximum(getattr(run, measure), SILENT if measure == "l0" else 0)
+                figure.add_scatter(
+                    x=run.tokens, y=values, name=label, mode="lines", line=line, row=row, col=column,
+                    showlegend=label == first and (row, column) == (1, 1),
+                )  # fmt: skip
+    ticks = [10.0**e for e in range(-2, 3)]
+    figure.update_xaxes(showticklabels=False)
+    figure.update_xaxes(title="tokens seen", row=2)
+    figure.update_yaxes(type="log", tickvals=ticks)
+    figure.update_yaxes(ticktext=_names_from_silence(ticks), row=2)
+    figure.update_yaxes(title="squared error", row=1, col=1)
+    figure.update_yaxes(title="L0", row=2, col=1)
+    return finish(figure, title, height=450).update_layout(legend={"orientation": "h", "x": 0.8, "y": 1.22})
+
+
+def _names_from_silence(ticks: Sequence[float]) -> list[str]:
+    return [f"≤ {SILENT}" if tick == SILENT else f"{tick:g}" for tick in ticks]
 
 
 def _curve_style(i: int) -> dict[str, object]:
@@ -64,29 +91,16 @@ def loss_parts(history: History, title: str) -> go.Figure:
     return finish(figure, title)
 
 
-def curves_of_one(history: History, title: str) -> go.Figure:
-    """The reconstruction error of a single run whose L0 is fixed, as TopK's is."""
-    figure = go.Figure()
-    figure.add_scatter(
-        x=history.tokens, y=history.reconstruction, name="this run", mode="lines", **series_style(0)
-    )
-    figure.update_xaxes(title="tokens seen")
-    figure.update_yaxes(title="mean squared error, scaled input", rangemode="tozero")
-    return finish(figure, title)
-
-
 class LiveCurve:
     """A figure that redraws itself while a run goes on: pass it to `train_sae` as `on_log`, or call it in a loop of yours.
 
     Args:
         title: of the figure.
-        draw: what to draw of the history so far, `curves_of_one` or `loss_parts`.
+        draw: what to draw of the history so far, `loss_parts` or a function of yours.
         every: redraw at every so many log points.
     """
 
-    def __init__(
-        self, title: str, draw: Callable[[History, str], go.Figure] = curves_of_one, every: int = 10
-    ) -> None:
+    def __init__(self, title: str, draw: Callable[[History, str], go.Figure], every: int = 10) -> None:
         self.title, self.draw, self.every, self.handle = title, draw, every, None
 
     def __call__(self, history: History) -> None:

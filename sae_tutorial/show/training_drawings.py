@@ -53,30 +53,6 @@ def growing_rows_drawing() -> go.Figure:
     return figure
 
 
-def firing_drawing() -> go.Figure:
-    """Three latents seen over rows: one that fires often, one that fires rarely, one that never does and cannot learn."""
-    figure = as_drawing(
-        go.Figure(),
-        "A latent that never fires gets no gradient, so it stays silent",
-        (-4.2, 25),
-        (-0.7, 2.9),
-        height=260,
-    )
-    fires = {"often": {1, 3, 4, 8, 11, 12, 15, 19, 20}, "rarely": {6, 17}, "never: dead": set()}
-    for row, (name, on) in enumerate(fires.items()):
-        y = 2 - row
-        say(figure, (-2.2, y), name)
-        for token in range(22):
-            lit = token in on
-            figure.add_shape(
-                type="rect", x0=token, x1=token + 0.8, y0=y - 0.25, y1=y + 0.25,
-                fillcolor=ORANGE if lit else "#eeeeee", line={"width": 0},
-            )  # fmt: skip
-        say(figure, (23.4, y), "learns" if on else "stuck", colour=GREEN if on else RED)
-    say(figure, (11, -0.55), "tokens, one after the other")
-    return figure
-
-
 def stopping_drawing() -> go.Figure:
     """A run with ten checkpoints, and what two ways of stopping it lose."""
     figure = as_drawing(
