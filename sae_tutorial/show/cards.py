@@ -6,6 +6,7 @@ cards are white, so that they read alike on light and dark pages.
 
 import html
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from IPython.display import HTML
@@ -42,14 +43,20 @@ def gallery_cards(
     )
 
 
-def lit_text(features: TextFeatures, names: Mapping[int, str]) -> HTML:
-    """One line per latent: the text, lit where the latent is on, and the latent's name. Activations are shares."""
+def lit_text(features: TextFeatures, names: Mapping[int, str] = MappingProxyType({})) -> HTML:
+    """One line per latent: the text, lit where the latent is on, and the latent's name.
+
+    Args:
+        features: of `latents_of_text`, whose activations are shares already, or of `find_activating_features_for_text`;
+            where a line goes beyond 1, its colours are shares of its own largest activation.
+        names: what to call a latent beside its number.
+    """
     lines = []
-    for column, latent in enumerate(features.latents):
+    for latent, values in zip(features.latents, features.activations.T, strict=True):
+        lit = _lit(features.tokens, values / max(float(values.max(initial=0)), 1.0))
         lines.append(
-            f"<tr><td style='padding:1px 14px 1px 0;text-align:left'>{_lit(features.tokens, features.activations[:, column])}"
-            f"</td><td style='text-align:left;color:#444'>{html.escape(names[int(latent)])} "
-            f"<span style='color:#888'>({int(latent)})</span></td></tr>"
+            f"<tr><td style='padding:1px 14px 1px 0;text-align:left'>{lit}</td><td style='text-align:left;color:#444'>"
+            f"{html.escape(names.get(int(latent), 'latent'))} <span style='color:#888'>({int(latent)})</span></td></tr>"
         )
     return HTML(
         f"<div style='{CARD};overflow-x:auto'><table style='background:#fff;color:#111'>{''.join(lines)}</table></div>"
