@@ -51,16 +51,16 @@ def lit_text(features: TextFeatures, names: Mapping[int, str] = MappingProxyType
             where a line goes beyond 1, its colours are shares of its own largest activation.
         names: what to call a latent beside its number.
     """
-    lines = []
+    # Rows of a grid: a table would take its rows' colours from the page around it, dark stripes included.
+    cells = []
     for latent, values in zip(features.latents, features.activations.T, strict=True):
         lit = _lit(features.tokens, values / max(float(values.max(initial=0)), 1.0))
-        lines.append(
-            f"<tr><td style='padding:1px 14px 1px 0;text-align:left'>{lit}</td><td style='text-align:left;color:#444'>"
-            f"{html.escape(names.get(int(latent), 'latent'))} <span style='color:#888'>({int(latent)})</span></td></tr>"
+        cells.append(
+            f"<div>{lit}</div><div style='color:#444'>{html.escape(names.get(int(latent), 'latent'))} "
+            f"<span style='color:#767676'>({int(latent)})</span></div>"
         )
-    return HTML(
-        f"<div style='{CARD};overflow-x:auto'><table style='background:#fff;color:#111'>{''.join(lines)}</table></div>"
-    )
+    grid = "display:grid;grid-template-columns:fit-content(70%) 1fr;column-gap:14px;overflow-x:auto"
+    return HTML(f"<div style='{CARD};{grid}'>{''.join(cells)}</div>")
 
 
 def _lit(tokens: Sequence[str], shares: Float[np.ndarray, " tokens"]) -> str:
