@@ -1,5 +1,7 @@
 """Words on a circle: the order that is kept, the chance of it, and the seam; and the drawings of them and of latents."""
 
+import re
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -71,6 +73,13 @@ def test_cards_fold_the_description_and_escape_what_texts_contain() -> None:
     features = TextFeatures(["a", "<b>"], np.array([3]), np.array([[0.0], [1.0]]), 1)
     line = lit_text(features, {3: "gods & heroes"}).data
     assert "gods &amp; heroes" in line and "&lt;b&gt;" in line and ",1.00)" in line
+
+
+def test_activations_that_are_no_shares_are_coloured_by_the_largest_of_their_line() -> None:
+    activations = np.array([[0.0, 0.25], [30.0, 0.5], [60.0, 0.0]])
+    page = lit_text(TextFeatures(["a", "b", "c"], np.array([3, 4]), activations, 2)).data
+    assert re.findall(r"title='([\d.]+)'", page) == ["0.00", "0.50", "1.00", "0.25", "0.50", "0.00"]
+    assert "latent <span" in page and "(4)" in page
 
 
 def test_the_next_word_is_the_one_with_the_energy_and_never_from_another_text() -> None:

@@ -33,7 +33,8 @@ const COLUMNS = [
 data.columns.forEach((head, i) => {
   const number = data.latents.every((l) => typeof l.more[i] !== "string");
   for (const l of data.latents) l[`more ${i}`] = l.more[i] ?? (number ? -Infinity : "");
-  COLUMNS.push({ key: `more ${i}`, head, number, first: number ? -1 : 1,
+  const sentences = data.latents.some((l) => String(l.more[i] ?? "").length > 40);
+  COLUMNS.push({ key: `more ${i}`, head, number, sentences, first: number ? -1 : 1,
                  cell: (l) => (l.more[i] === null ? "" : number ? short(l.more[i]) : l.more[i]) });
 });
 
@@ -68,8 +69,9 @@ function drawTable() {
   const rows = found();
   place("rows").replaceChildren(
     ...rows.map((latent) => {
-      const cells = COLUMNS.map(({ number, cell }, i) =>
-        make(i ? "td" : "th", { className: number ? "number" : "", ...(i ? {} : { scope: "row" }) }, cell(latent)),
+      const cells = COLUMNS.map(({ number, sentences, cell }, i) =>
+        make(i ? "td" : "th", { className: number ? "number" : sentences ? "sentences" : "", ...(i ? {} : { scope: "row" }) },
+             cell(latent)),
       );
       return make("tr", { id: `row-${latent.latent}`, className: latent === shown ? "shown" : "" }, ...cells);
     }),

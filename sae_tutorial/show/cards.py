@@ -6,6 +6,7 @@ cards are white, so that they read alike on light and dark pages.
 
 import html
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from IPython.display import HTML
@@ -42,18 +43,24 @@ def gallery_cards(
     )
 
 
-def lit_text(features: TextFeatures, names: Mapping[int, str]) -> HTML:
-    """One line per latent: the text, lit where the latent is on, and the latent's name. Activations are shares."""
-    lines = []
-    for column, latent in enumerate(features.latents):
-        lines.append(
-            f"<tr><td style='padding:1px 14px 1px 0;text-align:left'>{_lit(features.tokens, features.activations[:, column])}"
-            f"</td><td style='text-align:left;color:#444'>{html.escape(names[int(latent)])} "
-            f"<span style='color:#888'>({int(latent)})</span></td></tr>"
+def lit_text(features: TextFeatures, names: Mapping[int, str] = MappingProxyType({})) -> HTML:
+    """One line per latent: the text, lit where the latent is on, and the latent's name.
+
+    Args:
+        features: of `latents_of_text`, whose activations are shares already, or of `find_activating_features_for_text`;
+            where a line goes beyond 1, its colours are shares of its own largest activation.
+        names: what to call a latent beside its number.
+    """
+    # Rows of a grid: a table would take its rows' colours from the page around it, dark stripes included.
+    cells = []
+    for latent, values in zip(features.latents, features.activations.T, strict=True):
+        lit = _lit(features.tokens, values / max(float(values.max(initial=0)), 1.0))
+        cells.append(
+            f"<div>{lit}</div><div style='color:#444'>{html.escape(names.get(int(latent), 'latent'))} "
+            f"<span style='color:#767676'>({int(latent)})</span></div>"
         )
-    return HTML(
-        f"<div style='{CARD};overflow-x:auto'><table style='background:#fff;color:#111'>{''.join(lines)}</table></div>"
-    )
+    grid = "display:grid;grid-template-columns:fit-content(70%) 1fr;column-gap:14px;overflow-x:auto"
+    return HTML(f"<div style='{CARD};{grid}'>{''.join(cells)}</div>")
 
 
 def _lit(tokens: Sequence[str], shares: Float[np.ndarray, " tokens"]) -> str:

@@ -27,9 +27,9 @@ from sae_tutorial.features.latents import (
 )
 from sae_tutorial.features.statistics import TokenStatistics, feature_kinds, token_statistics, top_tokens
 from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.show.cards import lit_text
 from sae_tutorial.show.game import Game
 from sae_tutorial.show.pages import filled_page, rounded
-from sae_tutorial.show.tables import lit_text
 from sae_tutorial.transformer.families import check_bridge
 from sae_tutorial.transformer.tokens import token_strings
 

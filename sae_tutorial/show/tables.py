@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from IPython.display import HTML
 
-from sae_tutorial.features.contexts import Context, TextFeatures
+from sae_tutorial.features.contexts import Context
 from sae_tutorial.show.plots import visible
 
 
@@ -22,15 +22,6 @@ def context_table(contexts: Mapping[str, Sequence[Context]], darkest: float | No
     return HTML(
         "<div style='font-size:13px;line-height:1.7;color:#111;background:#fff'>" + "".join(parts) + "</div>"
     )
-
-
-def lit_text(found: TextFeatures) -> HTML:
-    """A text once for each latent that it turns on, strongest first, lit up where the latent is on."""
-    lines = {
-        f"latent {latent}": [Context(found.tokens, values, int(values.argmax()), 0)]
-        for latent, values in zip(found.latents, found.activations.T, strict=True)
-    }
-    return context_table(lines)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> HTML:
