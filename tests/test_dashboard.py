@@ -480,8 +480,8 @@ def test_a_text_of_ones_own_is_lit_up_above_the_dashboard():
     found = TextFeatures([" <b>", " two"], np.array([4, 9]), np.array([[2.0, 0.0], [0.0, 1.0]]), 2)
     box = dashboard._own_text(lambda text: found)
     box.children[0].value = "anything"
-    assert "latent 4" in box.children[1].value and "&lt;b&gt;" in box.children[1].value
-    assert box.children[1].value.index("latent 4") < box.children[1].value.index("latent 9")
+    assert "(4)" in box.children[1].value and "&lt;b&gt;" in box.children[1].value
+    assert box.children[1].value.index("(4)") < box.children[1].value.index("(9)")
     box.children[0].value = " "
     assert box.children[1].value == ""
 
