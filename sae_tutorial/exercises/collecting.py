@@ -15,7 +15,7 @@ from sae_tutorial.exercises.matching import (
     match_number,
     read_tensor,
 )
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer, call
 
 
 def check_store_rows(stored: int | None, computed: int | None) -> None:
@@ -42,7 +42,7 @@ def check_real_rows(real_rows: Callable[[Tensor, Tensor], Tensor]) -> None:
         (torch.tensor([[0, 2, 0, 0], [0, 0, 2, 0], [0, 3, 4, 5]]), torch.tensor([2, 4, 3])),
         (torch.tensor([[0, 6, 0, 0, 5, 1, 0]]), torch.tensor([5])),
     ]
-    exercise.check(lambda answer: match_function(answer, _real_rows, inputs, _MASK_MISTAKES), real_rows)
+    exercise.check(lambda answer: _judge_real_rows(answer, inputs), real_rows)
 
 
 def check_scale(scale: Callable[[Tensor], float]) -> None:
@@ -66,7 +66,7 @@ def check_split(split: Callable[..., np.ndarray]) -> None:
     exercise = Exercise(
         "5.4",
         "write `split` so that no document is on both sides; `by_row` does not.",
-        "NumPy's pages on `np.unique`, `Generator.choice` and `np.isin`",
+        "the section 'Collecting', and NumPy's pages on `np.unique`, `Generator.choice` and `np.isin`",
         "your held-out score now says what the SAE does on texts it has not seen.",
     )
     exercise.check(_judge_split, split)
@@ -130,6 +130,14 @@ def _judge_store_rows(stored: Any, computed: Any) -> None:
 def _real_rows(token_ids: Tensor, lengths: Tensor) -> Tensor:
     place = torch.arange(token_ids.shape[1])
     return (place > 0) & (place < lengths[:, None])
+
+
+def _judge_real_rows(answer: Any, inputs: list[tuple[Tensor, Tensor]]) -> None:
+    try:
+        match_function(answer, _real_rows, inputs, _MASK_MISTAKES)
+    except LearnerError as error:
+        wide = "must match the size of tensor" in str(error) or "be broadcast together" in str(error)
+        raise LearnerError(f"{error}{' `lengths[:, None]` is a column, one for each text.' * wide}") from None
 
 
 def _place(token_ids: Tensor) -> Tensor:
@@ -210,6 +218,10 @@ _SCALE_MISTAKES: Mistakes = [
         "you took the norm of the mean row; take the norm of each row first, then the mean.",
     ),
     (
+        lambda x: x.shape[1] ** 0.5 / (x - x.mean(0)).norm(dim=1).mean(),
+        "you took the mean row away first; s is measured on the rows as they are, their mean included.",
+    ),
+    (
         lambda x: 1 / x.std(),
         "this makes the standard deviation 1; s is defined by the mean norm of the rows.",
     ),
@@ -252,8 +264,6 @@ _SCALE_MISTAKES: Mistakes = [
 
 # Document ids with gaps and of unequal lengths: 10 documents, 2 of them to be held out.
 _DOCUMENTS = np.repeat([0, 1, 2, 4, 5, 7, 8, 9, 12, 15], [1, 9, 4, 2, 7, 3, 8, 2, 6, 5])
-
-
 # 0.2 and 0.3 are whole numbers of documents; of 3.7 `int` makes 3 and of 2.2 `ceil` makes 3.
 _FRACTIONS = {0.2: 2, 0.3: 3, 0.37: 4, 0.22: 2}
 
@@ -278,10 +288,9 @@ def _judge_split(split: Any) -> None:
     for n_held_out in counts:
         _check_count(n_held_out)
     if all(np.array_equal(splits[0], other) for other in splits):
-        held_out = np.unique(_DOCUMENTS[splits[0]]).tolist()
         raise WrongAnswer(
-            f"documents {held_out} are held out whatever the seed. In a corpus sorted by topic or date, a "
-            "fixed stretch is unlike the rest; draw at random."
+            f"documents {np.unique(_DOCUMENTS[splits[0]]).tolist()} are held out whatever the seed. One fixed choice may be "
+            "unlike the rest, as the end of a sorted corpus is; draw with `np.random.default_rng(seed)`."
         )
     for fraction, expected in _FRACTIONS.items():
         n_held_out = len(np.unique(_DOCUMENTS[_held_out(call(split, _DOCUMENTS, fraction, 0))]))
