@@ -128,6 +128,7 @@ def _judge_nats(an_eighth: Any, uniform: Any, probability: Any) -> None:
             exp(3): "that is e to the power of +3. A probability is at most 1: turn the sign.",
             0.125: "that is 2 to the power of -3, as if the loss were in bits.",
             0.001: "that is 10 to the power of -3; nats go with e.",
+            100 * exp(-3): "that is in per cent. A probability lies between 0 and 1: divide by 100.",
             1 / 3: "that is 1 / 3. The loss is a logarithm: undo it with e to the power of -3.",
             1 - exp(-3): "that is the chance of everything else; the right token's is what is left of 1.",
         },
@@ -233,6 +234,11 @@ _SILENCE_MISTAKES: Mistakes = [
         lambda a, hook: a[:, :1],
         "you cut the positions off. A hook must give back the shape it was given: set them to zero instead.",
     ),
+    (
+        lambda a, hook: torch.cat([a[..., :1], _silent(a[..., 1:], slice(1, None))], dim=-1),
+        "the first number of every vector is still there. Silence the whole vector: `activation[:, 1:]`, with no third "
+        "index, takes all of its numbers.",
+    ),
 ]
 
 
@@ -268,6 +274,11 @@ _LENS_MISTAKES: Mistakes = [
     (
         lambda s, norm, W: (norm(s) @ W)[:, -1],
         "that is the last position alone; give the logits at every position.",
+    ),
+    (
+        lambda s, norm, W: s / s.norm(dim=-1, keepdim=True) @ W,
+        "you divide by the vector's length yourself. The model has a norm of its own, which is given to you as a "
+        "function: call `norm(stream)`.",
     ),
 ]
 

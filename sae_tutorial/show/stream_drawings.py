@@ -147,7 +147,7 @@ def mlp_drawing(title: str) -> go.Figure:
     box(figure, (7.6, 0), "what is added<br>to the stream", WORKS, width=1.7, tall=0.9)
     for x, y, text in (
         (2.4, -2.05, "each neuron takes one<br>weighted sum (or two)"),
-        (4.2, -2.05, "a bend such as ReLU<br>keeps most of them low"),
+        (4.2, -2.05, "a bend such as ReLU<br>turns negative sums to 0"),
         (6.0, -2.05, "each neuron adds its own<br>direction, as far as it is on"),
     ):
         say(figure, (x, y), text, size=12)
@@ -159,7 +159,7 @@ def one_layer_paths_drawing(title: str) -> go.Figure:
     figure = go.Figure()
     ways = (
         ("direct", (), "this token alone, by a straight table:<br>which token tends to follow it"),
-        ("through the MLP", ("MLP",), "this token alone, but any table:<br>the bend makes it more than a product"),
+        ("through the MLP", ("MLP",), "this token alone, made into more:<br>the bend allows richer tables"),
         ("through a head", ("attention",), "other tokens: what the head makes of<br>the token at the place it looks at"),
         ("through a head,<br>then the MLP", ("attention", "MLP"), "other tokens and this one together:<br>combinations of them"),
     )  # fmt: skip
