@@ -159,6 +159,21 @@ def _judge_broken(no_price: Any, huge_price: Any, free_rows: Any) -> None:
 
 
 def _judge_from_memory(my_sae: Any) -> None:
+    """Three draws of the weights, since a right answer may start unluckily; the seeds make the verdict the same again."""
+    for seed in range(3):
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            share = _share_found(my_sae)
+        if share >= 0.7:
+            return
+    raise WrongAnswer(
+        f"{share:.0%} of the true directions are matched above 0.9. Try a learning rate of 3e-3, batches of 256, and all "
+        "of the steps."
+    )
+
+
+def _share_found(my_sae: Any) -> float:
+    """The share of true directions that the answer's decoder has, once what it returned is what was asked for."""
     world = KnownDictionary(d_in=8, n_features=12, active=1.5, seed=3)
     data, d_sae = world.sample(4_000)[0], 24
     returned = call(my_sae, data, d_sae, 0.02, 1_000)
@@ -195,12 +210,7 @@ def _judge_from_memory(my_sae: Any) -> None:
         raise WrongAnswer(
             f"x̂ = f W_dec + b_dec explains {explained:.2f} of the rows' variance. {_why_unexplained(data, f)}"
         )
-    found = recovery(world.directions, W_dec)
-    if found.share < 0.7:
-        raise WrongAnswer(
-            f"{found.share:.0%} of the true directions are matched above 0.9. Try a learning rate of 3e-3, batches of "
-            "256, and all of the steps."
-        )
+    return recovery(world.directions, W_dec).share
 
 
 def _why_unexplained(data: Tensor, f: Tensor) -> str:
