@@ -1,7 +1,8 @@
 """Topics to steer towards: a latent of the pretrained autoencoder that readers described, and the words that count.
 
-The latent of a topic was taken from the gallery by its description alone (`data/coders/*/gallery.json`), and its words were
-written down before anything was steered with it.
+Latents were taken from the gallery by their descriptions (`data/coders/*/gallery.json`). Sport, disease and mountains were fixed
+with their words before anything was steered with them; small animals and gods had been looked at first. A count of words is
+crude: "creature" need not be small, and "match" need not be sport.
 """
 
 import re

@@ -8,12 +8,10 @@ import html
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-import numpy as np
 from IPython.display import HTML
-from jaxtyping import Float
 
 from sae_tutorial.features.contexts import Context, TextFeatures
-from sae_tutorial.show.plots import visible
+from sae_tutorial.show.tables import lit_tokens
 
 CARD = "color:#111;background:#fff;border:1px solid #bbb;border-radius:6px;padding:8px 12px;font-size:13px;line-height:1.7"
 
@@ -30,7 +28,7 @@ def gallery_cards(
     parts = []
     for number, (contexts, largest, description) in enumerate(cards, start=1):
         lines = "".join(
-            f"<div>{_lit(c.tokens, np.asarray(c.activations, dtype=float) / largest)}</div>" for c in contexts
+            f"<div>{lit_tokens(c.tokens, c.activations / largest, darkest=1)}</div>" for c in contexts
         )
         parts.append(
             f"<div style='{CARD}'><b>{number}</b>{lines}<details><summary style='cursor:pointer'>{html.escape(summary)}"
@@ -54,19 +52,10 @@ def lit_text(features: TextFeatures, names: Mapping[int, str] = MappingProxyType
     # Rows of a grid: a table would take its rows' colours from the page around it, dark stripes included.
     cells = []
     for latent, values in zip(features.latents, features.activations.T, strict=True):
-        lit = _lit(features.tokens, values / max(float(values.max(initial=0)), 1.0))
+        lit = lit_tokens(features.tokens, values / max(float(values.max(initial=0)), 1.0), darkest=1)
         cells.append(
             f"<div>{lit}</div><div style='color:#444'>{html.escape(names.get(int(latent), 'latent'))} "
             f"<span style='color:#767676'>({int(latent)})</span></div>"
         )
     grid = "display:grid;grid-template-columns:fit-content(70%) 1fr;column-gap:14px;overflow-x:auto"
     return HTML(f"<div style='{CARD};{grid}'>{''.join(cells)}</div>")
-
-
-def _lit(tokens: Sequence[str], shares: Float[np.ndarray, " tokens"]) -> str:
-    """The tokens as one line; hovering over a token shows its share."""
-    return "".join(
-        f"<span title='{share:.2f}' style='background:rgba(224,159,62,{min(max(share, 0), 1):.2f});white-space:pre-wrap'>"
-        f"{html.escape(visible(token))}</span>"
-        for token, share in zip(tokens, shares, strict=True)
-    )

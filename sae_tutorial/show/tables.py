@@ -3,7 +3,9 @@
 import html
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from IPython.display import HTML
+from jaxtyping import Float
 
 from sae_tutorial.features.contexts import Context
 from sae_tutorial.show.plots import visible
@@ -38,14 +40,23 @@ def table(rows: Sequence[Mapping[str, object]]) -> HTML:
     return HTML(f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>")
 
 
-def _context_line(context: Context, strongest: float) -> str:
+def lit_tokens(
+    tokens: Sequence[str],
+    activations: Float[np.ndarray, " tokens"],
+    darkest: float,
+    outlined: int | None = None,
+) -> str:
+    """Tokens as one line of HTML: `darkest` and more is darkest, none white; hovering over a token shows its value."""
     spans = []
-    for i, (token, activation) in enumerate(zip(context.tokens, context.activations, strict=True)):
-        strength = float(activation) / strongest if strongest else 0.0
-        border = ";outline:1px solid #333" if i == context.centre else ""
-        colour = f"background:rgba(224,159,62,{strength:.2f})"
+    for i, (token, activation) in enumerate(zip(tokens, activations, strict=True)):
+        strength = min(max(float(activation) / darkest, 0.0), 1.0) if darkest else 0.0
+        border = ";outline:1px solid #333" if i == outlined else ""
         spans.append(
-            f"<span title='{float(activation):.2f}' style='{colour}{border};white-space:pre-wrap'>"
-            f"{html.escape(visible(token))}</span>"
+            f"<span title='{float(activation):.2f}' style='background:rgba(224,159,62,{strength:.2f}){border};"
+            f"white-space:pre-wrap'>{html.escape(visible(token))}</span>"
         )
-    return f"<div>{''.join(spans)}</div>"
+    return "".join(spans)
+
+
+def _context_line(context: Context, strongest: float) -> str:
+    return f"<div>{lit_tokens(context.tokens, context.activations, strongest, context.centre)}</div>"
