@@ -15,7 +15,7 @@ def training_step_drawing() -> go.Figure:
     """One step of training as a ring of six stations, with the order that matters marked."""
     stations = [
         ("1 draw", "a batch of rows x", INK), ("2 encode", "f: which latents are on", BLUE),
-        ("3 decode", "x̂: a sum of their directions", BLUE), ("4 loss", "‖x − x̂‖² + λ · L1 of f", RED),
+        ("3 decode", "x̂: a sum of their directions", BLUE), ("4 loss", "mean of (x − x̂)² + λ · L1 of f", RED),
         ("5 Adam", "gradients move every weight", GREEN), ("6 reset", "decoder rows back to norm 1", ORANGE),
     ]  # fmt: skip
     places = [(0, 1), (1, 1), (2, 1), (2, 0), (1, 0), (0, 0)]
