@@ -21,7 +21,7 @@ from sae_tutorial.toys.toy_models import one_thread
 def learned_dictionary(
     known: KnownDictionary, *, d_sae: int, total_tokens: int = 100_000, seed: int = 0
 ) -> SparseAutoencoder:
-    """A TopK autoencoder trained on fresh rows; k is the number of features that are on, which it is told."""
+    """A TopK autoencoder trained on at most 50,000 different rows; k is the number of features on, which it is told."""
     x, _ = known.sample(min(total_tokens, 50_000))
     k = min(max(1, round(known.active)), d_sae)
     sae = SparseAutoencoder(SAEConfig(known.d_in, d_sae / known.d_in, k=k), seed=10_000 + seed)
