@@ -88,6 +88,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "luck": (exercises.check_luck, analysing._LUCK_MISTAKES),
     "balanced_accuracy": (exercises.check_balanced_accuracy, judging._BALANCED_MISTAKES),
     "loss_recovered": (exercises.check_loss_recovered, meaning._RECOVERED_MISTAKES),
+    "soft_freeze": (exercises.check_soft_freeze, meaning._FREEZE_MISTAKES),
     "redraw": (exercises.check_redraw, meaning._REDRAW_MISTAKES),
     "fit": (exercises.check_fit, meaning._FIT_MISTAKES),
     "holes": (exercises.check_holes, meaning._HOLES_MISTAKES),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
+from torch.nn.functional import normalize
 
 from sae_tutorial.exercises import analysing, architectures, frontier, looking, meaning, using
 
@@ -229,9 +230,53 @@ def fit_by_counting(f, described):
     return [hits / (hits + misses), hits / (hits + extra)]
 
 
-# 9.4
+# 9.2
 
-LAND = ("mountain", "terrain", "desert", "glacier", "alpine", "volcan", "vulcan", "slope", "foothill")
+
+def freeze_in_place(W, start, cosine):
+    for i in range(len(W)):
+        along = W[i] @ start[i]
+        if along < cosine:
+            across = W[i] - along * start[i]
+            W[i] = cosine * start[i] + math.sqrt(1 - cosine**2) * across / across.norm()
+    return W
+
+
+def freeze_in_numpy(W, start, cosine):
+    W, start = W.numpy().copy(), start.numpy()
+    along = (W * start).sum(1, keepdims=True)
+    across = W - along * start
+    out = along[:, 0] < cosine
+    turned = cosine * start + np.sin(np.arccos(cosine)) * across / np.linalg.norm(
+        across, axis=1, keepdims=True
+    )
+    W[out] = turned[out]
+    return W
+
+
+def freeze_by_angle(W, start, cosine):
+    """From the start towards the row, by the angle that is allowed."""
+    angle = torch.acos((W * start).sum(1, keepdim=True).clamp(-1, 1))
+    allowed = torch.minimum(angle, torch.tensor(math.acos(cosine)))
+    return (torch.sin(angle - allowed) * start + torch.sin(allowed) * W) / torch.sin(angle)
+
+
+# 9.5
+
+LAND = (
+    "mount",
+    "terrain",
+    "desert",
+    "glacier",
+    "alpine",
+    "volcan",
+    "vulcan",
+    "slope",
+    "canyon",
+    "ridge",
+    "plains",
+    "plateau",
+)
 
 
 def predict_in_a_loop(snippet):
@@ -283,7 +328,7 @@ def takes_the_bias_too(x, W_enc, b_enc, W_dec, b_dec, latents):
     return x - (f[:, latents] @ W_dec[latents] + b_dec)
 
 
-# 9.3
+# 10.6
 
 
 def nearest_by_masking(named, strength):
@@ -405,6 +450,8 @@ RIGHT: Right = [
         "loss_recovered",
         (lambda clean, replaced, zero: np.interp(0, [0], [1]) * (replaced - zero) / (clean - zero),),
     ),
+    *[("soft_freeze", (f,)) for f in ways_to_return(meaning._soft_freeze)],
+    *[("soft_freeze", (f,)) for f in (freeze_in_place, freeze_in_numpy, freeze_by_angle)],
     *[("redraw", (f,)) for f in ways_to_return(meaning._redraw)],
     *[("redraw", (f,)) for f in (redraw_weighted, redraw_in_numpy, redraw_in_a_loop)],
     *[
@@ -422,10 +469,10 @@ RIGHT: Right = [
         ("description", (f,))
         for f in (
             predict_in_a_loop,
-            says("ountain", "terrain", "desert"),
-            lambda snippet: re.search("mount|terrain|desert", snippet.casefold()) is not None,
+            says("Mount", "Ridge", "canyon", "plains"),
+            lambda snippet: re.search("mount|ridge|canyon|plains|basin", snippet.casefold()) is not None,
             lambda snippet: bool(
-                set(snippet.lower().split()) & {"mountain", "mountains", "terrain,", "desert"}
+                set(re.findall("[a-z]+", snippet.lower())) & {"mount", "ridge", "canyons", "plains"}
             ),
             lambda snippet: np.any([word in snippet.lower() for word in LAND]),
             lambda snippet: sum(snippet.lower().count(word) for word in LAND) > 0,
@@ -449,9 +496,10 @@ RIGHT: Right = [
                 sum(part) / sum(h) for part in (a, [n * p for n, p in zip(h, e, strict=True)])
             ),
             lambda h, a, e: torch.stack([a.double(), h * e.double()]).sum(1) / h.double().sum(),
+            lambda h, a, e: ((a / h).nan_to_num() @ (h / h.sum()), (h / h.sum()) @ e),
         )
     ],
-    *[("shown_claims", (way,)) for way in ways_to_choose("A")],
+    *[("shown_claims", (way,)) for way in ways_to_choose("A", "F")],
     *[("push", (f,)) for f in ways_to_return(using._push)],
     *[("push", (f,)) for f in (push_normalised_first, push_in_numpy)],
     *[("own_latent", ways) for ways in zip(*map(ways_to_count, (0.75, 0.125, 0.5)), strict=False)],
@@ -618,6 +666,19 @@ WRONG: Wrong = [
     ("loss_recovered", (lambda c, r, z: z - r,), "these are nats"),
     ("loss_recovered", (lambda c, r, z: (z - r) / z,), "*more* than the clean model"),
     ("loss_recovered", (lambda c, r, z: 100 * (z - r) / (z - c),), "expected 0.75, got 75"),
+    (
+        "soft_freeze",
+        (lambda W, s, c: c * s + (1 - c**2) ** 0.5 * normalize(W - (W * s).sum(1)[:, None] * s),),
+        "leave them",
+    ),
+    ("soft_freeze", (lambda W, s, c: torch.where((W * s).sum(1)[:, None] < c, s, W),), "to the edge only"),
+    (
+        "soft_freeze",
+        (lambda W, s, c: torch.where((W * s).sum(1)[:, None] < c, normalize(c * s + (1 - c) * W), W),),
+        "weighted mean",
+    ),
+    ("soft_freeze", (lambda W, s, c: W,), "nothing is turned back"),
+    ("soft_freeze", (lambda W, s, c: normalize(c * s + W),), "expected"),
     ("redraw", (lambda v, d, drawn: v[[int(i) in drawn for i in d]].mean(),), "counts once"),
     (
         "redraw",
@@ -639,9 +700,9 @@ WRONG: Wrong = [
     ("holes", (lambda f, label, own: label & (f[:, own] > 0).any(1),), "the opposite"),
     ("description", (lambda snippet: True,), "you say True to every snippet"),
     ("description", (lambda snippet: False,), "you say False to every snippet"),
-    ("description", (says("ountain"),), "2 of 5 found, 0 false alarms"),
+    ("description", (says("ountain"),), "1 of 10 found, 0 false alarms"),
     ("description", (lambda snippet: not predict_in_a_loop(snippet),), "True and False exchanged"),
-    ("description", (says("ountain", "time", "unit"),), "false alarms. For example"),
+    ("description", (says("ountain", "time", "unit"),), "it is off in: …unit-treatment"),
     ("description", (lambda snippet: "mountain",), "must return True or False, got 'mountain'"),
     ("description", (lambda snippet: snippet.count("ountain"),), "`bool(...)`"),
     ("holes", (lambda f, label, own: meaning._holes(f, label, own).long(),), "but with numbers (int64)"),
@@ -665,14 +726,18 @@ WRONG: Wrong = [
     ),
     ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), (a * e).sum() / a.sum()),), "weigh by all holes"),
     ("matched_rates", (lambda h, a, e: meaning._matched_rates(h, a, e)[::-1],), "other order"),
+    ("matched_rates", (lambda h, a, e: ((a / h).mean(), e.mean()),), "plain means over concepts"),
+    ("matched_rates", (lambda h, a, e: ((a / h) @ (h / h.sum()), e @ (h / h.sum())),), "no holes at all"),
     ("matched_rates", (lambda h, a, e: a.sum() / h.sum(),), "shape [], expected [2]"),
     ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), (h * e).sum()),), "divide by all holes"),
     ("shown_claims", ({"A", "B"},), "the documents that chose it"),
     ("shown_claims", ({"C"},), "nothing to do with it"),
-    ("shown_claims", ("AD",), "may be luck"),
+    ("shown_claims", ("ADF",), "may be luck"),
     ("shown_claims", (["e", "a"],), "always says no"),
-    ("shown_claims", ({"F"},), "'F' is not one of"),
-    ("shown_claims", (set(),), "one of the claims is shown"),
+    ("shown_claims", ({"A"},), "F is shown: the two intervals overlap"),
+    ("shown_claims", ({"F"},), "A is shown"),
+    ("shown_claims", ({"G"},), "'G' is not one of"),
+    ("shown_claims", (set(),), "A is shown"),
     ("ablate", (reconstructs,), "What the SAE does not reconstruct"),
     ("ablate", (adds_negative_latents,), "ReLU is missing"),
     ("ablate", (takes_the_bias_too,), "belongs to no latent"),

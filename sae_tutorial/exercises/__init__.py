@@ -45,17 +45,18 @@ from sae_tutorial.exercises.collecting import (
     check_split,
     check_store_rows,
 )
+from sae_tutorial.exercises.describing import check_description
 from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_narrow
 from sae_tutorial.exercises.judging import check_balanced_accuracy
 from sae_tutorial.exercises.looking import check_calendar, check_shares
 from sae_tutorial.exercises.meaning import (
-    check_description,
     check_fit,
     check_holes,
     check_loss_recovered,
     check_matched_rates,
     check_redraw,
     check_shown_claims,
+    check_soft_freeze,
 )
 from sae_tutorial.exercises.patients import (
     check_first_diagnosis,
@@ -164,6 +165,7 @@ __all__ = [
     "check_shuffled_labels",
     "check_silence",
     "check_sizes",
+    "check_soft_freeze",
     "check_split",
     "check_steers",
     "check_store_rows",

@@ -1,13 +1,13 @@
-"""Checks for notebook 09: loss recovered, drawing documents, a description, holes and their control, what is shown."""
+"""Checks for notebook 09: loss recovered, a control, drawing documents, a fit, holes and their control, what is shown."""
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function
+from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function, read_tensor
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
@@ -25,10 +25,29 @@ def check_loss_recovered(loss_recovered: Callable[[float, float, float], float])
     )
 
 
-def check_redraw(redraw: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
-    """Exercise 9.2: `redraw(values, documents, drawn)`, the mean over the rows of drawn documents."""
+def check_soft_freeze(soft_freeze: Callable[[Tensor, Tensor, float], Any]) -> None:
+    """Exercise 9.2: `soft_freeze(W, start, cosine)`, rows turned back into the cone around their start."""
     exercise = Exercise(
         "9.2",
+        "write the body of `soft_freeze`.",
+        "the drawing above the exercise: along the start, across it, and the edge of the cone",
+        "you have built the control that comes nearest to a trained SAE, and you know how much it may learn.",
+    )
+    flat = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    rows = torch.tensor([[0.0, 1.0], [0.96, 0.28], [0.6, -0.8]])
+    inputs = [(rows, flat, 0.8), (rows, flat, 0.6)]
+    for seed, cosine in ((0, 0.8), (1, 0.5)):
+        draw = torch.Generator().manual_seed(seed)
+        start = normalize(torch.randn(6, 5, generator=draw), dim=1)
+        wide = torch.tensor([[0.2], [0.4], [1.0], [2.0], [5.0], [0.6]])
+        inputs.append((normalize(start + wide * torch.randn(6, 5, generator=draw), dim=1), start, cosine))
+    exercise.check(lambda answer: match_function(answer, _soft_freeze, inputs, _FREEZE_MISTAKES), soft_freeze)
+
+
+def check_redraw(redraw: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
+    """Exercise 9.3: `redraw(values, documents, drawn)`, the mean over the rows of drawn documents."""
+    exercise = Exercise(
+        "9.3",
         "write the body of `redraw`.",
         "the folded help, on whose rows are gathered",
         "your intervals are as wide as the documents differ, not as narrow as if every token were news.",
@@ -39,9 +58,9 @@ def check_redraw(redraw: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
 
 
 def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
-    """Exercise 9.3: `fit(f, described)`, the sensitivity and precision of a description of one latent."""
+    """Exercise 9.4: `fit(f, described)`, the sensitivity and precision of a description of one latent."""
     exercise = Exercise(
-        "9.3",
+        "9.4",
         "return two numbers: sensitivity, then precision.",
         "the section 'Sensitivity and precision'",
         "you can tell a description that is too narrow from one that is too wide.",
@@ -59,21 +78,10 @@ def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
     exercise.check(lambda answer: match_function(answer, _fit, inputs, _FIT_MISTAKES), fit)
 
 
-def check_description(predict: Callable[[str], Any]) -> None:
-    """Exercise 9.4: `predict(snippet)`, whether one latent of the pretrained SAE turns on anywhere in a snippet."""
-    exercise = Exercise(
-        "9.4",
-        "return True or False for a snippet.",
-        "the six places above the stub, and what their marked words have in common",
-        "your description predicts text that you had not seen, which is all that a description can be asked for.",
-    )
-    exercise.check(_judge_description, predict)
-
-
 def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
-    """Exercise 9.5: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
+    """Exercise 9.6: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
     exercise = Exercise(
-        "9.5",
+        "9.6",
         "write the body of `holes`.",
         "the drawing in the section 'Holes'",
         "you can look for what fires in the holes, which no list of top contexts would have shown.",
@@ -87,9 +95,9 @@ def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
 
 
 def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
-    """Exercise 9.6: `matched_rates(holes, absorbed, elsewhere)`, a share over all holes and chance weighted alike."""
+    """Exercise 9.7: `matched_rates(holes, absorbed, elsewhere)`, a share over all holes and chance weighted alike."""
     exercise = Exercise(
-        "9.6",
+        "9.7",
         "return two numbers: the share of all holes that is absorbed, then chance.",
         "the folded help, on what one hole counts in each of the two numbers",
         "you compare a number with a control that is averaged in the same way.",
@@ -97,20 +105,28 @@ def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) 
     generator = torch.Generator().manual_seed(0)
     inputs = [
         (torch.tensor([1000, 10]), torch.tensor([900, 5]), torch.tensor([0.50, 0.02])),
-        (torch.tensor([4, 0, 12]), torch.tensor([1, 0, 9]), torch.tensor([0.25, 0.9, 0.125])),
         (torch.arange(3, 9), torch.arange(2, 8), torch.rand(6, generator=generator)),
     ]
-    exercise.check(
-        lambda answer: match_function(answer, _matched_rates, inputs, _RATE_MISTAKES), matched_rates
-    )
+    without = (torch.tensor([4, 0, 12]), torch.tensor([1, 0, 9]), torch.tensor([0.25, 0.9, 0.125]))
+
+    def judge(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
+        match_function(answer, _matched_rates, inputs, _RATE_MISTAKES)
+        if read_tensor(call(answer, *without)).double().isnan().any():
+            raise WrongAnswer(
+                "right, until a concept has no holes at all: then your function divides 0 by 0, and the whole answer is "
+                "nan. Add up over the concepts first, and divide once."
+            )
+        match_function(answer, _matched_rates, [without], [])
+
+    exercise.check(judge, matched_rates)
 
 
 def check_shown_claims(shown: Any) -> None:
-    """Exercise 9.7: for which of five latents 'it stands for the concept' is shown."""
+    """Exercise 9.8: for which of six latents 'it stands for the concept' is shown."""
     exercise = Exercise(
-        "9.7",
+        "9.8",
         "replace None by a set of letters, such as {'A'}.",
-        "the section 'A concept and its rivals', and what each rival is for",
+        "the columns of the table one by one: where it was scored, beside what, and how clear the difference is",
         "you ask three questions of a claim: on new documents? beside a control that loses? with an interval?",
     )
     exercise.check(_judge_shown, shown)
@@ -142,6 +158,56 @@ _RECOVERED_MISTAKES: Mistakes = [
         "the denominator is what zeros cost, CE(zero) − CE(clean).",
     ),
     (lambda c, r, z: z - r, "these are nats; divide by what zeros cost, CE(zero) − CE(clean)."),
+]
+
+
+def _soft_freeze(W: Tensor, start: Tensor, cosine: float) -> Tensor:
+    along, across = _parts(W, start)
+    edge = cosine * start + (1 - cosine**2) ** 0.5 * normalize(across, dim=1)
+    return torch.where(along < cosine, edge, W)
+
+
+def _parts(W: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """How far each row points along its start, and what is left of it."""
+    along = (W * start).sum(1, keepdim=True)
+    return along, W - along * start
+
+
+_FREEZE_MISTAKES: Mistakes = [
+    (
+        lambda W, s, c: c * s + (1 - c**2) ** 0.5 * normalize(_parts(W, s)[1], dim=1),
+        "rows that are inside the cone already are turned as well, out to its edge. They are free: leave them.",
+    ),
+    (
+        lambda W, s, c: torch.where(_parts(W, s)[0] < c, c * s + (1 - c**2) ** 0.5 * W, W),
+        "you add the whole row to its start. Part of it points along the start already: take that part out first, and "
+        "what is left is at a right angle.",
+    ),
+    (
+        lambda W, s, c: torch.where(_parts(W, s)[0] < c, normalize(c * s + (1 - c) * W, dim=1), W),
+        "a weighted mean of row and start has another cosine with the start. Build it from two parts at a right angle: "
+        "`cosine` along the start, and the rest of the length across.",
+    ),
+    (
+        lambda W, s, c: torch.where(
+            _parts(W, s)[0] < c, c * s + (1 - c) * normalize(_parts(W, s)[1], dim=1), W
+        ),
+        "the result has not length 1. Two sides at a right angle: their squares add up to 1, so the part across has "
+        "length √(1 − cosine²).",
+    ),
+    (
+        lambda W, s, c: torch.where(_parts(W, s)[0] < c, c * s + _parts(W, s)[1], W),
+        "the result has not length 1: the part across keeps its old length. Give it the length √(1 − cosine²).",
+    ),
+    (
+        lambda W, s, c: torch.where(_parts(W, s)[0] < c, s, W),
+        "you set a row that left the cone back to its start. It may stay as far away as the cone allows: turn it to the "
+        "edge only.",
+    ),
+    (
+        lambda W, s, c: W,
+        "nothing is turned back; a row outside the cone has a cosine *below* the limit.",
+    ),
 ]
 
 
@@ -241,88 +307,8 @@ _HOLES_MISTAKES: Mistakes = [
 ]
 
 
-# What latent 323 of the pretrained SAE does on held-out paragraphs of Wikipedia (CC BY-SA 3.0), by
-# `explanations.detection_task`; the places that the notebook shows are from other articles.
-SNIPPETS = (
-    (
-        ' unit-treatment additivity is not invariant under a "change of scale", so statisticians often use',
-        False,
-    ),
-    (
-        ' of relationships between a population of humans and their biophysical environment". The focus of its research concerns "how',
-        False,
-    ),
-    ("ations. Tourist destinations in the province include Banff, Canmore, Drumheller, Jasper", True),
-    (
-        " along the southwestern boundary are largely forested (see Alberta Mountain forests and Alberta-British Columbia foothills forests). The",
-        True,
-    ),
-    (
-        " the province is boreal forest, while the Rocky Mountains along the southwestern boundary are largely forested (see Alberta",
-        True,
-    ),
-    (
-        " typically divide the world up into relevant time periods and geographic regions. Human time on Earth is divided up into",
-        False,
-    ),
-    ("America's longest war) officially ended on December 28, 2014. However,", False),
-    (
-        " ocean floor. This was formed by the vulcanism that also formed the ocean floor and the islands rising",
-        True,
-    ),
-    (
-        " are very important. Students must take a Graduate Record Exam in the United States if they wish to be accepted",
-        False,
-    ),
-    (
-        " Park, near Brooks, Alberta, showcases the badlands terrain, desert flora, and remnants from Alberta's",
-        True,
-    ),
-)
-
-
-def _judge_description(predict: Callable[[str], Any]) -> None:
-    answers = [call(predict, snippet) for snippet, _ in SNIPPETS]
-    if not all(isinstance(answer, bool | np.bool_) for answer in answers):
-        odd = next(answer for answer in answers if not isinstance(answer, bool | np.bool_))
-        raise WrongAnswer(
-            f"`predict` must return True or False, got {odd!r}; `bool(...)` makes either of most things."
-        )
-    truth = [on for _, on in SNIPPETS]
-    hits = sum(answer and on for answer, on in zip(answers, truth, strict=True))
-    alarms = sum(answer and not on for answer, on in zip(answers, truth, strict=True))
-    accuracy = (hits / sum(truth) + 1 - alarms / (len(truth) - sum(truth))) / 2
-    if accuracy >= 0.8:
-        return
-    if len(set(answers)) == 1:
-        raise WrongAnswer(
-            f"you say {bool(answers[0])} to every snippet. Half of them turn the latent on, so this is balanced accuracy 0.5."
-        )
-    if accuracy < 0.4:
-        raise WrongAnswer(
-            f"balanced accuracy {accuracy:.1f} is worse than chance; are True and False exchanged?"
-        )
-    missed = next(
-        (text for (text, on), answer in zip(SNIPPETS, answers, strict=True) if on and not answer), ""
-    )
-    alarm = next(
-        (text for (text, on), answer in zip(SNIPPETS, answers, strict=True) if answer and not on), ""
-    )
-    examples = [f"you miss: …{missed.strip()}…"] * bool(missed) + [
-        f"and it is off in: …{alarm.strip()}…"
-    ] * bool(alarm)
-    raise WrongAnswer(
-        f"balanced accuracy {accuracy:.1f}: {hits} of {sum(truth)} found, {alarms} false alarms. For example {'; '.join(examples)}"
-    )
-
-
 def _matched_rates(holes: Tensor, absorbed: Tensor, elsewhere: Tensor) -> tuple[Tensor, Tensor]:
     return absorbed.sum() / holes.sum(), (holes * elsewhere).sum() / holes.sum()
-
-
-def _rates(holes: Tensor, absorbed: Tensor) -> Tensor:
-    """Of each concept; nothing where it has no holes."""
-    return absorbed / holes.clamp(min=1)
 
 
 _RATE_MISTAKES: Mistakes = [
@@ -332,12 +318,12 @@ _RATE_MISTAKES: Mistakes = [
         "holes then meets the chance of one with ten. Weigh both by holes.",
     ),
     (
-        lambda h, a, e: (_rates(h, a).mean(), e.mean()),
+        lambda h, a, e: ((a / h).mean(), e.mean()),
         "both are plain means over concepts: matched, but a concept with three holes counts as much as one with a "
         "thousand. The question was about all holes.",
     ),
     (
-        lambda h, a, e: (_rates(h, a).mean(), _matched_rates(h, a, e)[1]),
+        lambda h, a, e: ((a / h).mean(), _matched_rates(h, a, e)[1]),
         "the first is a mean over concepts, the second weighs by holes: the two do not match.",
     ),
     (
@@ -355,12 +341,16 @@ _RATE_MISTAKES: Mistakes = [
 def _judge_shown(shown: Any) -> None:
     match_choices(
         shown,
-        {"A": "one of the claims is shown: new documents, a control that loses, intervals apart."},
+        {
+            "A": "A is shown: new documents, a control that loses, and a difference that stays clear of 0.",
+            "F": "F is shown: the two intervals overlap, because some documents are hard for both, but the difference "
+            "document by document stays clear of 0. That one decides ('Text by text').",
+        },
         {
             "B": "B was scored on the documents that chose it; of thousands of latents the best one always looks good "
             "there.",
             "C": "in C a latent of the untrained dictionary scores as well: training has nothing to do with it.",
-            "D": "D's interval reaches down to its control's: with so few documents the difference may be luck.",
+            "D": "D's difference reaches below 0: with nine documents it may be luck. More documents could still show it.",
             "E": "E has no control at all, and 0.97 of the tokens lack the concept: who always says no is right as "
             "often.",
         },
