@@ -1,4 +1,4 @@
-"""Drawings for doubting a latent show what is clear of zero, who leads, which latent goes to which, and where the holes are."""
+"""Drawings for doubting a latent show what is clear of zero, who detects what, which latent goes to which, and where the holes are."""
 
 import plotly.graph_objects as go
 import pytest
@@ -16,6 +16,8 @@ def words_of(figure: go.Figure) -> str:
     [
         (doubt_drawings.replacement_drawing, ["clean run", "replaced run", "x̂", "CE(replaced)"]),
         (doubt_drawings.hole_drawing, ["Paris", "Peru", "hole"]),
+        (doubt_drawings.cone_drawing, ["its start", "0.8 along", "0.6 across"]),
+        (doubt_drawings.absorption_drawing, ["half", "over half: absorbed", "not absorbed"]),
         (doubt_drawings.hedge_drawing, ["mouse", "cheese", "hedges"]),
     ],
 )
@@ -38,12 +40,12 @@ def test_what_touches_zero_is_hollow_and_what_does_not_is_filled():
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(0.2)
 
 
-def test_only_the_first_rival_is_filled_and_has_bars():
-    score = Interval(0.5, 0.4, 0.7)
-    figure = doubt_drawings.rivals_figure({"a day": {"ours": score, "theirs": score}}, "title", "F1", "ours")
-    ours, theirs = figure.data
-    assert ours.error_x.array[0] == pytest.approx(0.2) and theirs.error_x.array is None
-    assert not ours.marker.symbol.endswith("-open") and theirs.marker.symbol.endswith("-open")
+def test_every_score_is_written_on_its_patch():
+    scores = {"a day": {"ours": 0.5, "theirs": 0.25}, "a <b>": {"ours": 1.0, "theirs": 0.0}}
+    (patches,) = doubt_drawings.rivals_figure(scores, "title", "F1").data
+    assert [list(row) for row in patches.text] == [["0.50", "0.25"], ["1.00", "0.00"]]
+    assert list(patches.x) == ["ours", "theirs"] and list(patches.y) == ["a day", "a &lt;b&gt;"]
+    assert patches.z.tolist() == [[0.5, 0.25], [1.0, 0.0]]
 
 
 def test_a_tree_has_a_box_per_latent_and_a_line_per_edge_within_its_frame():
@@ -65,3 +67,10 @@ def test_every_hole_is_filled_by_the_other_latent():
     lit = [shape for shape in figure.layout.shapes if shape.fillcolor == doubt_drawings.ORANGE]
     assert len(dotted) == 2
     assert {shape.x0 for shape in dotted} == {shape.x0 for shape in lit}
+
+
+def test_the_latent_for_capitalised_words_is_off_at_small_letters():
+    figure = doubt_drawings.hole_drawing("title")
+    lit = {round(shape.x0 + 0.4) for shape in figure.layout.shapes if shape.fillcolor == doubt_drawings.BLUE}
+    names = {round(note.x): note.text for note in figure.layout.annotations if note.y == 2.0}
+    assert lit and all(names[i].startswith("<b>") for i in lit)

@@ -1,4 +1,4 @@
-"""Drawings for doubting a latent: replacing x, intervals of differences, a tree of splits, a hole, a hedge."""
+"""Drawings for doubting a latent: replacing x, a cone, intervals, who detects what, a tree of splits, holes, a hedge."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.canvas import GREY, INK, PALE, arrow, as_drawing, box, line, say
-from sae_tutorial.show.plots import COLOURS, MARKERS, escaped, finish
+from sae_tutorial.show.plots import COLOURS, escaped, finish
 
 BLUE, RED, GREEN = COLOURS[:3]
 ORANGE = "#b8741a"  # dark enough for letters on white
@@ -49,26 +49,38 @@ def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.
     return finish(figure, title, height=150 + 34 * len(rows))
 
 
-def rivals_figure(
-    scores: Mapping[str, Mapping[str, Interval]], title: str, x_title: str, first: str
-) -> go.Figure:
-    """A row per concept and a marker per rival; `first` is filled and carries its interval, the rivals are hollow."""
+def rivals_figure(scores: Mapping[str, Mapping[str, float]], title: str, z_title: str) -> go.Figure:
+    """A row per concept, a column per rival, and each score written on its patch: the darker, the higher."""
     figure = go.Figure()
     rivals = list(next(iter(scores.values())))
-    names = [escaped(name) for name in scores]
-    for i, rival in enumerate(rivals):
-        found = [by_rival[rival] for by_rival in scores.values()]
-        bars = {"array": [f.high - f.value for f in found], "arrayminus": [f.value - f.low for f in found],
-                "symmetric": False, "thickness": 2, "width": 4}  # fmt: skip
-        symbol = MARKERS[i] if rival == first else f"{MARKERS[i].removesuffix('-open')}-open"
-        figure.add_scatter(
-            x=[f.value for f in found], y=names, mode="markers", name=rival,
-            marker={"size": 13 if rival == first else 9, "color": COLOURS[i], "symbol": symbol, "line": {"width": 2}},
-            error_x=bars if rival == first else None,
-        )  # fmt: skip
-    figure.update_xaxes(title=x_title)
-    figure.update_yaxes(autorange="reversed")
-    return finish(figure, title, height=200 + 42 * len(names))
+    z = np.array([[by_rival[rival] for rival in rivals] for by_rival in scores.values()])
+    figure.add_heatmap(
+        z=z, x=[escaped(rival).replace(" ", "<br>") for rival in rivals], y=[escaped(name) for name in scores],
+        text=[[f"{value:.2f}" for value in row] for row in z], texttemplate="%{text}", textfont={"size": 12},
+        colorscale=[[0, "white"], [1, BLUE]], zmin=0, zmax=1, xgap=3, ygap=3, colorbar={"title": z_title},
+    )  # fmt: skip
+    figure.update_xaxes(side="top", showgrid=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return finish(figure, title, height=190 + 34 * len(scores)).update_layout(margin={"t": 110})
+
+
+def cone_drawing(title: str) -> go.Figure:
+    """A soft-frozen row: its start, the cone of cosine 0.8 around it, a row that left the cone and where it is put."""
+    figure = go.Figure()
+    turn = np.linspace(-0.1, 2.0, 60)
+    line(figure, list(zip(3 * np.cos(turn), 3 * np.sin(turn), strict=True)), PALE, 2)
+    arrow(figure, (0, 0), (3, 0), INK, width=3)
+    arrow(figure, (0, 0), (0.85, 2.877), RED, width=3)
+    arrow(figure, (0, 0), (2.4, 1.8), BLUE, width=4)
+    line(figure, [(0, -0.35), (2.4, -0.35)], BLUE, 4)
+    line(figure, [(2.4, 0.06), (2.4, 1.74)], BLUE, 4)
+    say(figure, (3.65, 0), "its start")
+    say(figure, (0.85, 3.15), "where training wants it", colour=RED)
+    say(figure, (4.3, 1.95), "edge of the cone: where it is put", colour=BLUE)
+    say(figure, (1.2, -0.65), "0.8 along the start", colour=BLUE)
+    say(figure, (3.35, 0.85), "0.6 across: free", colour=BLUE)
+    drawing = as_drawing(figure, title, (-2.6, 6.2), (-0.9, 3.4), height=380)
+    return drawing.update_yaxes(scaleanchor="x")  # a right angle looks like one
 
 
 def tree_drawing(
@@ -103,7 +115,7 @@ def tree_drawing(
 def hole_drawing(title: str) -> go.Figure:
     """Six tokens, a latent for capitalised words that misses two of them, and the latent that is on in the holes."""
     words = ["in", "Paris", "Anna", "met", "Peru", "'s", "Ministry"]
-    rows = {"“a capitalised word”": (1, 0, 1, 0, 0, 0, 1), "“a place”": (0, 1, 0, 0, 1, 0, 0)}
+    rows = {"“a capitalised word”": (0, 0, 1, 0, 0, 0, 1), "“a place”": (0, 1, 0, 0, 1, 0, 0)}
     capital = {1, 2, 4, 6}
     figure = go.Figure()
     for i, word in enumerate(words):
@@ -120,6 +132,25 @@ def hole_drawing(title: str) -> go.Figure:
             if hole:
                 say(figure, (i, y), "hole", size=12, colour=RED)
     return as_drawing(figure, title, (-3.0, 6.7), (-0.1, 2.4), height=230)
+
+
+def absorption_drawing(title: str) -> go.Figure:
+    """What is written along the probe's direction: by the concept's own latents, and by others in two of the holes."""
+    rows = (
+        ("its own latents, where they are on", 1.0, BLUE, "the usual amount"),
+        ("a hole at “Paris”: “a place”", 0.8, ORANGE, "over half: absorbed"),
+        ("a hole at “Ministry”: “after a comma”", 0.2, GREY, "under half: not absorbed"),
+    )
+    figure = go.Figure()
+    for y, (name, written, colour, verdict) in zip((2.0, 1.2, 0.4), rows, strict=True):
+        figure.add_shape(
+            type="rect", x0=0, x1=4 * written, y0=y - 0.22, y1=y + 0.22, fillcolor=colour, line={"width": 0}
+        )
+        say(figure, (-1.9, y), name)
+        say(figure, (5.4, y), verdict, colour=colour if colour != GREY else INK)
+    line(figure, [(2, 0.0), (2, 2.4)], RED, 2)
+    say(figure, (2, 2.6), "half", colour=RED)
+    return as_drawing(figure, title, (-3.8, 6.8), (-0.1, 2.8), height=240)
 
 
 def hedge_drawing(title: str) -> go.Figure:
