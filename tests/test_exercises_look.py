@@ -678,6 +678,20 @@ WRONG: Wrong = [
         "weighted mean",
     ),
     ("soft_freeze", (lambda W, s, c: W,), "nothing is turned back"),
+    (
+        "soft_freeze",
+        (
+            lambda W, s, c: torch.where(
+                (W * s).sum(1)[:, None] < c, c * s + W - (W * s).sum(1)[:, None] * s, W
+            ),
+        ),
+        "keeps its old length",
+    ),
+    (
+        "soft_freeze",
+        (lambda W, s, c: torch.where((W * s).sum(1)[:, None] < c, c * s + (1 - c**2) ** 0.5 * W, W),),
+        "add the whole row",
+    ),
     ("soft_freeze", (lambda W, s, c: normalize(c * s + W),), "expected"),
     ("redraw", (lambda v, d, drawn: v[[int(i) in drawn for i in d]].mean(),), "counts once"),
     (
