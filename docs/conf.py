@@ -40,11 +40,13 @@ html_theme_options = {
 }
 
 
-def _escape_bars(app, what, name, obj, options, lines) -> None:
-    """A docstring is plain text first: |x| in one is an absolute value and no substitution."""
-    lines[:] = [re.sub(r"(`[^`]*`)|\|", lambda found: found[1] or r"\|", line) for line in lines]
+def _escape(app, what, name, obj, options, lines) -> None:
+    """A docstring is plain text first: |x| in one is an absolute value and no substitution, x_ a name and no link."""
+    lines[:] = [
+        re.sub(r"(`[^`]*`)|(\||(?<=\w)_(?!\w))", lambda m: m[1] or f"\\{m[2]}", line) for line in lines
+    ]
 
 
 def setup(app) -> None:
     """Called by Sphinx."""
-    app.connect("autodoc-process-docstring", _escape_bars)
+    app.connect("autodoc-process-docstring", _escape)

@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 import plotly.io
 from bs4 import BeautifulSoup
+from myst_parser.slugs import github_slugify
 from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 from sphinx.cmd.build import build_main
@@ -148,8 +149,12 @@ def _with_links(source: str, name: str, meanings: dict[str, str]) -> str:
         return f"]({repository()}/blob/main/{target.relative_to(ROOT).as_posix()})"
 
     source = re.sub(r"\]\((\.\./[^)]+)\)", file, GLOSSARY_LINK.sub(term, source))
-    # Jupyter's anchor of a heading keeps its capitals, the book's does not.
-    return re.sub(r"\]\(([a-z0-9_]+\.ipynb)?#[^)]+\)", lambda match: match[0].lower(), source)
+    # Jupyter's anchor of a heading keeps its capitals and commas, the book's does not.
+    return re.sub(
+        r"\]\(([a-z0-9_]+\.ipynb)?#([^)]+)\)",
+        lambda match: f"]({match[1] or ''}#{github_slugify(match[2])})",
+        source,
+    )
 
 
 def figure_html(figure: NotebookNode, div_id: str) -> str:
