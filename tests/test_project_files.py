@@ -1,6 +1,7 @@
 """The files around the code: the committed notebooks are as they should be, and every pin agrees."""
 
 import copy
+import importlib
 import importlib.metadata
 import json
 import re
@@ -8,6 +9,7 @@ import statistics
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import nbformat
 import pytest
@@ -19,6 +21,7 @@ from packaging.version import Version
 
 import colab
 import execute_notebooks
+from sae_tutorial.sae.config import Architecture
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))  # test_glossary.py looks at the glossary
@@ -204,6 +207,16 @@ def test_a_command_that_a_page_names_exists(page):
         assert command in ("check", "look", "lab", "course", "kit"), command
     for link in re.findall(r"\]\(((?:\.\./)+[^)#]+)[^)]*\)", text):
         assert (page.parent / link).exists(), link
+
+
+def test_the_way_from_papers_to_code_ends_at_code():
+    table = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
+    names = re.findall(r"`((?:\w+\.){2}\w+)`", table)
+    assert len(names) > 10
+    for name in names:
+        module, _, thing = name.rpartition(".")
+        assert hasattr(importlib.import_module(f"sae_tutorial.{module}"), thing), name
+    assert set(re.findall(r"architecture `(\w+)`", table)) <= set(get_args(Architecture))
 
 
 def test_the_reference_lists_every_module_of_the_rooms():
