@@ -25,7 +25,7 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_js_files = ["plotly.js"]
+html_js_files = ["plotly.js", "figures.js"]
 html_favicon = "_static/icon.svg"
 html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
 html_theme_options = {
@@ -36,6 +36,7 @@ html_theme_options = {
     "use_download_button": True,
     "launch_buttons": {"colab_url": "https://colab.research.google.com"},
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # the side bar has the search already
     "show_toc_level": 2,
 }
 

@@ -32,6 +32,7 @@ from progress_line import PROGRESS_ID
 
 ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = "latents.html"
+MAP = "% The map of the README, put in by scripts/build_course.py."
 PLOTLY = "application/vnd.plotly.v1+json"
 GLOSSARY_LINK = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb#([a-z0-9-]+)\)")
 NOTEBOOK_LINK = re.compile(r"\]\((?:\.\./)+notebooks/")  # from docs/, where the book has them side by side
@@ -93,7 +94,15 @@ def write_sources(executed: Path, docs: Path, source: Path) -> None:
     for path in sorted(executed.glob("*.ipynb")):
         nb = for_the_book(nbformat.read(path, as_version=4), path.stem, meanings)
         nbformat.write(nb, source / path.name)
+    index = source / "index.md"
+    index.write_text(index.read_text(encoding="utf-8").replace(MAP, readme_map()), encoding="utf-8")
     write_citations(source)
+
+
+def readme_map() -> str:
+    """The README's table of notebooks, with links as the book has them."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.search(r"^\| notebook \|.*?\n\n", readme, re.DOTALL | re.MULTILINE)[0].replace("](notebooks/", "](")
 
 
 def write_citations(source: Path) -> None:
@@ -158,8 +167,8 @@ def _with_links(source: str, name: str, meanings: dict[str, str]) -> str:
 
 
 def figure_html(figure: NotebookNode, div_id: str) -> str:
-    """A plotly figure as a `div`, to be drawn by the page's plotly.js."""
-    return plotly.io.to_html(
+    """A plotly figure as a `div`, to be drawn by the page's plotly.js and fitted by `docs/_static/figures.js`."""
+    drawn = plotly.io.to_html(
         {"data": figure.data, "layout": figure.layout},
         include_plotlyjs=False,
         include_mathjax=False,
@@ -168,6 +177,7 @@ def figure_html(figure: NotebookNode, div_id: str) -> str:
         validate=False,
         config={"responsive": True},
     )
+    return f'<div class="figure-to-fit">{drawn}</div>'
 
 
 def for_screen_readers(page: str) -> str:
