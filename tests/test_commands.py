@@ -119,6 +119,20 @@ def test_a_kit_holds_the_course_the_wheels_and_a_page(no_index, tmp_path):
     assert "pywinpty" in windows[0]
 
 
+def test_a_torch_that_asks_for_cuda_is_refused_with_the_cure(no_index, monkeypatch, tmp_path):
+    def pip(command: str, *arguments: str) -> None:
+        folder = Path(arguments[arguments.index("--dest") + 1]) if command == "download" else tmp_path
+        (folder / f"torch-2.13.0{build}-cp313-cp313-manylinux_2_28_x86_64.whl").touch()
+
+    monkeypatch.setattr(kit, "run_pip", pip)
+    build = "+cpu"
+    kit.make_kit(ROOT, tmp_path / "installs", ["linux"], ["3.13"])
+    build = ""
+    with pytest.raises(ValueError, match="set PIP_EXTRA_INDEX_URL"):
+        kit.make_kit(ROOT, tmp_path / "does not", ["linux"], ["3.13"])
+    assert not (tmp_path / "does not").exists()
+
+
 def test_a_folder_that_holds_something_is_left_alone(no_index, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(FileExistsError, match=r"thesis\.txt"):

