@@ -102,7 +102,9 @@ def write_sources(executed: Path, docs: Path, source: Path) -> None:
 def readme_map() -> str:
     """The README's table of notebooks, with links as the book has them."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.search(r"^\| notebook \|.*?\n\n", readme, re.DOTALL | re.MULTILINE)[0].replace("](notebooks/", "](")
+    return re.search(r"^\| notebook \|.*?\n\n", readme, re.DOTALL | re.MULTILINE)[0].replace(
+        "](notebooks/", "]("
+    )
 
 
 def write_citations(source: Path) -> None:

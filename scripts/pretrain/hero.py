@@ -1,59 +1,111 @@
-"""The README's picture: one latent's sentences lit up, on light and on dark, out of the page that `look` writes.
+"""The README's picture, on light and on dark: a trained latent's strongest sentences beside those of an untrained one.
 
-hero.py LATENT      writes docs/_static/hero-light.png and hero-dark.png; needs Chromium
+    python scripts/pretrain/hero.py CACHE RANK      writes docs/_static/hero-light.png and hero-dark.png; needs Chromium
+
+Both latents are the RANK-th of their coder's gallery, the same rule on the same texts, and both show the first places
+that `top_contexts` finds. The untrained coder has as many latents, as many of them on, and random directions.
 """
 
 import asyncio
 import base64
+import html
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from card import lab_store, lab_texts
 from choreographer import Browser
 
-from sae_tutorial.course.look import look
+from sae_tutorial.features.contexts import Context, top_contexts
+from sae_tutorial.features.gallery import gallery
+from sae_tutorial.features.latents import read_latents
+from sae_tutorial.lab.models import load_offline_model
+from sae_tutorial.sae.controls import random_dictionary
+from sae_tutorial.sae.pretrained import pretrained_sae
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "_static"
+TARGET = Path(__file__).resolve().parents[2] / "docs" / "_static"
 PIXELS_WIDE, SHARPNESS = 900, 2
+SENTENCES, WIDTH = 4, 8
+COLOURS = {
+    "light": ("#ffffff", "#1c2126", "#59636e", "#f0a830"),
+    "dark": ("#0d1117", "#e6e9ed", "#a3adb8", "#9a5b00"),
+}
+PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
+:root {{ --page: {0}; --text: {1}; --soft: {2}; --heat: {3}; }}
+body {{ margin: 0; padding: 14px 18px 18px; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }}
+main {{ display: grid; grid-template-columns: 1fr 1fr; gap: 0 36px; }}
+h2 {{ font-size: 19px; margin: 0; }}
+h2 + p {{ color: var(--soft); margin: 0 0 6px; }}
+section p + p {{ margin: 0; padding: 7px 0; border-top: 1px solid color-mix(in srgb, var(--soft) 40%, transparent); }}
+span {{ padding: 2px 0; border-radius: 2px; white-space: pre-wrap;
+        background: color-mix(in srgb, var(--heat) calc(var(--share) * 100%), transparent); }}
+.centre {{ font-weight: 650; box-shadow: inset 0 -2px var(--text); }}
+</style><main>{4}</main>"""
 
 
-async def photograph(page: Path, latent: int) -> None:
-    """Write a picture of the latent's card for each colour scheme."""
-    async with Browser(headless=True) as browser:
-        tab = await browser.create_tab(page.as_uri())
-        session = await tab.create_session()
-        await asyncio.sleep(1)
-        for scheme in ("light", "dark"):
-            media = [{"name": "prefers-color-scheme", "value": scheme}]
-            await session.send_command("Emulation.setEmulatedMedia", params={"features": media})
-            await session.send_command(
-                "Emulation.setDeviceMetricsOverride",
-                params={
+def columns(cache: Path, rank: int) -> list[str]:
+    """The two halves of the picture as HTML, the trained latent's first."""
+    store, (texts, held_out), trained = lab_store(cache), lab_texts(), pretrained_sae()
+    tokenizer = load_offline_model("cpu").tokenizer
+    found = []
+    for title, coder in (
+        ("A trained latent", trained),
+        ("An untrained one, for comparison", random_dictionary(trained.config, store)),
+    ):
+        latents = read_latents(coder, store)
+        exhibit = gallery(latents, texts.labels, texts.groups, held_out, n=rank)[-1]
+        contexts = top_contexts(tokenizer, latents, exhibit.latent, n=SENTENCES, width=WIDTH)
+        print(f"{title}: latent {exhibit.latent}, specificity {exhibit.specificity:.2f}")
+        for context in contexts:
+            print("   ", "".join(context.tokens))
+        found.append(
+            _column(title, f"latent {exhibit.latent}, where it is strongest", contexts, exhibit.maximum)
+        )
+    return found
+
+
+def _column(title: str, note: str, contexts: Sequence[Context], largest: float) -> str:
+    lines = "".join(
+        "<p>" + "".join(
+            f'<span class="{"centre" if i == context.centre else ""}" style="--share:{value / largest:.2f}">'
+            f"{html.escape(token)}</span>"
+            for i, (token, value) in enumerate(zip(context.tokens, context.activations, strict=True))
+        ) + "</p>"
+        for context in contexts
+    )  # fmt: skip
+    return f"<section><h2>{title}</h2><p>{note}</p>{lines}</section>"
+
+
+async def photograph(halves: Sequence[str]) -> None:
+    """Write a picture for each colour scheme."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with Browser(headless=True) as browser:
+            for scheme, colours in COLOURS.items():
+                page = Path(directory, f"{scheme}.html")
+                page.write_text(PAGE.format(*colours, "".join(halves)), encoding="utf-8")
+                session = await (await browser.create_tab(page.as_uri())).create_session()
+                await asyncio.sleep(1)
+                size = {"width": PIXELS_WIDE, "height": 300, "deviceScaleFactor": SHARPNESS, "mobile": False}
+                await session.send_command("Emulation.setDeviceMetricsOverride", params=size)
+                height = await session.send_command(
+                    "Runtime.evaluate",
+                    params={"expression": "document.documentElement.scrollHeight", "returnByValue": True},
+                )
+                clip = {
+                    "x": 0,
+                    "y": 0,
                     "width": PIXELS_WIDE,
-                    "height": 1200,
-                    "deviceScaleFactor": SHARPNESS,
-                    "mobile": False,
-                },
-            )
-            found = await session.send_command(
-                "Runtime.evaluate",
-                params={
-                    "expression": f"(() => {{ const card = document.getElementById('latent-{latent}'); "
-                    "const a = card.getBoundingClientRect(), b = card.querySelector('.contexts').getBoundingClientRect(); "
-                    "return {x: a.x, y: a.y + scrollY, width: a.width, height: b.bottom - a.y}; })()",
-                    "returnByValue": True,
-                },
-            )
-            clip = found["result"]["result"]["value"] | {"scale": 1}
-            shot = await session.send_command(
-                "Page.captureScreenshot", params={"clip": clip, "captureBeyondViewport": True}
-            )
-            (TARGET / f"hero-{scheme}.png").write_bytes(base64.b64decode(shot["result"]["data"]))
+                    "height": height["result"]["result"]["value"],
+                    "scale": 1,
+                }
+                shot = await session.send_command(
+                    "Page.captureScreenshot", params={"clip": clip, "captureBeyondViewport": True}
+                )
+                (TARGET / f"hero-{scheme}.png").write_bytes(base64.b64decode(shot["result"]["data"]))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    TARGET.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(photograph(look(None, Path(directory, "look.html")), int(sys.argv[1])))
+    asyncio.run(photograph(columns(Path(sys.argv[1]), int(sys.argv[2]))))
