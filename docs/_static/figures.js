@@ -3,19 +3,16 @@
 const SMALLEST = 0.7;
 
 function fitFigures() {
-  const figures = [...document.querySelectorAll(".figure-to-fit .plotly-graph-div")];
+  const figures = [...document.querySelectorAll(".figure-to-fit .plotly-graph-div")].filter((figure) => figure._fullLayout);
   // First all that is measured, then all that is changed, so that the page is laid out once.
-  const measured = figures.map((figure) => {
-    const column = figure.closest(".figure-to-fit").clientWidth;
-    return [figure, column, figure.offsetWidth, figure.offsetHeight];
-  });
-  for (const [figure, column, width, height] of measured) {
-    if (!column) continue; // folded
-    const scale = Math.max(SMALLEST, Math.min(1, column / width));
-    Object.assign(figure.style, { transformOrigin: "0 0", transform: scale < 1 ? `scale(${scale})` : "" });
-    // What is scaled keeps its room; this frame has the room that it needs.
+  const columns = figures.map((figure) => figure.closest(".figure-to-fit").clientWidth);
+  figures.forEach((figure, i) => {
+    const { width, height } = figure._fullLayout;
+    const scale = Math.max(SMALLEST, Math.min(1, columns[i] / width));
+    Object.assign(figure.style, { width: `${width}px`, height: `${height}px`, transformOrigin: "0 0", transform: `scale(${scale})` });
+    // What is scaled keeps its room; the frame around it has the room that it needs.
     Object.assign(figure.parentElement.style, { width: `${width * scale}px`, height: `${height * scale}px`, overflow: "hidden" });
-  }
+  });
 }
 
 addEventListener("load", fitFigures);
