@@ -1,6 +1,6 @@
 // A figure is drawn 900 pixels wide. Where the column is narrower it shrinks, and below SMALLEST it scrolls: its words have to
 // stay readable.
-const SMALLEST = 0.7;
+const SMALLEST = 0.62;
 
 function fitFigures() {
   const figures = [...document.querySelectorAll(".figure-to-fit .plotly-graph-div")].filter((figure) => figure._fullLayout);

@@ -1,9 +1,9 @@
-"""The README's picture, on light and on dark: a trained latent's strongest sentences beside those of an untrained one.
+"""The README's picture, on light and on dark: a trained SAE's first latent beside that of an untrained one.
 
-    python scripts/pretrain/hero.py CACHE RANK      writes docs/_static/hero-light.png and hero-dark.png; needs Chromium
+    python scripts/pretrain/hero.py CACHE      writes docs/_static/hero-light.png and hero-dark.png; needs Chromium
 
-Both latents are the RANK-th of their coder's gallery, the same rule on the same texts, and both show the first places
-that `top_contexts` finds. The untrained coder has as many latents, as many of them on, and random directions.
+Each is the first of its coder's gallery, by the same rule on the same texts, and shows the first places that
+`top_contexts` finds. The untrained coder has as many latents, as many of them on, and random directions.
 """
 
 import asyncio
@@ -44,24 +44,23 @@ span {{ padding: 2px 0; border-radius: 2px; white-space: pre-wrap;
 </style><main>{4}</main>"""
 
 
-def columns(cache: Path, rank: int) -> list[str]:
+def columns(cache: Path) -> list[str]:
     """The two halves of the picture as HTML, the trained latent's first."""
     store, (texts, held_out), trained = lab_store(cache), lab_texts(), pretrained_sae()
     tokenizer = load_offline_model("cpu").tokenizer
+    coders = {
+        ("A trained SAE's first latent", "of 2,304, the one that keeps most to one subject"): trained,
+        ("An untrained SAE's first latent", "by the same rule; its directions are random"): random_dictionary(
+            trained.config, store
+        ),
+    }
     found = []
-    for title, coder in (
-        ("A trained latent", trained),
-        ("An untrained one, for comparison", random_dictionary(trained.config, store)),
-    ):
+    for (title, note), coder in coders.items():
         latents = read_latents(coder, store)
-        exhibit = gallery(latents, texts.labels, texts.groups, held_out, n=rank)[-1]
-        contexts = top_contexts(tokenizer, latents, exhibit.latent, n=SENTENCES, width=WIDTH)
-        print(f"{title}: latent {exhibit.latent}, specificity {exhibit.specificity:.2f}")
-        for context in contexts:
-            print("   ", "".join(context.tokens))
-        found.append(
-            _column(title, f"latent {exhibit.latent}, where it is strongest", contexts, exhibit.maximum)
-        )
+        first = gallery(latents, texts.labels, texts.groups, held_out, n=1)[0]
+        contexts = top_contexts(tokenizer, latents, first.latent, n=SENTENCES, width=WIDTH)
+        print(f"{title}: {first.latent}, specificity {first.specificity:.2f}")
+        found.append(_column(title, note, contexts, first.maximum))
     return found
 
 
@@ -69,7 +68,7 @@ def _column(title: str, note: str, contexts: Sequence[Context], largest: float) 
     lines = "".join(
         "<p>" + "".join(
             f'<span class="{"centre" if i == context.centre else ""}" style="--share:{value / largest:.2f}">'
-            f"{html.escape(token)}</span>"
+            f"{html.escape(token if i else token.lstrip())}</span>"
             for i, (token, value) in enumerate(zip(context.tokens, context.activations, strict=True))
         ) + "</p>"
         for context in contexts
@@ -88,9 +87,13 @@ async def photograph(halves: Sequence[str]) -> None:
                 await asyncio.sleep(1)
                 size = {"width": PIXELS_WIDE, "height": 300, "deviceScaleFactor": SHARPNESS, "mobile": False}
                 await session.send_command("Emulation.setDeviceMetricsOverride", params=size)
+                await asyncio.sleep(1)  # to be laid out anew
                 height = await session.send_command(
                     "Runtime.evaluate",
-                    params={"expression": "document.documentElement.scrollHeight", "returnByValue": True},
+                    params={
+                        "expression": "document.body.getBoundingClientRect().height",
+                        "returnByValue": True,
+                    },
                 )
                 clip = {
                     "x": 0,
@@ -106,6 +109,6 @@ async def photograph(halves: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    asyncio.run(photograph(columns(Path(sys.argv[1]), int(sys.argv[2]))))
+    asyncio.run(photograph(columns(Path(sys.argv[1]))))
