@@ -267,6 +267,16 @@ def test_a_command_that_a_page_names_exists(page):
         assert (page.parent / link).exists(), link
 
 
+def test_the_schedules_end_at_headings_of_the_notebooks():
+    page = (ROOT / "docs" / "teaching" / "README.md").read_text(encoding="utf-8")
+    asked = re.findall(r"(\d\d) up to \*([^*]+)\*", page)
+    assert len(asked) > 10
+    for number, heading in asked:
+        (path,) = [path for path in NOTEBOOKS if path.stem.startswith(number)]
+        assert any(cell.source.startswith((f"## {heading}\n", f"### {heading}\n")) for cell in
+                   nbformat.read(path, as_version=4).cells), f"{path.stem} has no heading {heading!r}"  # fmt: skip
+
+
 def test_the_way_from_papers_to_code_ends_at_code():
     table = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
     names = re.findall(r"`((?:\w+\.){2}\w+)`", table)
