@@ -177,7 +177,6 @@ def figure_html(figure: NotebookNode, div_id: str) -> str:
         full_html=False,
         div_id=div_id,
         validate=False,
-        config={"responsive": True},
     )
     return f'<div class="figure-to-fit">{drawn}</div>'
 
