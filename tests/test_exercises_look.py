@@ -126,6 +126,36 @@ def luck_by_simulation(n_on, n_classes):
 # 7.1
 
 
+def stretch_by_least_squares(x, x_hat, b_dec):
+    a, b = ((part - b_dec).flatten()[:, None].double() for part in (x_hat, x))
+    return torch.linalg.lstsq(a, b).solution
+
+
+def stretch_in_numpy(x, x_hat, b_dec):
+    x, x_hat = x.numpy() - b_dec.numpy(), x_hat.numpy() - b_dec.numpy()
+    return np.vdot(x, x_hat) / np.vdot(x_hat, x_hat)
+
+
+def stretch_row_by_row(x, x_hat, b_dec):
+    pairs = [(a - b_dec, b - b_dec) for a, b in zip(x, x_hat, strict=True)]
+    return float(sum(a @ b for a, b in pairs) / sum(b @ b for _, b in pairs))
+
+
+def gated_by_where(projected, b_gate, r_mag, b_mag):
+    return torch.where(projected > -b_gate, projected * torch.exp(r_mag) + b_mag, 0.0).clamp(min=0)
+
+
+def gated_in_numpy(projected, b_gate, r_mag, b_mag):
+    p, gate, r, b = (part.numpy() for part in (projected, b_gate, r_mag, b_mag))
+    return np.heaviside(p + gate, 0) * np.maximum(p * np.exp(r) + b, 0)
+
+
+def gated_in_place(projected, b_gate, r_mag, b_mag):
+    f = torch.relu(projected * r_mag.exp() + b_mag)
+    f[projected + b_gate <= 0] = 0
+    return f
+
+
 def batchtopk_by_threshold(pre, k):
     threshold = pre.flatten().sort(descending=True).values[k * len(pre) - 1]
     return torch.where(pre >= threshold, pre, 0.0).clamp(min=0)
@@ -412,6 +442,13 @@ RIGHT: Right = [
     ("controls", (dict(reversed(CONTROLS.items())),)),
     *[("luck", (f,)) for f in ways_to_return(analysing._luck)],
     *[("luck", (f,)) for f in (luck_in_fractions, luck_by_counting, luck_in_scipy)],
+    *[("cheapest", ways) for ways in zip(*map(ways_to_count, (0.6, 0.0, 0.3)), strict=False)],
+    ("cheapest", (0.9 - 0.03 * 20 / 2, 0, "3/10")),
+    *[("stretch", (f,)) for f in ways_to_return(lambda *parts: architectures._stretch(*parts))],
+    *[("stretch", (f,)) for f in (stretch_in_numpy, stretch_row_by_row)],
+    ("stretch", (lambda *parts: stretch_by_least_squares(*parts).squeeze(),)),
+    *[("gated", (f,)) for f in ways_to_return(architectures._gated)],
+    *[("gated", (f,)) for f in (gated_by_where, gated_in_numpy, gated_in_place)],
     *[("batchtopk", (f,)) for f in ways_to_return(architectures._batchtopk)],
     *[("batchtopk", (f,)) for f in (batchtopk_by_threshold, batchtopk_in_numpy)],
     *[("jumprelu_l0", ways) for ways in zip(*map(ways_to_count, (1.5, 2.5, 5)), strict=False)],
@@ -602,6 +639,31 @@ WRONG: Wrong = [
     ("controls", ({**CONTROLS, "cosine": "PCA"},), "'PCA' is not one of"),
     ("controls", ({"sparsity": "mean"},), "the keys"),
     ("controls", ({**CONTROLS, "luck": ["mean", "shuffled classes"]},), "exactly one of"),
+    ("cheapest", (0.3, 0, 0.3), "twice too much"),
+    ("cheapest", (0.9, 0, 0.3), "that is the true size"),
+    ("cheapest", (0.87, 0.17, 0.03), "You took λ away".lower()),
+    ("cheapest", (0.6, -0.1, 0.3), "never negative"),
+    ("cheapest", (0.6, 0.2, 0.3), "silence is cheaper"),
+    ("cheapest", (0.6, 0, 0.6), "λ · d_in; the slope"),
+    ("cheapest", (0.6, 0, 0.5), "In a smaller case"),
+    ("stretch", (lambda x, y, b: (x * y).sum() / (y * y).sum(),), "still in both"),
+    ("stretch", (lambda x, y, b: 1 / stretch_in_numpy(x, y, b),), "1 over the factor"),
+    ("stretch", (lambda x, y, b: stretch_in_numpy(y, x, b),), "Divide by x̂'s"),
+    (
+        "stretch",
+        (lambda x, y, b: torch.linalg.norm(x - b) / torch.linalg.norm(y - b),),
+        "ratio of the lengths",
+    ),
+    ("stretch", (lambda x, y, b: ((x - b) / (y - b)).mean(),), "number by number"),
+    ("stretch", (lambda x, y, b: ((x - b) * (y - b)).sum(1) / ((y - b) ** 2).sum(1),), "factor for each row"),
+    ("stretch", (lambda x, y, b: (x - b) * stretch_in_numpy(x, y, b),), "has shape [2, 2], expected []"),
+    ("gated", (lambda p, g, r, b: torch.clamp(p + g, min=0),), "the gate's own value"),
+    ("gated", (lambda p, g, r, b: torch.relu(p * r.exp() + b),), "the gate is missing"),
+    ("gated", (lambda p, g, r, b: gated_by_where(p, g, torch.log(r.abs()), b),), "expected"),
+    ("gated", (lambda p, g, r, b: (p + g > 0) * torch.relu(r * p + b),), "is a logarithm"),
+    ("gated", (lambda p, g, r, b: torch.where(p + g > 0, p * r.exp() + b, 0.0),), "the ReLU is missing"),
+    ("gated", (lambda p, g, r, b: p + g > 0,), "expected"),
+    ("gated", (lambda p, g, r, b: gated_by_where(p, 0 * g, r, b),), "its bias `b_gate` is missing"),
     ("batchtopk", (lambda p, k: p * (p >= p.sort(1).values[:, -k][:, None]) * (p > 0),), "That is TopK"),
     ("batchtopk", (kept_by_a_mask,), "k of the whole batch"),
     ("batchtopk", (lambda p, k: p.clamp(min=0),), "this is ReLU"),
@@ -647,7 +709,7 @@ WRONG: Wrong = [
     ("narrow", (lambda f, n: energy(f, n + 1), "c"), "expected [1]"),
     ("narrow", (energy, "a"), "too easy"),
     ("narrow", (energy, "B"), "drawn at random"),
-    ("narrow", (energy, "d"), "16 times as many"),
+    ("narrow", (energy, "d"), "times as many"),
     ("narrow", (energy, {"e"}), "PCA is not"),
     ("fold", (without_the_threshold,), "are as they were"),
     ("fold", (lambda We, be, Wd, bd, t, s: [We, be / s, Wd, bd / s, s * t],), "multiplied the thresholds"),

@@ -14,7 +14,14 @@ from sae_tutorial.exercises.analysing import (
     check_top_rows,
     check_topic_share,
 )
-from sae_tutorial.exercises.architectures import check_auxk, check_batchtopk, check_jumprelu_l0
+from sae_tutorial.exercises.architectures import (
+    check_auxk,
+    check_batchtopk,
+    check_cheapest,
+    check_gated,
+    check_jumprelu_l0,
+    check_stretch,
+)
 from sae_tutorial.exercises.building import (
     check_decode,
     check_encode,
@@ -110,6 +117,7 @@ __all__ = [
     "check_broken",
     "check_control_heads",
     "check_calendar",
+    "check_cheapest",
     "check_controls",
     "check_decode",
     "check_density",
@@ -126,6 +134,7 @@ __all__ = [
     "check_fold",
     "check_from_memory",
     "check_frontier",
+    "check_gated",
     "check_holes",
     "check_induction_score",
     "check_jumprelu_l0",
@@ -168,6 +177,7 @@ __all__ = [
     "check_soft_freeze",
     "check_split",
     "check_steers",
+    "check_stretch",
     "check_store_rows",
     "check_symptoms",
     "check_top_rows",

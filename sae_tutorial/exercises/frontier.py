@@ -19,9 +19,9 @@ Parameters = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def check_frontier(supported: Iterable[str] | None) -> None:
-    """Exercise 8.4: which of the claims the frontier figure supports."""
+    """Exercise 8.9: which of the claims the frontier figure supports."""
     exercise = Exercise(
-        "8.4",
+        "8.9",
         "replace None by a set of letters, such as {'a', 'c'}.",
         "the figure of the exercise: one vertical line for equal L0, one horizontal line for equal reconstruction",
         "you read a frontier along both axes, keep the spread in mind, and claim nothing that it does not show.",
@@ -30,9 +30,9 @@ def check_frontier(supported: Iterable[str] | None) -> None:
 
 
 def check_narrow(strongest: Callable[[Tensor, int], Tensor], control: str | None) -> None:
-    """Exercise 8.5: `strongest(f, n)`, the n latents with the most energy, and the fair control for a prefix."""
+    """Exercise 8.7: `strongest(f, n)`, the n latents with the most energy, and the fair control for a prefix."""
     exercise = Exercise(
-        "8.5",
+        "8.7",
         "write `strongest` and choose `control`.",
         "the section 'Matryoshka: dictionaries inside a dictionary', where three ways to cut a dictionary are compared",
         "you gave the rival its best cut. Only what still exceeds it is due to training with prefixes.",
@@ -41,9 +41,9 @@ def check_narrow(strongest: Callable[[Tensor, int], Tensor], control: str | None
 
 
 def check_fold(fold: Callable[..., Parameters]) -> None:
-    """Exercise 8.6: `fold(W_enc, b_enc, W_dec, b_dec, threshold, scale)`, from an SAE of scale · x to one of x."""
+    """Exercise 8.5: `fold(W_enc, b_enc, W_dec, b_dec, threshold, scale)`, from an SAE of scale · x to one of x."""
     exercise = Exercise(
-        "8.6",
+        "8.5",
         "write `fold`; `broken_fold` forgets something.",
         "the folded help, on what is compared with the threshold",
         "the folded SAE turns on the same latents as before, on rows as the model makes them.",
@@ -152,10 +152,10 @@ def _judge_narrow(strongest: Any, control: Any) -> None:
         "c",
         {
             "a": "random directions are too easy: any training at all beats them, with prefixes or without.",
-            "b": "the first 144 of a BatchTopK dictionary are 144 drawn at random: their order means nothing, and "
+            "b": "the first n of a BatchTopK dictionary are n drawn at random: their order means nothing, and "
             "nobody would cut there. Give the rival its best cut.",
-            "d": "the whole Matryoshka SAE has 16 times as many latents; that it does better says nothing about the cut.",
-            "e": "PCA is not a dictionary that was cut; it says what 144 directions can do if all of them are on "
+            "d": "the whole Matryoshka SAE has many times as many latents; that it does better says nothing about the cut.",
+            "e": "PCA is not a dictionary that was cut; it says what n directions can do if all of them are on "
             "at every token.",
         },
     )

@@ -1,10 +1,11 @@
-"""Drawings of a sparse autoencoder: its shapes, a sum of directions, ReLU against TopK, a dead latent, two ways to read.
+"""Drawings of a sparse autoencoder and of its architectures.
 
-Where a drawing holds numbers they are computed
-here from the example that is drawn.
+Its shapes, a sum of directions, ReLU against TopK, a dead latent, two ways to read; what L1 takes away, four activation
+functions, a shared budget, nested dictionaries. Where a drawing holds numbers they are computed here from the example
+that is drawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -135,6 +136,129 @@ def pursuit_drawing(title: str) -> go.Figure:
     figure.update_xaxes(range=[-0.5, 1.5], visible=False)
     figure.update_yaxes(range=[-1.1, 1.25], visible=False)
     return finish(figure, title, height=360)
+
+
+def price_drawing(size: float, price: float, d_in: int, title: str) -> go.Figure:
+    """Error, price and their sum for every answer f to one direction of length `size`; the cheapest answer is marked."""
+    f = np.linspace(0, 1.25 * size, 501)
+    error, paid = (size - f) ** 2 / d_in, price * f
+    best = float(f[np.argmin(error + paid)])
+    figure = go.Figure()
+    for name, y, colour, width, at, side, over in (
+        ("error", error, COLOURS[0], 2, 60, "right", "top"), ("price", paid, "#b8741a", 2, 150, "left", "top"),
+        ("error + price", error + paid, ON, 3, 60, "left", "bottom"),
+    ):  # fmt: skip
+        figure.add_scatter(x=f, y=y, mode="lines", line={"color": colour, "width": width}, showlegend=False)
+        figure.add_annotation(
+            x=f[at], y=y[at], text=name, showarrow=False, font={"color": colour, "size": 14},
+            xanchor=side, yanchor=over, yshift=8 if over == "bottom" else -8,
+        )  # fmt: skip
+    for x, text, colour in ((best, f"cheapest: {best:.1f}", ON), (size, f"true: {size:.1f}", INK)):
+        figure.add_vline(x=x, line={"color": colour, "dash": "dot"}, annotation_text=text)
+    figure.update_xaxes(title="the answer f")
+    figure.update_yaxes(title="what it costs", rangemode="tozero")
+    return finish(figure, title, height=360)
+
+
+def sizes_figure(
+    true: Float[np.ndarray, " rows"], answers: Mapping[str, Float[np.ndarray, " rows"]], title: str
+) -> go.Figure:
+    """What a latent says over the true size of its direction, a panel per coder; on the diagonal it says the truth."""
+    figure = make_subplots(1, len(answers), subplot_titles=list(answers), shared_yaxes=True)
+    end = float(true.max())
+    for column, f in enumerate(answers.values(), start=1):
+        figure.add_scatter(
+            x=[0, end], y=[0, end], mode="lines", line={"color": INK, "dash": "dash", "width": 1},
+            showlegend=False, row=1, col=column,
+        )  # fmt: skip
+        figure.add_scatter(
+            x=true.astype(float), y=f.astype(float), mode="markers", showlegend=False,
+            marker={"color": ON, "size": 5, "opacity": 0.6}, row=1, col=column,
+        )  # fmt: skip
+    figure.update_xaxes(title="true size")
+    figure.update_yaxes(title="what the latent says", col=1)
+    return finish(figure, title, height=400)
+
+
+def activations_drawing(title: str) -> go.Figure:
+    """Four ways from a pre-activation to an activation, beside the dashed line on which a latent says the truth."""
+    z = np.linspace(-0.5, 2.5, 601)
+    panels = {
+        "ReLU under L1": {"": np.maximum(z - 0.6, 0)},
+        "Gated": {"": np.where(z > 0.6, z, 0)},
+        "JumpReLU": {"common": np.where(z > 0.3, z, 0), "rare": np.where(z > 1.5, z, 0)},
+        "TopK": {"quiet row": np.where(z > 0.6, z, 0), "loud row": np.where(z > 1.2, z, 0)},
+    }
+    notes = ("on late, and too small", "the gate's penalty sets where<br>it starts, not how large", "a threshold for each latent",
+             "the k-th largest of the row<br>is the threshold")  # fmt: skip
+    figure = make_subplots(1, 4, subplot_titles=list(panels), shared_yaxes=True, horizontal_spacing=0.03)
+    for column, (curves, note) in enumerate(zip(panels.values(), notes, strict=True), start=1):
+        figure.add_scatter(
+            x=[0, 2.5], y=[0, 2.5], mode="lines", line={"color": INK, "dash": "dash", "width": 1},
+            showlegend=False, row=1, col=column,
+        )  # fmt: skip
+        for i, (name, f) in enumerate(curves.items()):
+            style = {"color": (ON, COLOURS[0])[i], "width": 3, "dash": ("solid", "dot")[i]}
+            figure.add_scatter(x=z, y=f, mode="lines", line=style, showlegend=False, row=1, col=column)
+            if name:
+                figure.add_annotation(
+                    x=2.45, y=(0.75, 0.4)[i], text=name, showarrow=False, xanchor="right", row=1, col=column,
+                    font={"color": style["color"], "size": 12},
+                )  # fmt: skip
+        figure.add_annotation(
+            x=-0.45, y=2.75, text=note, showarrow=False, xanchor="left", yanchor="top", align="left",
+            font={"size": 11}, row=1, col=column,
+        )  # fmt: skip
+    figure.update_xaxes(title="pre-activation", range=[-0.5, 2.6])
+    figure.update_yaxes(range=[-0.15, 2.8])
+    figure.update_yaxes(title="activation f", col=1)
+    return finish(figure, title, height=340)
+
+
+def shared_budget_drawing(pre: Float[np.ndarray, "rows latents"], k: int, title: str) -> go.Figure:
+    """A batch as a table of pre-activations: what TopK keeps of it row by row, and what BatchTopK keeps of it all."""
+    by_row = pre >= np.sort(pre, axis=1)[:, [-k]]
+    by_batch = pre >= np.sort(pre.ravel())[-k * len(pre)]
+    names = [f"token {row + 1}" for row in range(len(pre))]
+    titles = [f"TopK: {k} in every row", f"BatchTopK: {k} · {len(pre)} in the whole batch"]
+    figure = make_subplots(1, 2, subplot_titles=titles, shared_yaxes=True, horizontal_spacing=0.04)
+    for column, kept in enumerate((by_row, by_batch), start=1):
+        figure.add_heatmap(
+            z=kept.astype(float), y=names, zmin=0, zmax=1, showscale=False, xgap=3, ygap=3, row=1, col=column,
+            colorscale=[[0, PALE], [1, ON]],
+        )  # fmt: skip
+        for row, latent in np.ndindex(*pre.shape):
+            figure.add_annotation(
+                x=latent, y=names[row], text=f"{pre[row, latent]:.1f}", showarrow=False, row=1, col=column,
+                font={"color": "white" if kept[row, latent] else INK},
+            )  # fmt: skip
+    figure.update_xaxes(title="latent", showgrid=False, dtick=1)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return finish(figure, title, height=130 + 55 * len(pre))
+
+
+def nesting_drawing(prefixes: Sequence[int], title: str) -> go.Figure:
+    """Matryoshka: the first latents rebuild x on their own, then the first few more, up to the whole dictionary."""
+    figure = go.Figure()
+    widest, tall = 5.6, 0.5
+    for j, m in enumerate(prefixes):
+        y, width = -0.85 * j, widest * (j + 1) / len(prefixes)
+        for i in range(j + 1):
+            x = widest * i / len(prefixes)
+            figure.add_shape(
+                type="rect", x0=x, x1=x + widest / len(prefixes), y0=y - tall / 2, y1=y + tall / 2,
+                fillcolor=ON, opacity=1 - 0.17 * i, line={"color": "white", "width": 2},
+            )  # fmt: skip
+        arrow(figure, (width + 0.1, y), (widest + 0.75, y), GREY)
+        say(figure, (-0.75, y), f"first {m:,}")
+        say(figure, (widest + 1.75, y), f"x̂ of {m:,} ≈ x ?")
+    say(
+        figure,
+        (widest / 2, 0.62),
+        "the same latents, in order: the first stand in every sum, the last in one",
+        size=12,
+    )
+    return as_drawing(figure, title, (-1.5, widest + 2.8), (-0.85 * len(prefixes) + 0.3, 0.95), height=340)
 
 
 def _named(*directions: Float[np.ndarray, "2"]) -> list[tuple[str, Float[np.ndarray, "2"]]]:
