@@ -23,7 +23,7 @@ SKIPPED = {
     ("00_start_here", "check_environment()"): "versions, memory and disk of the machine",
     (
         "08_beyond_l1",
-        "step_seconds / near_32",
+        "seconds[name] / seconds",
     ): "a table with the time of a step beside another's, on this machine",
 }
 

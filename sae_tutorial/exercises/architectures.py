@@ -88,7 +88,7 @@ def check_auxk(e_hat: Callable[..., Tensor]) -> None:
     exercise = Exercise(
         "8.8",
         "write `e_hat`; `broken_e_hat` has two mistakes.",
-        "the section 'Dead latents'",
+        "the folded help: who competes in `topk`, and what is in the error already",
         "dead latents now learn from the error alone, and nothing that works is disturbed.",
     )
     pre = torch.tensor([[3.0, 0.5, -1.0, 2.0, 0.2], [-0.5, -2.0, -0.3, 4.0, -1.0], [1.0, 2.0, 1.5, 0.5, 0.7]])

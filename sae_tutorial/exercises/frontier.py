@@ -34,7 +34,7 @@ def check_narrow(strongest: Callable[[Tensor, int], Tensor], control: str | None
     exercise = Exercise(
         "8.7",
         "write `strongest` and choose `control`.",
-        "the section 'Matryoshka: dictionaries inside a dictionary', where three ways to cut a dictionary are compared",
+        "the section 'Matryoshka: dictionaries inside a dictionary', where a prefix meets its rivals",
         "you gave the rival its best cut. Only what still exceeds it is due to training with prefixes.",
     )
     exercise.check(lambda answer: _judge_narrow(answer, control), strongest)
