@@ -14,6 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 import test_exercises_build
+import test_exercises_graphs
 import test_exercises_inside
 import test_exercises_judging
 import test_exercises_look
@@ -34,6 +35,7 @@ from sae_tutorial.exercises import (
     clinic,
     collecting,
     frontier,
+    graphs,
     judging,
     looking,
     matching,
@@ -54,6 +56,7 @@ PARTS = (
     test_exercises_build,
     test_exercises_look,
     test_exercises_judging,
+    test_exercises_graphs,
 )
 CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
@@ -101,6 +104,12 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "ablate": (exercises.check_ablate, using._ABLATE_MISTAKES),
     "latent_shares": (exercises.check_latent_shares, using._SHARES_MISTAKES),
     "matched_latents": (exercises.check_matched_latents, using._MATCHED_MISTAKES),
+    "transcoder_loss": (exercises.check_transcoder_loss, graphs._LOSS_MISTAKES),
+    "reader": (exercises.check_reader, graphs._READER_MISTAKES),
+    "back": (exercises.check_back, graphs._BACK_MISTAKES),
+    "edges": (exercises.check_edges, graphs._EDGE_MISTAKES),
+    "influence": (exercises.check_influence, graphs._INFLUENCE_MISTAKES),
+    "prune": (exercises.check_prune, graphs._PRUNE_MISTAKES),
 }
 
 
@@ -152,7 +161,7 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
     assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
 
 
-@pytest.mark.parametrize("number", ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10"])
+@pytest.mark.parametrize("number", ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11"])
 def test_a_notebook_has_enough_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)

@@ -5,7 +5,12 @@ import torch
 
 from sae_tutorial.effects.graphs import Graph, Node
 from sae_tutorial.features.contexts import Context
-from sae_tutorial.show.graph_drawings import attribution_figure, context_hover, transcoder_drawing
+from sae_tutorial.show.graph_drawings import (
+    attribution_figure,
+    context_hover,
+    frozen_drawing,
+    transcoder_drawing,
+)
 
 WORDS = ["BOS", " The", " <b>"]
 
@@ -48,3 +53,8 @@ def test_words_are_shown_as_words_and_contexts_on_hover():
 def test_the_drawing_names_both_coders():
     words = " ".join(note.text for note in transcoder_drawing("T").layout.annotations)
     assert "SAE" in words and "transcoder" in words and "MLP" in words
+
+
+def test_the_drawing_of_a_frozen_way_names_what_is_held():
+    words = [note.text for note in frozen_drawing("T").layout.annotations]
+    assert words.count("× gain ÷ scale") == 2 and any("W_V W_O" in word for word in words)

@@ -67,6 +67,14 @@ class Graph:
         """Which nodes are of these kinds."""
         return torch.tensor([node.kind in kinds for node in self.nodes])
 
+    def only(self, keep: Bool[Tensor, " nodes"]) -> "Graph":
+        """Some of the nodes, with their edges as they are: those into a target no longer sum to its value."""
+        kept = keep.nonzero()[:, 0]
+        return Graph(
+            [self.nodes[i] for i in kept.tolist()], self.edges[kept][:, kept], self.values[kept],
+            self.constants[kept], self.weights[kept],
+        )  # fmt: skip
+
     @property
     def influence(self) -> Float[Tensor, " nodes"]:
         """How much of the answers' weight comes by way of each node; 0 for the answers themselves."""
@@ -145,11 +153,11 @@ def attribution_graph(
         bias = bias + einsum(reads, here.attention_constant, "t p d, p d -> t")
         reads = here.back_through_attention(reads)
         edges[targets], on_the_way = _incoming(frozen, reads, written[: layer + 1], n)
-        constants[targets], values[targets] = bias + on_the_way, here.f[positions, latents]
+        constants[targets], values[targets] = bias.cpu() + on_the_way, here.f[positions, latents].cpu()
     reads, bias = frozen.readout(answers)
     edges[-len(answers) :], on_the_way = _incoming(frozen, reads, written, n)
-    constants[-len(answers) :] = bias + on_the_way
-    logits = model(tokens[None])[0, -1].float()
+    constants[-len(answers) :] = bias.cpu() + on_the_way
+    logits = model(tokens[None])[0, -1].float().cpu()
     values[-len(answers) :] = logits[answers] - logits.mean()
     weights[-len(answers) :] = logits.softmax(0)[answers] / logits.softmax(0)[answers].sum()
     return Graph(nodes, edges, values, constants, weights)
@@ -158,8 +166,6 @@ def attribution_graph(
 @torch.no_grad()
 def pruned(graph: Graph, share: float) -> Graph:
     """The graph of the most influential nodes, as few as hold `share` of all influence; logits stay.
-
-    Edges are those of the whole graph; a target's edges no longer sum to its value.
 
     Raises:
         ValueError: `share` is not above 0 and at most 1.
@@ -172,11 +178,7 @@ def pruned(graph: Graph, share: float) -> Graph:
     n_kept = int((held < share * held[-1]).sum()) + 1
     keep = graph.of_kind("logit")
     keep[order[:n_kept]] = True
-    kept = keep.nonzero()[:, 0]
-    return Graph(
-        [graph.nodes[i] for i in kept.tolist()], graph.edges[kept][:, kept], graph.values[kept],
-        graph.constants[kept], graph.weights[kept],
-    )  # fmt: skip
+    return graph.only(keep)
 
 
 def frozen_nodes(
@@ -234,4 +236,4 @@ def _incoming(
             gradient = block.back_through_skip(gradient)
             constants += einsum(gradient, block.attention_constant, "t p d, p d -> t")
             gradient = block.back_through_attention(gradient)
-    return edges, constants
+    return edges.cpu(), constants.cpu()

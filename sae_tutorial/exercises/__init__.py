@@ -54,6 +54,15 @@ from sae_tutorial.exercises.collecting import (
 )
 from sae_tutorial.exercises.describing import check_description
 from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_narrow
+from sae_tutorial.exercises.graphs import (
+    check_back,
+    check_edges,
+    check_graph_claims,
+    check_influence,
+    check_prune,
+    check_reader,
+    check_transcoder_loss,
+)
 from sae_tutorial.exercises.judging import check_balanced_accuracy
 from sae_tutorial.exercises.looking import check_calendar, check_shares
 from sae_tutorial.exercises.meaning import (
@@ -111,6 +120,7 @@ __all__ = [
     "check_ablate",
     "check_attribution",
     "check_auxk",
+    "check_back",
     "check_balanced_accuracy",
     "check_batchtopk",
     "check_beaten",
@@ -123,6 +133,7 @@ __all__ = [
     "check_density",
     "check_description",
     "check_dimensionality",
+    "check_edges",
     "check_encode",
     "check_explained_variance",
     "check_faithfulness",
@@ -135,8 +146,10 @@ __all__ = [
     "check_from_memory",
     "check_frontier",
     "check_gated",
+    "check_graph_claims",
     "check_holes",
     "check_induction_score",
+    "check_influence",
     "check_jumprelu_l0",
     "check_know_nothing",
     "check_latent_shares",
@@ -159,7 +172,9 @@ __all__ = [
     "check_pentagon",
     "check_phase",
     "check_project",
+    "check_prune",
     "check_push",
+    "check_reader",
     "check_readers_share",
     "check_real_rows",
     "check_redraw",
@@ -183,6 +198,7 @@ __all__ = [
     "check_top_rows",
     "check_topic_share",
     "check_topk",
+    "check_transcoder_loss",
     "check_unit_rows",
     "check_toy",
     "check_who_learns",

@@ -46,6 +46,32 @@ def transcoder_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.4, 11.6), (-0.3, 3.9), height=330)
 
 
+def frozen_drawing(title: str) -> go.Figure:
+    """One way from a latent of MLP 0 at one token to a latent of MLP 13 at a later one; what is held is red."""
+    figure, held, way = go.Figure(), COLOURS[1], COLOURS[0]
+    for x, word in ((2.6, "Italian"), (8.4, "is")):
+        arrow(figure, (x, 0.4), (x, 4.3), GREY, width=4)
+        say(figure, (x, 0.15), f"stream at “{word}”", size=12)
+    box(figure, (0.9, 1.0), "a latent of MLP 0<br>writes f W_dec", way, width=2.1, tall=0.8)
+    arrow(figure, (1.97, 1.0), (2.52, 1.0), way)
+    arrow(figure, (2.7, 1.7), (3.22, 1.83), way)
+    box(figure, (4.0, 1.95), "× gain ÷ scale", held, width=1.45)
+    arrow(figure, (4.75, 2.05), (5.1, 2.12), way)
+    box(figure, (6.35, 2.2), "where it looked:<br>a share · W_V W_O", held, width=2.4, tall=0.8)
+    arrow(figure, (7.6, 2.35), (8.3, 2.5), way)
+    arrow(figure, (8.5, 3.4), (8.92, 3.4), way)
+    box(figure, (9.68, 3.4), "× gain ÷ scale", held, width=1.45)
+    arrow(figure, (10.45, 3.4), (10.75, 3.4), way)
+    box(figure, (11.9, 3.4), "a latent of MLP 13<br>reads along W_enc", way, width=2.2, tall=0.8)
+    say(
+        figure,
+        (4.9, 3.6),
+        "red boxes are held where they came out, so that<br>the way is a product of fixed numbers",
+        colour=held,
+    )
+    return as_drawing(figure, title, (-0.4, 13.2), (-0.2, 4.5), height=380)
+
+
 def attribution_figure(
     graph: Graph,
     words: Sequence[str],
@@ -67,7 +93,7 @@ def attribution_figure(
         edges: how many of the strongest edges are drawn, by their share in their target; what lowers is red and dashed.
         named: how many of the most influential latents carry their name.
     """
-    figure, places = go.Figure(), _places(graph)
+    figure, (places, centres) = go.Figure(), _places(graph, len(words))
     shares = normalised(graph.edges)
     strongest = shares.flatten().argsort(descending=True)[:edges].tolist()
     for i in strongest:
@@ -108,7 +134,7 @@ def attribution_figure(
     ticks = ["token" if layer < 0 else "answer" if layer == last else f"MLP {layer}" for layer in layers]
     figure.update_yaxes(tickvals=list(range(len(layers))), ticktext=ticks, showgrid=False, zeroline=False)
     figure.update_xaxes(
-        tickvals=list(range(len(words))), ticktext=[escaped(word) for word in words], showgrid=False, zeroline=False
+        tickvals=centres, ticktext=[escaped(word) for word in words], showgrid=False, zeroline=False
     )  # fmt: skip
     return finish(figure, title, height=160 + 75 * max(4, min(len(layers), 9)))
 
@@ -123,18 +149,23 @@ def context_hover(contexts: Sequence[Context], raised: Sequence[str]) -> str:
     return "<br>".join([*lines, f"<i>raises</i> {html.escape(', '.join(word.strip() for word in raised))}"])
 
 
-def _places(graph: Graph) -> list[tuple[float, float]]:
-    """Where each node is drawn: those of one position and layer side by side."""
+def _places(graph: Graph, n_positions: int) -> tuple[list[tuple[float, float]], list[float]]:
+    """Where each node is drawn, those of one position and layer side by side, and the middle of each position."""
     rank = {layer: i for i, layer in enumerate(sorted({node.layer for node in graph.nodes}))}
     groups: dict[tuple[int, int], list[int]] = {}
     for i, node in enumerate(graph.nodes):
         groups.setdefault((node.layer, node.position), []).append(i)
+    widths = [  # a position is as wide as its fullest layer
+        max((len(members) for (_, at), members in groups.items() if at == position), default=1)
+        for position in range(n_positions)
+    ]
+    centres = [sum(widths[:position]) + widths[position] / 2 for position in range(n_positions)]
     places: list[tuple[float, float]] = [(0.0, 0.0)] * len(graph.nodes)
     for (layer, position), members in groups.items():
         for k, i in enumerate(members):
-            offset = 0.8 * ((k + 0.5) / len(members) - 0.5)
-            places[i] = (position + offset, rank[layer] + 0.16 * (k % 3 - 1) * (len(members) > 4))
-    return places
+            offset = widths[position] * ((k + 0.5) / len(members) - 0.5)
+            places[i] = (centres[position] + offset, rank[layer] + 0.16 * (k % 3 - 1) * (len(members) > 2))
+    return places, centres
 
 
 def _hover(

@@ -1,0 +1,356 @@
+"""Checks for notebook 11: a transcoder's loss, readers, a frozen head, edges, influence, pruning, claims about graphs."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function
+from sae_tutorial.exercises.reporting import Exercise
+
+
+def check_transcoder_loss(transcoder_loss: Callable[..., Tensor]) -> None:
+    """Exercise 11.1: `transcoder_loss(x, y, W_enc, b_enc, W_dec, b_dec)`, the squared error of a ReLU transcoder."""
+    exercise = Exercise(
+        "11.1",
+        "write the body of `transcoder_loss`.",
+        "the section 'From what is there to what is done'",
+        "you can turn any autoencoder you have into a transcoder.",
+    )
+    inputs = [_transcoder(seed) for seed in range(3)]
+    exercise.check(lambda a: match_function(a, _transcoder_loss, inputs, _LOSS_MISTAKES), transcoder_loss)
+
+
+def check_reader(reader: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 11.2: `reader(row, gain, scale)`, the direction of the stream that a row behind a held RMSNorm reads."""
+    exercise = Exercise(
+        "11.2",
+        "write the body of `reader`.",
+        "the section 'Freeze'",
+        "you can say what a latent reads in the stream, though a norm stands between.",
+    )
+    inputs = [(torch.tensor([1.0, -2.0, 0.5]), torch.tensor([2.0, 1.0, 4.0]), torch.tensor(4.0))]
+    inputs += [(*_drawn(seed, (5,), (5,)), torch.tensor(1.5 + seed)) for seed in range(2)]
+    exercise.check(lambda a: match_function(a, _reader, inputs, _READER_MISTAKES), reader)
+
+
+def check_back(back: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 11.3: `back(gradient, pattern, W_V, W_O)`, a gradient carried back through a block with one frozen head."""
+    exercise = Exercise(
+        "11.3",
+        "write the body of `back`.",
+        "the section 'Freeze'",
+        "you can follow a gradient from where something is read to where it was written.",
+    )
+    inputs = []
+    for seed in range(3):
+        gradient, scores, W_V, W_O = _drawn(seed, (3, 4), (3, 3), (4, 2), (2, 4))
+        masked = scores.masked_fill(torch.ones(3, 3).triu(1).bool(), -torch.inf)
+        inputs.append((gradient, masked.softmax(1), W_V, W_O))
+    exercise.check(lambda a: match_function(a, _back, inputs, _BACK_MISTAKES), back)
+
+
+def check_edges(edges: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 11.4: `edges(f, W_dec, readers)`, what each source latent added to each target, [targets, sources]."""
+    exercise = Exercise(
+        "11.4",
+        "write the body of `edges`.",
+        "the section 'Nodes and edges'",
+        "you can take a latent's pre-activation apart into what each earlier latent gave.",
+    )
+    inputs = [
+        (
+            torch.tensor([2.0, 0.0, 0.5]),
+            torch.tensor([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]),
+            torch.tensor([[1.0, 1.0], [0.5, -2.0]]),
+        )
+    ]
+    for seed in range(2):
+        f, W_dec, readers = _drawn(seed, (4,), (4, 3), (2, 3))
+        inputs.append((f.abs(), W_dec, readers))
+    exercise.check(lambda a: match_function(a, _edges, inputs, _EDGE_MISTAKES), edges)
+
+
+def check_influence(influence: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Exercise 11.5: `influence(edges, weights)`, each node's share in the answers over paths of any length."""
+    exercise = Exercise(
+        "11.5",
+        "write the body of `influence`.",
+        "the section 'Influence'",
+        "you can rank nodes by all paths at once, of which there may be millions.",
+    )
+    inputs = [(*_graph(seed),) for seed in range(3)]
+    exercise.check(lambda a: match_function(a, _influence, inputs, _INFLUENCE_MISTAKES), influence)
+
+
+def check_prune(prune: Callable[[Tensor, float], Tensor]) -> None:
+    """Exercise 11.6: `prune(influence, share)`, True for the fewest nodes that hold this share of all influence."""
+    exercise = Exercise(
+        "11.6",
+        "write the body of `prune`.",
+        "the folded help, on the running sum",
+        "you can make a graph small by a rule, not by taste.",
+    )
+    inputs = [
+        (torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]), 0.75),
+        (torch.tensor([4.0, 1.0, 3.0, 2.0]), 0.65),
+        (torch.tensor([0.2, 0.7, 0.4, 0.1, 0.6]), 0.6),
+        (torch.tensor([1.0, 8.0, 1.0]), 0.8),
+    ]
+    exercise.check(lambda a: match_function(a, _prune, inputs, _PRUNE_MISTAKES), prune)
+
+
+def check_graph_claims(shown: Iterable[str] | None) -> None:
+    """Exercise 11.7: which of five sentences about a graph its intervention shows."""
+    exercise = Exercise(
+        "11.7",
+        "replace None by a set of letters, such as {'A'}.",
+        "the section 'Put to the test'",
+        "you can read a paper's circuit for what its interventions show.",
+    )
+    exercise.check(_judge_claims, shown)
+
+
+def _drawn(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(shape, generator=generator) for shape in shapes)
+
+
+def _transcoder(seed: int) -> tuple[Tensor, ...]:
+    """Rows x and y [3, 4], and W_enc, b_enc, W_dec, b_dec of a transcoder with five latents."""
+    return _drawn(seed, (3, 4), (3, 4), (4, 5), (5,), (5, 4), (4,))
+
+
+def _graph(seed: int) -> tuple[Tensor, Tensor]:
+    """Edges of six nodes, the first two of which read nothing, and an answer in the last two."""
+    (edges,) = _drawn(seed, (6, 6))
+    edges = edges.tril(-1)
+    edges[:2] = 0
+    return edges, torch.tensor([0.0, 0.0, 0.0, 0.0, 0.25, 0.75])
+
+
+def _transcoder_loss(
+    x: Tensor, y: Tensor, W_enc: Tensor, b_enc: Tensor, W_dec: Tensor, b_dec: Tensor
+) -> Tensor:
+    return ((x @ W_enc + b_enc).relu() @ W_dec + b_dec - y).pow(2).mean()
+
+
+_LOSS_MISTAKES: Mistakes = [
+    (
+        lambda x, y, We, be, Wd, bd: (((x - bd) @ We + be).relu() @ Wd + bd - y).pow(2).mean(),
+        "you took b_dec off x. In a transcoder it belongs to y, another place: x is read as it is.",
+    ),
+    (
+        lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd + bd - x).pow(2).mean(),
+        "you compare with x, as an autoencoder does. The target is y.",
+    ),
+    (
+        lambda x, y, We, be, Wd, bd: (((x - bd) @ We + be).relu() @ Wd + bd - x).pow(2).mean(),
+        "that is the autoencoder's loss as it was: compare with y, and leave x as it is.",
+    ),
+    (
+        lambda x, y, We, be, Wd, bd: ((y @ We + be).relu() @ Wd + bd - y).pow(2).mean(),
+        "you read y. A transcoder reads x and has to find y.",
+    ),
+    (
+        lambda x, y, We, be, Wd, bd: ((x @ We + be) @ Wd + bd - y).pow(2).mean(),
+        "the ReLU is missing, so that this is one linear map.",
+    ),
+    (
+        lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd - y).pow(2).mean(),
+        "b_dec is missing behind the decoder.",
+    ),
+    (
+        lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd + bd - y).pow(2).sum(-1).mean(),
+        "you sum over the width; the mean over all entries is wanted.",
+    ),
+]
+
+
+def _reader(row: Tensor, gain: Tensor, scale: Tensor) -> Tensor:
+    return row * gain / scale
+
+
+_READER_MISTAKES: Mistakes = [
+    (lambda r, g, s: r * g, "divide by the scale, which is held where it came out."),
+    (lambda r, g, s: r / s, "the norm also multiplies each dimension by its gain."),
+    (lambda r, g, s: r / g / s, "the gain multiplies: x · reader has to be (gain · x / scale) · row."),
+    (lambda r, g, s: r * g * s, "the norm divides by the scale."),
+    (lambda r, g, s: (r * g).sum() / s, "you summed over dimensions; a direction is wanted, one number for each."),
+    (
+        lambda r, g, s: r * g / (r * g).norm(),
+        "you gave the direction length 1. Its length says how strongly the latent reads.",
+    ),
+]  # fmt: skip
+
+
+def _back(gradient: Tensor, pattern: Tensor, W_V: Tensor, W_O: Tensor) -> Tensor:
+    return gradient + pattern.T @ gradient @ W_O.T @ W_V.T
+
+
+_BACK_MISTAKES: Mistakes = [
+    (
+        lambda g, A, V, W: A.T @ g @ W.T @ V.T,
+        "this is the way through the head alone. What was in the stream also stays there: add the gradient itself.",
+    ),
+    (
+        lambda g, A, V, W: g + A @ g @ W.T @ V.T,
+        "that goes from keys to queries, the way the head moves things. Backwards, each key collects from the queries "
+        "that looked at it: transpose the pattern.",
+    ),
+    (
+        lambda g, A, V, W: g + A.T @ g @ V @ W,
+        "the order and direction of the matrices is that of the forward pass. Backwards W_O comes first, and both are "
+        "transposed.",
+    ),
+    (
+        lambda g, A, V, W: g + A @ g @ V @ W,
+        "that is the forward pass: what the head would make of the stream. A gradient goes the other way through "
+        "everything.",
+    ),
+    (
+        lambda g, A, V, W: g + g @ W.T @ V.T,
+        "the pattern is unused: the head moves things between positions.",
+    ),
+    (lambda g, A, V, W: g, "the head is missing: here only what stays in the stream comes through."),
+]
+
+
+def _edges(f: Tensor, W_dec: Tensor, readers: Tensor) -> Tensor:
+    return (readers @ W_dec.T) * f
+
+
+_EDGE_MISTAKES: Mistakes = [
+    (
+        lambda f, W, r: r @ W.T,
+        "that is what one unit of each source would add. It wrote f of them: multiply by the activation.",
+    ),
+    (
+        lambda f, W, r: (r @ W.T) * (f > 0),
+        "you count a source as on or off; how strongly it is on matters too.",
+    ),
+    (lambda f, W, r: ((r @ W.T) * f).abs(), "you dropped the sign: a source may hold its target down."),
+    (
+        lambda f, W, r: ((r @ W.T) * f).T,
+        "rows are targets and columns sources: yours is the other way round.",
+    ),
+    (
+        lambda f, W, r: ((r @ W.T) * f).sum(1),
+        "you summed over the sources: that is the target's value, and the single edges are wanted.",
+    ),
+    (
+        lambda f, W, r: (r @ torch.nn.functional.normalize(W, dim=1).T) * f,
+        "you normalised the decoder rows; a source writes f_i W_dec_i as it is.",
+    ),
+]
+
+
+def _shares(edges: Tensor) -> Tensor:
+    absolute = edges.abs()
+    return absolute / absolute.sum(1, keepdim=True).clamp(min=1e-12)
+
+
+def _paths(shares: Tensor) -> Tensor:
+    one = torch.eye(len(shares))
+    return torch.linalg.inv(one - shares) - one
+
+
+def _influence(edges: Tensor, weights: Tensor) -> Tensor:
+    return weights @ _paths(_shares(edges))
+
+
+def _by_columns(edges: Tensor) -> Tensor:
+    return edges.abs() / edges.abs().sum(0).clamp(min=1e-12)
+
+
+_INFLUENCE_MISTAKES: Mistakes = [
+    (
+        lambda e, w: w @ _shares(e),
+        "these are the direct edges into the answers. Paths over other nodes are missing: (I − A)⁻¹ − I has them all.",
+    ),
+    (
+        lambda e, w: w @ (_paths(_shares(e)) + torch.eye(len(e))),
+        "the path of length 0 is in it, from a node to itself. Subtract I.",
+    ),
+    (
+        lambda e, w: w @ _paths(e),
+        "take the shares first: absolute edges, each row divided by its sum.",
+    ),
+    (
+        lambda e, w: w @ _paths(e.abs()),
+        "the rows are not divided by their sums, so that a node with large edges counts for more than there is.",
+    ),
+    (
+        lambda e, w: w @ _paths(_by_columns(e)),
+        "you divided by the columns' sums. A row holds what its target was made of, and has to sum to 1.",
+    ),
+    (
+        lambda e, w: _paths(_shares(e)) @ w,
+        "you multiplied from the other side: this says how much of each node came from the answers, of which none did.",
+    ),
+    (
+        lambda e, w: _paths(_shares(e)).sum(0),
+        "you summed over all targets alike; only the answers count, by their weights.",
+    ),
+]
+
+
+def _running(influence: Tensor) -> tuple[Tensor, Tensor]:
+    order = influence.argsort(descending=True)
+    return order, influence[order].cumsum(0) / influence.sum()
+
+
+def _first(influence: Tensor, n: int, largest: bool = True) -> Tensor:
+    keep = torch.zeros(len(influence), dtype=torch.bool)
+    keep[influence.argsort(descending=largest)[:n]] = True
+    return keep
+
+
+def _prune(influence: Tensor, share: float) -> Tensor:
+    _, held = _running(influence)
+    return _first(influence, int((held < share - 1e-6).sum()) + 1)
+
+
+_PRUNE_MISTAKES: Mistakes = [
+    (
+        lambda i, s: _first(i, int((_running(i)[1] <= s + 1e-6).sum())),
+        "the nodes kept hold less than the share: the one that crosses the line belongs to them.",
+    ),
+    (
+        lambda i, s: _first(i, int((_running(i)[1] < s - 1e-6).sum())),
+        "the last node is missing: without it the others hold less than the share.",
+    ),
+    (lambda i, s: i >= s * i.max(), "you compare with the largest node; the share is one of the sum."),
+    (lambda i, s: i > s, "you compare each node with the share; the nodes kept have to hold it together."),
+    (
+        lambda i, s: _first(i, round(s * len(i))),
+        "you kept a share of the nodes; a share of their influence is wanted.",
+    ),
+    (
+        lambda i, s: i.cumsum(0) <= s * i.sum(),
+        "the running sum has to begin with the largest; sort first.",
+    ),
+    (
+        lambda i, s: ~_prune(i, s),
+        "you marked what goes; mark what stays.",
+    ),
+]
+
+
+def _judge_claims(shown: Any) -> None:
+    match_choices(
+        shown,
+        {
+            "C": "C is shown: on prompts that the graph was not drawn from, its group moved the answer more than each of "
+            "19 groups of its size and strength.",
+        },
+        {
+            "A": "A says what the graph says. The graph is a sum of a model with frozen attention; whether the real model "
+            "works so, only a change in the real model can tell.",
+            "B": "in B every group of that size does as much: what was found is that latents matter, not which.",
+            "D": "D was measured on the very prompt that the graph was drawn from. It may hold for its words alone.",
+            "E": "a name is a guess from contexts. E's group moves the answer; that it does so because it stands for a "
+            "country is not what was tested.",
+        },
+    )
