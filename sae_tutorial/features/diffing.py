@@ -1,0 +1,112 @@
+"""What fine-tuning changed, read off a crosscoder of two models' rows side by side: the base model's, then the tuned one's.
+
+Each latent has one activation f and two decoder rows. The share of their norm on the tuned side says whose latent it is
+(Lindsey et al. 2024, "Sparse crosscoders for cross-layer features and model diffing"): 0.5 is both models', 1 the tuned
+model's alone. A share near 1 can be an artefact of training, which latent scaling is there to tell
+(Minder et al. 2025, "Overcoming sparsity artifacts in crosscoders to interpret chat-tuning", arXiv 2504.02922).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sae_tutorial.activations.store import ActivationStore, SideBySide
+from sae_tutorial.features.latents import Latents, encoded
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.metrics import check_width, encode_in_batches
+
+
+class LatentScaling(NamedTuple):
+    """How much of what each latent writes for the tuned model the base model has too: 0 nothing, 1 as much.
+
+    Attributes:
+        error: ν^ε, in what the base model's side of the crosscoder leaves unexplained. High means complete shrinkage: the
+            base model has the direction as well, and the crosscoder wrote it down for one side only.
+        reconstruction: ν^r, in what the other latents write for the base model. High means latent decoupling: the base
+            model's share of the concept went to latents of its own.
+    """
+
+    error: Float[Tensor, " latents"]
+    reconstruction: Float[Tensor, " latents"]
+
+
+def tuned_share(crosscoder: SparseAutoencoder) -> Float[Tensor, " d_sae"]:
+    """The tuned side's share of each latent's decoder norm, ‖d_tuned‖ / (‖d_base‖ + ‖d_tuned‖); of a row of zeros 0.5.
+
+    Raises:
+        ValueError: the coder has not two sides.
+    """
+    base, tuned = _two_sides(crosscoder).decoder_norms().detach().T
+    return torch.where(base + tuned > 0, tuned / (base + tuned), 0.5)
+
+
+def side_rows(crosscoder: SparseAutoencoder, side: int) -> Float[Tensor, "d_sae d_model"]:
+    """The decoder rows of one model, 0 the base and 1 the tuned one, as directions in that model's own stream.
+
+    Raises:
+        ValueError: the coder has not two sides.
+    """
+    return _two_sides(crosscoder).W_dec.detach().chunk(2, dim=1)[side]
+
+
+def read_sides(crosscoder: SparseAutoencoder, base: ActivationStore, tuned: ActivationStore) -> Latents:
+    """Which latents of a crosscoder are on at which token, as `latents.read_latents` gives it for one model.
+
+    Raises:
+        ValueError: the stores hold other tokens, or have other widths than the crosscoder.
+    """
+    matrix = encoded(crosscoder, SideBySide(base, tuned))
+    return Latents(matrix, base.token_ids, base.document_ids, dict(base.origin), len(base))
+
+
+@torch.no_grad()
+def latent_scaling(
+    crosscoder: SparseAutoencoder, rows: SideBySide | Float[Tensor, "n d_in"], latents: Sequence[int]
+) -> LatentScaling:
+    """Latent scaling, ν = β_base / β_tuned, with β the best multiple of what the latent writes for the tuned model:
+
+        β_m = argmin_β Σ_rows ‖β f d − y_m‖² = Σ f (d · y_m) / Σ f² ‖d‖²
+
+    d is the latent's tuned-side decoder row. For ν^ε, y_m is the reconstruction error of side m with the latent's own part
+    left in; for ν^r it is the reconstruction of side m without b_dec (Minder et al. 2025, section 3). The paper calls a
+    latent the tuned model's own where ν^ε < 0.2 and ν^r < 0.5.
+
+    Args:
+        crosscoder: of two sides.
+        rows: both models' rows side by side, better not those it was trained on.
+        latents: which ones.
+
+    Returns:
+        Both ratios, in the order of `latents`; NaN where a latent is never on, or the tuned side has none of it.
+
+    Raises:
+        ValueError: the coder has not two sides, or the rows another width.
+    """
+    _two_sides(crosscoder), check_width(crosscoder, rows)
+    chosen = list(latents)
+    d = side_rows(crosscoder, 1)[chosen]
+    own = [(d * side_rows(crosscoder, side)[chosen]).sum(1) for side in (0, 1)]
+    error, reconstruction = torch.zeros(2, 2, len(chosen), dtype=torch.float64).unbind()
+    for x, pairs in encode_in_batches(crosscoder, rows, "latent scaling", progress=False):
+        f = pairs.to_dense()[:, chosen]
+        y_hat = crosscoder.write(x, pairs)
+        written, left = (y_hat - crosscoder.b_dec).chunk(2, 1), (x - y_hat).chunk(2, 1)
+        for side in (0, 1):
+            reconstruction[side] += (f * (written[side] @ d.T)).sum(0).double().cpu()
+            error[side] += (f * (left[side] @ d.T + f * own[side])).sum(0).double().cpu()
+    return LatentScaling(*(_ratio(betas) for betas in (error, reconstruction)))
+
+
+def _ratio(betas: Float[Tensor, "2 latents"]) -> Float[Tensor, " latents"]:
+    """β_base / β_tuned; their common denominator cancels."""
+    base, tuned = betas
+    return torch.where(tuned > 0, base / tuned, torch.nan).float()
+
+
+def _two_sides(crosscoder: SparseAutoencoder) -> SparseAutoencoder:
+    if crosscoder.config.sides != 2:
+        raise ValueError(f"the coder has sides = {crosscoder.config.sides}; a crosscoder of two is needed.")
+    return crosscoder
