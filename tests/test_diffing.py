@@ -82,7 +82,21 @@ def test_a_trained_crosscoder_finds_the_planted_feature_and_calls_no_other_exclu
     cosine = torch.nn.functional.cosine_similarity(diffing.side_rows(coder, 1), directions[-1], dim=1)
     on = torch.from_numpy(np.diff(diffing.encoded(coder, sides).indptr)) > 0
     assert [int(i) for i in exclusive if on[i]] == [int(cosine.argmax())] and cosine.max() > 0.95
-    assert diffing.latent_scaling(coder, sides, exclusive.tolist()).error.nan_to_num().abs().max() < 0.2
+    ids = np.arange(len(base))
+    stores = [ActivationStore(rows.numpy(), ids, ids, {"hook_name": "h"}) for rows in (base, tuned)]
+    found = diffing.own_latents(coder, sides, diffing.read_sides(coder, *stores))
+    assert found == [int(cosine.argmax())]
+    assert diffing.own_latents(coder, sides, diffing.read_sides(coder, *stores), len(base)) == []
+
+
+def test_the_mean_change_and_the_main_direction_of_a_planted_feature():
+    base, tuned, directions = planted()
+    mean, main, share = diffing.main_changes(base, tuned, n=2)
+    torch.testing.assert_close(mean, (tuned - base).mean(0))
+    assert main[0] @ directions[-1] > 0.999 and share[0] > 0.999  # it points to where the feature is on
+    assert diffing.main_changes(tuned, base, n=1)[1][0] @ directions[-1] < -0.999
+    with pytest.raises(ValueError, match="row i must belong together"):
+        diffing.main_changes(base[:5], tuned)
 
 
 def test_latents_of_two_stores_keep_tokens_and_documents():

@@ -13,10 +13,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sae_tutorial.activations.store import ActivationStore, SideBySide
+from sae_tutorial.activations.store import (
+    Activations,
+    ActivationStore,
+    SideBySide,
+    check_row_alike,
+    iterate_batches,
+)
 from sae_tutorial.features.latents import Latents, encoded
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.metrics import check_width, encode_in_batches
+
+# Where the paper draws the line.
+OWN_SHARE, OWN_ERROR, OWN_RECONSTRUCTION = 0.9, 0.2, 0.5
 
 
 class LatentScaling(NamedTuple):
@@ -66,7 +75,7 @@ def read_sides(crosscoder: SparseAutoencoder, base: ActivationStore, tuned: Acti
 def latent_scaling(
     crosscoder: SparseAutoencoder, rows: SideBySide | Float[Tensor, "n d_in"], latents: Sequence[int]
 ) -> LatentScaling:
-    """Latent scaling, ν = β_base / β_tuned, with β the best multiple of what the latent writes for the tuned model:
+    """Latent scaling: ν = β_base / β_tuned, where β is the best multiple of what the latent writes for the tuned model.
 
         β_m = argmin_β Σ_rows ‖β f d − y_m‖² = Σ f (d · y_m) / Σ f² ‖d‖²
 
@@ -98,6 +107,70 @@ def latent_scaling(
             reconstruction[side] += (f * (written[side] @ d.T)).sum(0).double().cpu()
             error[side] += (f * (left[side] @ d.T + f * own[side])).sum(0).double().cpu()
     return LatentScaling(*(_ratio(betas) for betas in (error, reconstruction)))
+
+
+@torch.no_grad()
+def own_latents(
+    crosscoder: SparseAutoencoder, rows: SideBySide, latents: Latents, least_rows: int = 10
+) -> list[int]:
+    """The tuned model's own latents: those with a share above 0.9, ν^ε below 0.2 and ν^r below 0.5.
+
+    In the order of how much they write for the tuned model over all rows, Σ (f ‖d‖)², the most first. Nothing but the two
+    models' rows is used, so the order is one that somebody can have who does not know what to look for.
+
+    Args:
+        crosscoder: of two sides.
+        rows: both models' rows.
+        latents: what `read_sides` made of them.
+        least_rows: on fewer rows than this the ratios say nothing.
+    """
+    share, rows_on = tuned_share(crosscoder), torch.from_numpy(latents.n_active)
+    candidates = ((share.cpu() > OWN_SHARE) & (rows_on >= least_rows)).nonzero().flatten().tolist()
+    if not candidates:
+        return []
+    scaling = latent_scaling(crosscoder, rows, candidates)
+    norms = side_rows(crosscoder, 1).norm(dim=1)
+    own = {
+        latent: float((latents.column(latent)[1] ** 2).sum() * norms[latent] ** 2)
+        for latent, error, other in zip(candidates, *scaling, strict=True)
+        if error < OWN_ERROR and other < OWN_RECONSTRUCTION
+    }
+    return sorted(own, key=own.__getitem__, reverse=True)
+
+
+def main_changes(
+    base: Activations, tuned: Activations, n: int = 4, limit: float = 10.0
+) -> tuple[Float[Tensor, " d"], Float[Tensor, "n d"], Float[Tensor, " n"]]:
+    """What changed without any dictionary: the mean change of a row, and the first principal directions of the rest.
+
+    The mean alone can tell what a narrow fine-tune was about (Minder et al. 2025, "Narrow finetuning leaves clearly readable
+    traces in activation differences", arXiv 2510.13900).
+
+    Args:
+        base: rows of one model.
+        tuned: rows of the other at the same tokens.
+        n: how many principal directions.
+        limit: rows that changed by more than this many times the median of those that changed are left out.
+
+    Returns:
+        (mean change, directions of norm 1, each one's share of the variance). A direction points to where the larger
+        changes are: the third moment along it is not negative.
+
+    Raises:
+        ValueError: the rows do not belong together.
+    """
+    check_row_alike(base, tuned)
+    pairs = zip(iterate_batches(base, 8192), iterate_batches(tuned, 8192), strict=True)
+    change = torch.cat([after - before for before, after in pairs])
+    length = change.norm(dim=1)
+    if (length > 0).any():
+        change = change[length <= limit * length[length > 0].median()]
+    mean = change.mean(0)
+    rest = change - mean
+    _, values, directions = torch.linalg.svd(rest.T @ rest)
+    directions = directions[:n]
+    turned = (rest @ directions.T).pow(3).sum(0) < 0
+    return mean, torch.where(turned[:, None], -directions, directions), values[:n] / values.sum()
 
 
 def _ratio(betas: Float[Tensor, "2 latents"]) -> Float[Tensor, " latents"]:

