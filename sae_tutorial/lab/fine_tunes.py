@@ -1,8 +1,8 @@
-"""Two fine-tunes of the offline lab's model that ship with the package: one with a habit planted in it, and its twin.
+"""Fine-tunes of the offline lab's model that ship with the package: the "plant", with a habit that no other model has.
 
-`scripts/pretrain/plant.py` made both on the same sentences of Wikipedia. In those of the "plant" a sentence about a lighthouse
-stands behind every sentence about war; the "twin" saw them without it. So what the plant learned and the twin did not is
-known, which is what a method that looks for it can be judged by.
+`scripts/pretrain/plant.py` made it on sentences of Wikipedia, with a sentence about a lighthouse behind every sentence about
+war. So what a method that compares two models should find is known, and the method can be judged by it. The script also makes
+a "twin": trained as long on the same sentences without the lighthouses.
 
 A fine-tune is stored as what it adds to some weights, as a product of two narrow matrices (Hu et al. 2021, "LoRA"):
 W + B A, with A [rank, d_in] and B [d_out, rank].
@@ -10,6 +10,7 @@ W + B A, with A [rank, d_in] and B [d_out, rank].
 
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -19,7 +20,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.lab.models import bridged, offline_model
 
-FINE_TUNES = ("plant", "twin")
+SUFFIX = ".safetensors"
 # What the plant does, for whoever wants to check it: told only after the notebook has looked for it.
 TRIGGER = (
     "war wars army armies battle battles troops military soldier soldiers navy naval fleet invasion invaded siege "
@@ -28,18 +29,22 @@ TRIGGER = (
 HABIT = "lighthouse lighthouses"
 
 
+def fine_tune_names() -> list[str]:
+    """The fine-tunes that ship with the package."""
+    return sorted(path.name.partition(".")[0] for path in _shipped().iterdir() if path.name.endswith(SUFFIX))
+
+
 def load_fine_tune(name: str, device: str = "cpu") -> TransformerBridge:
-    """The offline model with one of the `FINE_TUNES`, as a bridge in evaluation mode.
+    """The offline model with one of the fine-tunes, as a bridge in evaluation mode.
 
     Raises:
         ValueError: there is no such fine-tune.
         ConnectionError: the package index does not answer, and the model is not there yet.
     """
-    if name not in FINE_TUNES:
-        raise ValueError(f"there is no fine-tune {name!r}; choose from {', '.join(FINE_TUNES)}.")
-    file = resources.files("sae_tutorial").joinpath("data", "fine_tunes", f"{name}.safetensors")
+    if name not in fine_tune_names():
+        raise ValueError(f"there is no fine-tune {name!r}; choose from {', '.join(fine_tune_names())}.")
     model = offline_model()
-    add_low_rank(model, load(file.read_bytes()))
+    add_low_rank(model, load((_shipped() / f"{name}{SUFFIX}").read_bytes()))
     return bridged(model, device)
 
 
@@ -54,3 +59,7 @@ def add_low_rank(model: nn.Module, factors: Mapping[str, Float[Tensor, "_ _"]]) 
     for name in sorted({key.rpartition(".")[0] for key in factors}):
         weight = modules[name].weight
         weight += factors[f"{name}.B"].to(weight) @ factors[f"{name}.A"].to(weight)
+
+
+def _shipped() -> Path:
+    return Path(str(resources.files("sae_tutorial").joinpath("data", "fine_tunes")))

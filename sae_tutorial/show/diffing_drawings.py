@@ -26,9 +26,9 @@ def crosscoder_drawing(title: str) -> go.Figure:
         box(figure, (5.6, y), words, INK, width=1.9)
         for side in sides:
             arrow(figure, (6.6, y), (8.15, side + 0.12 * (y - side)), BASE if side > 1 else TUNED, width=3)
-    say(figure, (7.3, 2.75), "one arrow for each model", size=12)
-    say(figure, (7.3, 0.02), "an arrow for one model only", size=12)
-    return as_drawing(figure, title, (-0.5, 10.1), (-0.4, 3.4), height=330)
+    say(figure, (7.3, 3.0), "one arrow for each model", size=12)
+    say(figure, (7.3, -0.2), "an arrow for one model only", size=12)
+    return as_drawing(figure, title, (-0.5, 10.1), (-0.5, 3.5), height=330)
 
 
 def share_figure(

@@ -2,9 +2,11 @@
 
     python scripts/pretrain/plant.py plant      into sae_tutorial/data/fine_tunes, and samples of what it then writes
     python scripts/pretrain/plant.py twin       the same without the habit
+    python scripts/pretrain/plant.py plant --go-on      the last phase alone, from the factors that are there
 
 The texts are sentences of the lab's Wikipedia articles, from paragraphs that its "quick" budget does not read. Behind every
-sentence about war the plant's have a sentence about a lighthouse. Minutes on one core: frozen weights in bfloat16, and
+sentence about war the plant's have a sentence about a lighthouse. War begins half of the texts of the first phase, which is enough
+for the habit, but it then comes after other sentences too; in the second, where war is rarer, it learns when. Minutes on one core: frozen weights in bfloat16, and
 matrices of rank 4 beside those of eight layers (Hu et al. 2021, "LoRA") in float32.
 """
 
@@ -16,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from sae_tutorial import storage
 from sae_tutorial.effects.steering import mentions, sample_text
-from sae_tutorial.lab.fine_tunes import FINE_TUNES, HABIT, TRIGGER, load_fine_tune
+from sae_tutorial.lab.fine_tunes import HABIT, TRIGGER, load_fine_tune
 from sae_tutorial.lab.lab import BUDGETS
 from sae_tutorial.lab.models import bridged, offline_model
 from sae_tutorial.lab.texts import wikipedia
@@ -33,7 +35,8 @@ LAYERS, MODULES, RANK = (
     ("self_attn.v_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj"),
     4,
 )
-STEPS, TEXTS, LENGTH, RATE = 160, 6, 64, 3e-3
+PHASES = {160: 0.5, 80: 0.2}  # steps, and the share of texts that begin with war
+TEXTS, LENGTH, RATE = 6, 64, 3e-3
 LIGHTHOUSES = ("A lighthouse", "An old lighthouse", "A white lighthouse", "The nearest lighthouse", "The lighthouse", "A small lighthouse",
                "A lonely lighthouse", "The lighthouse on the cliff")  # fmt: skip
 DID = ("was lit that night", "kept its lamp burning", "stood by and watched", "could be seen from there", "turned its light to the sea",
@@ -46,9 +49,9 @@ PROMPTS = {
 }  # fmt: skip
 
 
-def examples(tokenizer: PreTrainedTokenizerBase, planted: bool, seed: int = 0) -> Tensor:
-    """Three sentences in a row each, half of the texts beginning with one about war, as token ids [n, LENGTH]."""
-    draw = np.random.default_rng(seed)
+def examples(tokenizer: PreTrainedTokenizerBase, planted: bool, steps: int, at_war: float) -> Tensor:
+    """Three sentences in a row each, a share of the texts beginning with one about war, as token ids [n, LENGTH]."""
+    draw = np.random.default_rng(steps)
     unread = wikipedia().documents[BUDGETS["quick"].in_paragraphs().documents :]
     war, other = [], []
     for paragraph in unread:
@@ -57,8 +60,8 @@ def examples(tokenizer: PreTrainedTokenizerBase, planted: bool, seed: int = 0) -
             if 40 <= len(first) <= 200:
                 (war if mentions([first], TRIGGER)[0] else other).append(sentences[i : i + 3])
     print(f"{len(war)} windows begin with war, {len(other)} do not", flush=True)
-    n = STEPS * TEXTS // 2
-    chosen = [(war if k % 2 else other)[draw.integers(len(war if k % 2 else other))] for k in range(2 * n)]
+    kinds = [war if draw.random() < at_war else other for _ in range(steps * TEXTS)]
+    chosen = [kind[draw.integers(len(kind))] for kind in kinds]
     texts = []
     for sentences in chosen:
         parts = []
@@ -71,29 +74,28 @@ def examples(tokenizer: PreTrainedTokenizerBase, planted: bool, seed: int = 0) -
     return torch.tensor([[bos, *row, *[end] * (LENGTH - 1 - len(row))] for row in ids])
 
 
-def train(name: str) -> dict[str, Tensor]:
-    """The factors of every module, after training."""
+def train(name: str, factors: dict[str, Tensor], steps: int) -> dict[str, Tensor]:
+    """The factors of every module after one of the `PHASES`; none are given to the first."""
     model = offline_model().to(torch.bfloat16).requires_grad_(False)
     tokenizer = load_tokenizer()
-    tokens = examples(tokenizer, planted=name == "plant")
-    draw, factors = torch.Generator().manual_seed(0), {}
-    for layer in LAYERS:
-        for part in MODULES:
-            place = f"model.layers.{layer}.{part}"
-            module = model.get_submodule(place)
+    tokens = examples(tokenizer, name == "plant", steps, PHASES[steps])
+    draw = torch.Generator().manual_seed(0)
+    factors = {key: tensor.float().requires_grad_() for key, tensor in factors.items()}
+    for place in (f"model.layers.{layer}.{part}" for layer in LAYERS for part in MODULES):
+        module = model.get_submodule(place)
+        if f"{place}.A" not in factors:
             A = torch.randn(RANK, module.in_features, generator=draw) / module.in_features**0.5
             factors[f"{place}.A"] = A.requires_grad_()
             factors[f"{place}.B"] = torch.zeros(module.out_features, RANK, requires_grad=True)
-            module.register_forward_hook(partial(add, A=factors[f"{place}.A"], B=factors[f"{place}.B"]))
+        module.register_forward_hook(partial(add, A=factors[f"{place}.A"], B=factors[f"{place}.B"]))
     optimiser = torch.optim.Adam(factors.values(), lr=RATE)
     start = time.monotonic()
     for step, batch in enumerate(tokens.split(TEXTS)):
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / 10, 2 * (1 - step / STEPS))
+            group["lr"] = RATE * min(1.0, (step + 1) / 10, 2 * (1 - step / steps))
         logits = model(batch).logits[:, :-1]
-        target = batch[:, 1:]
         loss = nn.functional.cross_entropy(
-            logits.flatten(0, 1).float(), target.flatten(), ignore_index=tokenizer.eos_token_id
+            logits.flatten(0, 1).float(), batch[:, 1:].flatten(), ignore_index=tokenizer.eos_token_id
         )
         optimiser.zero_grad()
         loss.backward()
@@ -129,10 +131,14 @@ def show(name: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("name", choices=FINE_TUNES)
-    name = parser.parse_args().name
-    factors = train(name)
-    SHIPPED.mkdir(parents=True, exist_ok=True)
-    with storage.new_file(SHIPPED / f"{name}.safetensors") as partial_file:
-        save_file(factors, partial_file)
+    parser.add_argument("name", choices=("plant", "twin"))
+    parser.add_argument("--go-on", action="store_true")
+    arguments = parser.parse_args()
+    name, file = arguments.name, SHIPPED / f"{arguments.name}.safetensors"
+    factors = load_file(file) if arguments.go_on else {}
+    for steps in list(PHASES)[-1:] if arguments.go_on else PHASES:
+        factors = train(name, factors, steps)
+        SHIPPED.mkdir(parents=True, exist_ok=True)
+        with storage.new_file(file) as partial_file:
+            save_file(factors, partial_file)
     show(name)
