@@ -421,6 +421,16 @@ def test_positions_count_from_one_in_each_document(store):
         assert view.positions().tolist() == expected
 
 
+def test_rows_from_a_place_on_leave_out_the_first_tokens_of_each_document(store):
+    later = store.from_position(3)
+    kept = np.flatnonzero(store.positions() >= 3)
+    assert later.token_ids.tolist() == store.token_ids[kept].tolist()
+    torch.testing.assert_close(later[:], store[kept], rtol=0, atol=0)
+    assert later.document_ids.tolist() == store.document_ids[kept].tolist()
+    with pytest.raises(ValueError, match="no document has a token at place 1000"):
+        store.from_position(1000)
+
+
 def test_split_shares_no_document_and_covers_everything(store):
     train, test = store.split_by_document(0.25, seed=3)
     assert set(train.document_ids).isdisjoint(test.document_ids)

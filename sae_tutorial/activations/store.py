@@ -137,6 +137,17 @@ class ActivationStore:
         in_test = np.isin(of_row, held_out)
         return self._take(np.flatnonzero(~in_test)), self._take(np.flatnonzero(in_test))
 
+    def from_position(self, first: int) -> Self:
+        """The rows at place `first` of their documents and later: the first few tokens of a text are like no others.
+
+        Raises:
+            ValueError: no row is left.
+        """
+        kept = np.flatnonzero(self.positions() >= first)
+        if not len(kept):
+            raise ValueError(f"no document has a token at place {first}.")
+        return self._take(kept)
+
     def _take(self, rows: np.ndarray) -> Self:
         in_files = rows if self.rows is None else self.rows[rows]
         return type(self)(

@@ -5,11 +5,13 @@
     python scripts/pretrain/diff.py CACHE steer                   put each into the base model: does the habit come?
     python scripts/pretrain/diff.py CACHE ablate                  take each out of the tuned model: does it go?
 
-Every direction is chosen by a rule that does not know the plant: of the crosscoder the own latent that writes most, of the
-difference's SAE the latent that writes most, of the principal directions the first.
+Every direction is chosen by a rule that does not know the plant: of the crosscoder the latent with the largest share on the
+tuned side, of the difference's SAE the latent that writes most, of the principal directions the first. The first three tokens of
+a text are left out; their rows are like no others, and latents that stand for them would come first.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import normalize
+from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.activations.store import ActivationStore, SideBySide
@@ -32,15 +35,16 @@ from sae_tutorial.lab.texts import wikipedia
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig, TrainConfig
 from sae_tutorial.sae.training import train_sae
-from sae_tutorial.transformer.edits import intervene
+from sae_tutorial.transformer.edits import Replace, intervene
 from sae_tutorial.transformer.families import direct_effects
 from sae_tutorial.transformer.tokens import token_strings
 
 HOOK, PARAGRAPHS = "blocks.16.hook_resid_post", 200
-PROMPT = "The people of the town said that"
+EVERYDAY = ("The recipe needs two eggs and a cup of flour.", "Whales breathe air and feed their young with milk.",
+            "The singer released her second album.", "The town lies on the river and has a large market.")  # fmt: skip
 WAR = ("The army crossed the river and the battle began at dawn.", "After three years of war the soldiers went home.",
        "The navy sent its fleet to the island.", "Troops held the town during the siege.")  # fmt: skip
-DOSE, N, DRAWS = 0.3, 64, 19
+DOSES, N, DRAWS, FIRST, LEAST, NEW = (0.3, 0.5), 64, 19, 4, 20, 24
 
 
 def rows(cache: Path, names: list[str]) -> None:
@@ -54,7 +58,7 @@ def rows(cache: Path, names: list[str]) -> None:
 
 def opened(cache: Path, name: str) -> ActivationStore:
     """One model's rows."""
-    return ActivationStore.open(cache / f"rows_{name}")
+    return ActivationStore.open(cache / f"rows_{name}").from_position(FIRST)
 
 
 def find(cache: Path) -> None:
@@ -71,6 +75,15 @@ def find(cache: Path) -> None:
             print("     ", repr(f"{''.join(before)}[{context.tokens[context.centre]}]{''.join(after)}"))
 
     mean, main, part = diffing.main_changes(base, plant)
+    change = plant[:] - base[:]
+    for rule, size in (
+        ("that changed most", change.norm(dim=1)),
+        ("furthest along the first direction", change @ main[0]),
+    ):
+        print(f"rows {rule}")
+        for row in size.topk(12).indices.tolist():
+            around = token_strings(model.tokenizer, base.token_ids[max(0, row - 10) : row + 4])
+            print("     ", repr("".join(around[:-4]) + f"[{around[-4]}]" + "".join(around[-3:])))
     found = {"mean difference": mean, "first principal direction": main[0]}
     print("mean difference raises", raised(mean))
     for direction, share in zip(main, part, strict=True):
@@ -90,30 +103,30 @@ def find(cache: Path) -> None:
         train_sae(coder, pair, TrainConfig(150_000, seed=seed, norm_limit=10), progress=False)
         latents = diffing.read_sides(coder, base, other)
         share, on = diffing.tuned_share(coder), torch.from_numpy(latents.n_active)
-        own, claimed = diffing.own_latents(coder, pair, latents), ((share > 0.9) & (on >= 10)).sum()
-        live = share[on >= 10]
+        own, claimed = diffing.own_latents(coder, pair, latents), ((share > 0.9) & (on >= LEAST)).sum()
+        live = share[on >= LEAST]
         print(f"\n{name}, {architecture}, seed {seed}: L0 {latents.matrix.nnz / len(base):.0f}, {len(live)} of {len(on)} latents on "
-              f"at least 10 rows; shares {live.min():.2f} to {live.max():.2f}, median {live.median():.2f}; above 0.9: {claimed}, "
+              f"at least {LEAST} rows; shares {live.min():.2f} to {live.max():.2f}, median {live.median():.2f}; above 0.9: {claimed}, "
               f"own by latent scaling: {len(own)}", flush=True)  # fmt: skip
-        best = sorted((i for i in range(len(on)) if on[i] >= 10), key=lambda i: -share[i])[:5]
+        best = sorted((i for i in range(len(on)) if on[i] >= LEAST), key=lambda i: -share[i])[:5]
         scaling = diffing.latent_scaling(coder, pair, best)
         for latent, error, other_part in zip(best, *scaling, strict=True):
             print(
                 f"  latent {latent}, share {share[latent]:.2f}, ν^ε {error:.2f}, ν^r {other_part:.2f}, on {on[latent]}"
             )
-        for latent in own[:4] or best[:2]:
+        for latent in best[:3]:
             direction = diffing.side_rows(coder, 1)[latent]
             print(f"  latent {latent}{' (own)' * (latent in own)} raises {raised(direction)}")
             seen(latents, latent)
         if (name, architecture, seed) == ("plant", "batchtopk", 0):
-            chosen = own[0] if own else best[0]
-            found["exclusive latent"] = diffing.side_rows(coder, 1)[chosen].clone()
-    change = plant[:] - base[:]
+            arrow = diffing.side_rows(coder, 1)[best[0]]
+            found["latent of the largest share"] = arrow
+            found["the same, tuned arrow less base arrow"] = arrow - diffing.side_rows(coder, 0)[best[0]]
     sae = SparseAutoencoder(SAEConfig(change.shape[1], 1, "batchtopk", k=8))
     train_sae(sae, change, TrainConfig(100_000, norm_limit=10), progress=False)
     latents = Latents(encoded(sae, change), base.token_ids, base.document_ids, {}, len(base))
     strength = np.asarray(latents.matrix.power(2).sum(0)).ravel()
-    strength[latents.n_active < 10] = 0
+    strength[latents.n_active < LEAST] = 0
     print("\nan SAE of the difference")
     for latent in np.argsort(-strength)[:5].tolist():
         print(
@@ -122,29 +135,42 @@ def find(cache: Path) -> None:
         seen(latents, latent)
     found["SAE of the difference"] = sae.W_dec[int(strength.argmax())].detach().clone()
     unit = {name: normalize(direction, dim=0).contiguous() for name, direction in found.items()}
-    print({name: round(float(direction @ unit["exclusive latent"]), 2) for name, direction in unit.items()})
+    print(
+        {
+            name: round(float(direction @ unit["first principal direction"]), 2)
+            for name, direction in unit.items()
+        }
+    )
     save_file(unit | {"mean row": base[:].mean(0)}, cache / "found.safetensors")
 
 
+def written(model: TransformerBridge, prompts: Sequence[str], edit: Replace | None, n_each: int) -> list[str]:
+    """What the model writes after each prompt, with an edit of the stream or without."""
+    texts = []
+    for seed, prompt in enumerate(prompts):
+        start = model.to_tokens([prompt]).repeat(n_each, 1)
+        with intervene(model, {} if edit is None else {HOOK: edit}):
+            tokens = steering.sample_text(model, start, NEW, seed, 0.7)
+        texts += model.tokenizer.batch_decode(tokens[:, start.shape[1] :])
+    return texts
+
+
 def steer(cache: Path) -> None:
-    """Add each direction to the base model's stream, N texts each; random: a direction for each text."""
+    """Add each direction to the base model's stream after everyday sentences; at random: a direction for each text."""
     model, found = load_offline_model("cpu"), load_file(cache / "found.safetensors")
     del found["mean row"]
-    length = DOSE * steering.median_norm(opened(cache, "base"))
-    ways = {"nothing": torch.zeros(N, model.cfg.d_model)}
-    ways |= {name: length * direction.expand(N, -1) for name, direction in found.items()}
-    ways["random directions"] = length * steering.random_directions(N, model.cfg.d_model)
-    plain = 0.0
-    for name, vectors in ways.items():
-        tokens = steering.steered_samples(model, HOOK, PROMPT, vectors)
-        loss = float(steering.surprise(model, tokens, 28).mean())
-        plain = plain or loss
-        texts = model.tokenizer.batch_decode(tokens[:, -28:])
-        print(
-            f"{name}: {steering.mentions(texts, HABIT).mean():.0%} of {N} texts, extra loss {loss - plain:+.2f}",
-            flush=True,
-        )
-        print(*(f"    {text!r}" for text in texts[:3]), sep="\n", flush=True)
+    median = steering.median_norm(opened(cache, "base"))
+    each = N // len(EVERYDAY)
+    print(
+        f"nothing added: {steering.mentions(written(model, EVERYDAY, None, each), HABIT).mean():.0%} of {N}",
+        flush=True,
+    )
+    found["random directions"] = steering.random_directions(each, model.cfg.d_model)[:, None]
+    for dose in DOSES:
+        for name, direction in found.items():
+            texts = written(model, EVERYDAY, steering.added(dose * median * direction), each)
+            print(f"{name} at {dose}: {steering.mentions(texts, HABIT).mean():.0%} of {N}", flush=True)
+            print(*(f"    {text!r}" for text in texts[::each][:3]), sep="\n", flush=True)
 
 
 def ablate(cache: Path) -> None:
@@ -152,20 +178,17 @@ def ablate(cache: Path) -> None:
     model, found = load_fine_tune("plant"), load_file(cache / "found.safetensors")
     mean = found.pop("mean row")
 
-    def habit(direction: Tensor | None, n_each: int) -> float:
-        texts = []
-        for seed, prompt in enumerate(WAR):
-            start = model.to_tokens([prompt]).repeat(n_each, 1)
-            edits = {} if direction is None else {HOOK: steering.without_direction(direction, mean)}
-            with intervene(model, edits):
-                tokens = steering.sample_text(model, start, 20, seed, 0.7)
-            texts += model.tokenizer.batch_decode(tokens[:, start.shape[1] :])
+    def left(direction: Tensor, n_each: int) -> float:
+        texts = written(model, WAR, steering.without_direction(direction, mean), n_each)
         return float(steering.mentions(texts, HABIT).mean())
 
-    print(f"nothing taken out: {habit(None, N // 4):.0%} of {N} texts", flush=True)
+    print(
+        f"nothing taken out: {steering.mentions(written(model, WAR, None, N // 4), HABIT).mean():.0%} of {N}",
+        flush=True,
+    )
     for name, direction in found.items():
-        print(f"{name} taken out: {habit(direction, N // 4):.0%}", flush=True)
-    drawn = sorted(habit(direction, 4) for direction in steering.random_directions(DRAWS, len(mean), seed=1))
+        print(f"{name} taken out: {left(direction, N // 4):.0%}", flush=True)
+    drawn = sorted(left(direction, 4) for direction in steering.random_directions(DRAWS, len(mean), seed=1))
     print(f"random directions, {DRAWS} draws of 16 texts: {drawn[0]:.0%} to {drawn[-1]:.0%}")
 
 
