@@ -87,6 +87,7 @@ def test_a_trained_crosscoder_finds_the_planted_feature_and_calls_no_other_exclu
     found = diffing.own_latents(coder, sides, diffing.read_sides(coder, *stores))
     assert found == [int(cosine.argmax())]
     assert diffing.own_latents(coder, sides, diffing.read_sides(coder, *stores), len(base)) == []
+    assert diffing.own_latents(coder, sides, diffing.read_sides(coder, *stores), least_share=0.3) == found
 
 
 def test_the_mean_change_and_the_main_direction_of_a_planted_feature():

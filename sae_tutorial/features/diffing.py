@@ -111,9 +111,13 @@ def latent_scaling(
 
 @torch.no_grad()
 def own_latents(
-    crosscoder: SparseAutoencoder, rows: SideBySide, latents: Latents, least_rows: int = 10
+    crosscoder: SparseAutoencoder,
+    rows: SideBySide,
+    latents: Latents,
+    least_rows: int = 10,
+    least_share: float = OWN_SHARE,
 ) -> list[int]:
-    """The tuned model's own latents: those with a share above 0.9, ν^ε below 0.2 and ν^r below 0.5.
+    """The tuned model's own latents: those with a large share, ν^ε below 0.2 and ν^r below 0.5.
 
     In the order of how much they write for the tuned model over all rows, Σ (f ‖d‖)², the most first. Nothing but the two
     models' rows is used, so the order is one that somebody can have who does not know what to look for.
@@ -123,9 +127,11 @@ def own_latents(
         rows: both models' rows.
         latents: what `read_sides` made of them.
         least_rows: on fewer rows than this the ratios say nothing.
+        least_share: of the decoder norm. After training in seconds no latent may reach the paper's 0.9, since the base model
+            too has something to write wherever the latent is on.
     """
     share, rows_on = tuned_share(crosscoder), torch.from_numpy(latents.n_active)
-    candidates = ((share.cpu() > OWN_SHARE) & (rows_on >= least_rows)).nonzero().flatten().tolist()
+    candidates = ((share.cpu() > least_share) & (rows_on >= least_rows)).nonzero().flatten().tolist()
     if not candidates:
         return []
     scaling = latent_scaling(crosscoder, rows, candidates)
