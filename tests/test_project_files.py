@@ -227,6 +227,16 @@ def test_the_readme_gives_the_hours_that_the_notebook_gives(path, nb):
     assert abs(60 * int(line[1] or 0) + QUARTERS[line[2]] - int(given[1]) - int(given[2])) <= 10, line[0]
 
 
+def test_the_first_notebooks_map_gives_the_hours_of_the_readmes():
+    nb = nbformat.read(ROOT / "notebooks/00_start_here.ipynb", as_version=4)
+    plan = next(cell.source for cell in nb.cells if "| notebook | the question | hours |" in cell.source)
+    here = dict(re.findall(r"\((\d\d_\w+)\.ipynb\) \|.*\| (\d?[¼½¾]?) \|$", plan, re.MULTILINE))
+    there = dict(
+        re.findall(r"notebooks/(\d\d_\w+)\.ipynb\) \|.*\| (\d?[¼½¾]?) \| \d+ \|$", README, re.MULTILINE)
+    )
+    assert here and here == {name: hours for name, hours in there.items() if name != "00_start_here"}
+
+
 def test_the_readmes_example_runs(monkeypatch, tmp_path, gpt2, capsys):
     small = {
         "12.hook": "1.hook",
