@@ -26,6 +26,7 @@ ARROWS = {"one": np.array([[1.0, 0.0], [0.0, 0.5]]), "two": np.array([[0.0, 0.01
 SAMPLES = {"one": np.array([0.0, 1.0, 1.0, 4.0]), "two": np.array([2.0, 2.5])}
 FIGURES = {
     "line_figure": lambda: plots.line_figure({"a": ([1, 2], [3, 4]), "b": ([1], [2])}, "T", "x", "y"),
+    "bar_figure": lambda: plots.bar_figure({"a": 1.0, "b": 0.25}, "T", "y"),
     "histogram_figure": lambda: plots.histogram_figure(SAMPLES, "T", "x", "y"),
     "spread_figure": lambda: plots.spread_figure({"a": [1.0, 3.0], "b": [-1.0]}, "T", "x"),
     "scatter_figure": lambda: plots.scatter_figure(
@@ -103,6 +104,7 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
         # Bars by name, and latents by name, say what they are on the axis itself.
         if axis.get("title", {}).get("text") is None:
             assert (name, axis_name) in {
+                ("bar_figure", "xaxis"),
                 ("spread_figure", "yaxis"),
                 ("text_feature_figure", "yaxis"),
                 ("direction_figure", "yaxis2"),  # the scale of the first panel's
@@ -192,6 +194,11 @@ def test_lines_show_their_numbers():
     )
     assert figure.layout.xaxis.type == "log"
     assert figure.data[0].mode == "lines"
+
+
+def test_bars_show_their_numbers():
+    bar = plots.bar_figure({"a": 1.23456, "b": -2.0}, "T", "y").data[0]
+    assert (list(bar.x), bar.y.tolist(), list(bar.text)) == (["a", "b"], [1.23456, -2.0], ["1.23", "-2"])
 
 
 def test_a_histogram_counts_every_sample_over_common_bins():

@@ -55,6 +55,16 @@ def line_figure(
     return finish(figure, title)
 
 
+def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figure:
+    """One bar per entry, its value written on it."""
+    figure = go.Figure()
+    numbers = np.asarray(list(values.values()), dtype=float)
+    labels = [f"{number:.3g}" for number in numbers]
+    figure.add_bar(x=list(values), y=numbers, text=labels, textposition="outside", marker_color=COLOURS[0])
+    figure.update_yaxes(title=y_title)
+    return finish(figure, title)
+
+
 def histogram_figure(
     samples: Mapping[str, Float[np.ndarray, " n"]], title: str, x_title: str, y_title: str, *, bins: int = 60
 ) -> go.Figure:
