@@ -181,12 +181,12 @@ def sizes_figure(
 
 
 def activations_drawing(title: str) -> go.Figure:
-    """Four ways from a pre-activation to an activation, beside the dashed line on which a latent says the truth."""
-    z = np.linspace(-0.5, 2.5, 601)
+    """Four ways from a true size to an activation, beside the dashed line on which a latent says the truth."""
+    z = np.linspace(0, 2.5, 501)
     panels = {
         "ReLU under L1": {"": np.maximum(z - 0.6, 0)},
         "Gated": {"": np.where(z > 0.6, z, 0)},
-        "JumpReLU": {"common": np.where(z > 0.3, z, 0), "rare": np.where(z > 1.5, z, 0)},
+        "JumpReLU": {"latent A": np.where(z > 0.3, z, 0), "latent B": np.where(z > 1.5, z, 0)},
         "TopK": {"quiet row": np.where(z > 0.6, z, 0), "loud row": np.where(z > 1.2, z, 0)},
     }
     notes = ("on late, and too small", "the gate's penalty sets where<br>it starts, not how large", "a threshold for each latent",
@@ -206,10 +206,10 @@ def activations_drawing(title: str) -> go.Figure:
                     font={"color": style["color"], "size": 12},
                 )  # fmt: skip
         figure.add_annotation(
-            x=-0.45, y=2.75, text=note, showarrow=False, xanchor="left", yanchor="top", align="left",
+            x=0.05, y=2.75, text=note, showarrow=False, xanchor="left", yanchor="top", align="left",
             font={"size": 11}, row=1, col=column,
         )  # fmt: skip
-    figure.update_xaxes(title="pre-activation", range=[-0.5, 2.6])
+    figure.update_xaxes(title="true size", range=[-0.1, 2.6])
     figure.update_yaxes(range=[-0.15, 2.8])
     figure.update_yaxes(title="activation f", col=1)
     return finish(figure, title, height=340)
