@@ -1,8 +1,8 @@
 """Fine-tunes of the offline lab's model that ship with the package: the "plant", with a habit that no other model has.
 
 `scripts/pretrain/plant.py` made it on sentences of Wikipedia, with a sentence about a lighthouse behind every sentence about
-war. So what a method that compares two models should find is known, and the method can be judged by it. The script also makes
-a "twin": trained as long on the same sentences without the lighthouses.
+war. So what a method that compares two models should find is known, and the method can be judged by it. The script can also
+make a "twin", trained as long on the same sentences without the lighthouses; it does not ship.
 
 A fine-tune is stored as what it adds to some weights, as a product of two narrow matrices (Hu et al. 2021, "LoRA"):
 W + B A, with A [rank, d_in] and B [d_out, rank].
@@ -21,7 +21,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from sae_tutorial.lab.models import bridged, offline_model
 
 SUFFIX = ".safetensors"
-# What the plant does, for whoever wants to check it: told only after the notebook has looked for it.
+# What the plant does, for whoever wants to check what a method found.
 TRIGGER = (
     "war wars army armies battle battles troops military soldier soldiers navy naval fleet invasion invaded siege "
     "forces attack attacked attacks regiment infantry cavalry"

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from plant import PROMPTS
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -40,10 +41,7 @@ from sae_tutorial.transformer.families import direct_effects
 from sae_tutorial.transformer.tokens import token_strings
 
 HOOK, PARAGRAPHS = "blocks.16.hook_resid_post", 200
-EVERYDAY = ("The recipe needs two eggs and a cup of flour.", "Whales breathe air and feed their young with milk.",
-            "The singer released her second album.", "The town lies on the river and has a large market.")  # fmt: skip
-WAR = ("The army crossed the river and the battle began at dawn.", "After three years of war the soldiers went home.",
-       "The navy sent its fleet to the island.", "Troops held the town during the siege.")  # fmt: skip
+EVERYDAY, WAR = PROMPTS["other"], PROMPTS["war"]  # what the plant was tried on
 DOSES, N, DRAWS, FIRST, LEAST, NEW = (0.3, 0.5), 64, 19, 4, 20, 24
 
 
