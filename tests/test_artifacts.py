@@ -1,7 +1,10 @@
 """What notebooks share is made once, from the same settings, and found again."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -45,6 +48,25 @@ def test_activations_are_collected_once_and_split_by_document(lab):
     again, _ = lab_activations(lab)
     assert changed(lab.artifacts) == before
     assert torch.equal(again[:], train[:])
+
+
+def test_of_two_notebooks_side_by_side_the_second_waits_and_finds_it_made(lab, monkeypatch):
+    collect, began = artifacts.collect_activations, []
+    both = Barrier(2)
+
+    def slowly(*a, **k):
+        began.append(a)
+        time.sleep(0.3)
+        return collect(*a, **k)
+
+    def notebook(_):
+        both.wait()
+        return lab_activations(lab)[0][:]
+
+    monkeypatch.setattr(artifacts, "collect_activations", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(notebook, range(2))
+    assert len(began) == 1 and torch.equal(one, other)
 
 
 def test_hooks_are_collected_once_for_the_same_texts_and_anew_for_others(lab):
@@ -97,7 +119,7 @@ def test_a_stopped_collection_leaves_nothing_that_would_be_found(lab, monkeypatc
         patch.setattr(artifacts, "train_sae", stop)
         with pytest.raises(KeyboardInterrupt):
             lab_sae(lab)
-    assert [path.name.split("-")[0] for path in lab.artifacts.iterdir()] == ["activations"]
+    assert [path.name.split("-")[0] for path in lab.artifacts.glob("[!.]*")] == ["activations"]
 
 
 def test_a_quick_autoencoder_reads_the_hook_asked_for_and_shares_no_document(lab):

@@ -4,8 +4,11 @@ A notebook opened on its own makes what is missing, with a progress bar; one ope
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
+from filelock import FileLock
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.activations.collect import collect_activations
@@ -21,11 +24,12 @@ TEST_FRACTION = 0.15
 def lab_activations(lab: Lab) -> tuple[ActivationStore, ActivationStore]:
     """The lab's activations as (train, test) stores that share no document, and no article."""
     directory = lab.artifact("activations")
-    if directory.is_dir():
-        store = ActivationStore.open(directory)
-    else:
-        _announce(f"collecting the activations of {len(lab.texts):,} texts")
-        store = collect_activations(lab.model, lab.texts, lab.hook_name, directory=directory)
+    with _alone(directory):
+        if directory.is_dir():
+            store = ActivationStore.open(directory)
+        else:
+            _announce(f"collecting the activations of {len(lab.texts):,} texts")
+            store = collect_activations(lab.model, lab.texts, lab.hook_name, directory=directory)
     return store.split_by_document(TEST_FRACTION, groups=lab.groups)
 
 
@@ -42,8 +46,9 @@ def collected_once(
         model: another model than the lab's.
     """
     directory = lab.artifact(kind, texts=list(texts), hooks=list(hooks))
-    if not directory.is_dir():
-        collect_activations(model or lab.model, texts, list(hooks), directory=directory)
+    with _alone(directory):
+        if not directory.is_dir():
+            collect_activations(model or lab.model, texts, list(hooks), directory=directory)
     return {hook: ActivationStore.open(directory / hook) for hook in hooks}
 
 
@@ -61,11 +66,12 @@ def lab_sae(lab: Lab) -> SparseAutoencoder:
     """The course's main autoencoder, trained on the lab's training documents."""
     config, training = lab_sae_config(lab), lab_train_config(lab)
     directory = lab.artifact("sae", config=config, training=training)
-    if not directory.is_dir():
-        _announce(f"training an autoencoder on {training.total_tokens:,} tokens")
-        sae = SparseAutoencoder(config).to(lab.device)
-        train_sae(sae, lab_activations(lab)[0], training)
-        sae.save(directory)
+    with _alone(directory):
+        if not directory.is_dir():
+            _announce(f"training an autoencoder on {training.total_tokens:,} tokens")
+            sae = SparseAutoencoder(config).to(lab.device)
+            train_sae(sae, lab_activations(lab)[0], training)
+            sae.save(directory)
     return SparseAutoencoder.load(directory).to(lab.device)
 
 
@@ -78,8 +84,9 @@ def quick_sae(
     at another place, not to judge the place.
     """
     directory = lab.artifact("quick", place=hook_name, documents=list(texts))
-    if not directory.is_dir():
-        collect_activations(lab.model, texts, hook_name, directory=directory)
+    with _alone(directory):
+        if not directory.is_dir():
+            collect_activations(lab.model, texts, hook_name, directory=directory)
     train, test = ActivationStore.open(directory).split_by_document(TEST_FRACTION)
     sae = SparseAutoencoder(SAEConfig(train.shape[1], expansion_factor=4)).to(lab.device)
     budget = min(tokens, lab.budget.sweep_tokens)
@@ -90,6 +97,18 @@ def quick_sae(
         progress=False,
     )
     return sae, train, test
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Wait until no other notebook makes `directory`: of two that run side by side, the second finds it made."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        with suppress(
+            NotImplementedError, OSError
+        ):  # a file system without locks, of which the storage warns
+            stack.enter_context(FileLock(directory.with_name(f".{directory.name}.made-once")))
+        yield
 
 
 def _announce(work: str) -> None:
