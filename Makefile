@@ -15,10 +15,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 BIN := .venv/bin
 
-# The lab that the committed outputs come from, and artifacts of its own, so that a test starts from nothing. Nor do
-# they show, or change, which exercises whoever runs this has solved.
-REFERENCE_LAB := SAE_LAB=offline SAE_BUDGET=quick CUDA_VISIBLE_DEVICES= SAE_PROGRESS="$(CURDIR)/build/nobody.json"
-NBVAL := $(BIN)/python -m pytest -p tests.nbval_plugin --nbval --nbval-current-env --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 --durations=10
+# The lab that the committed outputs come from, one thread to a notebook, and artifacts of its own, so that a test starts
+# from nothing. Nor do they show, or change, which exercises whoever runs this has solved.
+REFERENCE_LAB := SAE_LAB=offline SAE_BUDGET=quick CUDA_VISIBLE_DEVICES= OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 \
+	SAE_PROGRESS="$(CURDIR)/build/nobody.json"
+
+# Two files of tests, or notebooks, at a time: much of what they do keeps one core busy only.
+TWO_AT_ONCE := -n 2 --dist loadfile
+NBVAL := $(BIN)/python -m pytest $(TWO_AT_ONCE) -p tests.nbval_plugin --nbval --nbval-current-env --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 --durations=10
 
 # A script that fills a directory like a Hugging Face cache, where no hub is reached: AG News articles, and a GPT-2 of
 # random weights with the extremes of trained ones.
@@ -48,7 +52,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 
 unit-tests: .venv/installed
-	$(BIN)/pytest tests
+	$(BIN)/pytest $(TWO_AT_ONCE) tests
 
 notebook-tests: .venv/installed
 	rm -rf build/test-artifacts

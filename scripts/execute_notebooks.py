@@ -3,14 +3,19 @@
     execute_notebooks.py --output DIRECTORY NOTEBOOK...   executed copies; the notebooks themselves stay as they are
     execute_notebooks.py --in-place NOTEBOOK...           the maintainer's: what is committed (see `for_commit`)
 
-The notebooks run in the order given, each in a kernel of its own whose working directory is the notebook's.
+The notebooks are started in the order given, two at a time: much of what a notebook does keeps one core busy only. Each
+has a kernel of its own, whose working directory is the notebook's and which takes its share of the machine's threads.
 """
 
 import argparse
+import asyncio
 import base64
+import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import kaleido
 import nbformat
@@ -23,6 +28,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURE_WIDTH = 900
 LARGEST_MEGABYTES = 4
+AT_ONCE = 2
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"},
@@ -30,10 +36,12 @@ METADATA = {
 
 
 class Progress:
-    """Prints which cell of which notebook runs, and for how long the notebook has been running.
+    """Prints which cell of each running notebook runs, and for how long the notebook has been running.
 
     On a terminal one line is overwritten; in a log every cell has a line, so that a slow one can be seen to run.
     """
+
+    running: ClassVar[dict[str, str]] = {}
 
     def __init__(self, name: str, nb: NotebookNode) -> None:
         self.name = name
@@ -49,8 +57,16 @@ class Progress:
     def show(self, outcome: str = "") -> None:
         """Print the line; `outcome` ends it."""
         line = f"{self.name}  cell {self.position}/{len(self.code_cells)}  {self.seconds():.0f} s  {outcome}".rstrip()
+        if outcome:
+            self.running.pop(self.name, None)
+        else:
+            self.running[self.name] = line
         if sys.stdout.isatty():
-            print(f"\r\x1b[K{line}", end="\n" if outcome else "", flush=True)
+            print(
+                "\r\x1b[K" + f"{line}\n" * bool(outcome) + " | ".join(self.running.values()),
+                end="",
+                flush=True,
+            )
         else:
             print(line, flush=True)
 
@@ -64,7 +80,37 @@ def is_code(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and bool(cell.source.strip())
 
 
-def execute(path: Path) -> tuple[NotebookNode, str | None]:
+class Stopped(Exception):
+    """A notebook did not run to its end; the message is the report."""
+
+
+def execute_all(
+    paths: Sequence[Path], ended: Callable[[Path, NotebookNode, str | None, float], None]
+) -> None:
+    """Run the notebooks, `AT_ONCE` at a time, and hand each to `ended` with the report of its error and its seconds.
+
+    What `ended` raises stops the others.
+    """
+    threads = str(max(1, (os.cpu_count() or 1) // AT_ONCE))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, threads)  # kernels inherit it
+
+    async def run() -> None:
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def one(path: Path) -> None:
+            async with free:
+                start = time.monotonic()
+                ended(path, *await execute(path), time.monotonic() - start)
+
+        async with asyncio.TaskGroup() as group:
+            for path in paths:
+                group.create_task(one(path))
+
+    asyncio.run(run())
+
+
+async def execute(path: Path) -> tuple[NotebookNode, str | None]:
     """Run the notebook at `path`; return it with its outputs, and the report of the error that stopped it, if any."""
     nb = nbformat.read(path, as_version=4)
     progress = Progress(path.stem, nb)
@@ -80,7 +126,7 @@ def execute(path: Path) -> tuple[NotebookNode, str | None]:
         on_cell_execute=progress.cell_starts,
     )
     try:
-        client.execute()
+        await client.async_execute()
     except CellExecutionError as error:
         progress.show("FAILED")
         return nb, str(error)
@@ -155,16 +201,24 @@ def main(arguments: list[str] | None = None) -> int:
     target.add_argument("--in-place", action="store_true")
     options = parser.parse_args(arguments)
     start = time.monotonic()
-    for path in options.notebooks:
-        nb, error = execute(path)
+
+    def ended(path: Path, nb: NotebookNode, error: str | None, _: float) -> None:
         if error is not None:
-            print(error if sys.stdout.isatty() else strip_ansi(error), flush=True)
-            print(f"stopped at the cell of {path} shown above", flush=True)
-            return 1
-        write(
-            for_commit(nb) if options.in_place else without_progress(nb),
-            path if options.in_place else options.output / path.name,
-        )
+            report = error if sys.stdout.isatty() else strip_ansi(error)
+            raise Stopped(f"{report}\nstopped at the cell of {path} shown above")
+        if options.in_place:
+            write(for_commit(nb), path)
+        else:
+            write(without_progress(nb), options.output / path.name)
+
+    reports: Sequence[Exception] = ()
+    try:
+        execute_all(options.notebooks, ended)
+    except* Stopped as stopped:
+        reports = stopped.exceptions
+    if reports:
+        print(*reports, sep="\n", flush=True)
+        return 1
     print(
         f"{len(options.notebooks)} notebooks ran in {(time.monotonic() - start) / 60:.1f} minutes", flush=True
     )

@@ -13,8 +13,7 @@ import argparse
 import os
 import shutil
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -87,28 +86,31 @@ class Result(NamedTuple):
         return f"{ran:>10}{int(self.error is not None):12}{shown:>8}{self.seconds:9.0f}{differ[0]:>20}{differ[1]:>7}"
 
 
-def run(path: Path, name: str, environment: dict[str, str]) -> Result:
-    """Run a copy of the notebook at `path` in the lab called `name`."""
-    lab, saved = LABS[name], nbformat.read(path, as_version=4)
-    copy = nbformat.from_dict(saved)
-    copy.cells.insert(
-        0, nbformat.v4.new_code_cell(lab.setup)
-    )  # which is not counted; without code it is not run
-    target = BUILD / name / path.name
-    execute_notebooks.write(without_outputs(copy), target)
+def run(paths: Sequence[Path], name: str, environment: dict[str, str]) -> dict[str, Result]:
+    """Run copies of the notebooks in the lab called `name`; the results by the notebooks' names."""
+    lab, results = LABS[name], {}
+    saved = {path.name: nbformat.read(path, as_version=4) for path in paths}
+    for path in paths:
+        copy = nbformat.from_dict(saved[path.name])
+        # It is not counted, and without code it is not run.
+        copy.cells.insert(0, nbformat.v4.new_code_cell(lab.setup))
+        execute_notebooks.write(without_outputs(copy), BUILD / name / path.name)
+
+    def ended(target: Path, found: NotebookNode, error: str | None, seconds: float) -> None:
+        execute_notebooks.write(found, target)
+        before, after = code_cells(saved[target.name]), code_cells(found)[bool(lab.setup) :]
+        ran = [cell for cell in after if cell.execution_count is not None]
+        verdicts = _verdicts(after)
+        compared = lab.compared and environment["SAE_BUDGET"] == "quick"
+        results[target.stem] = Result(
+            len(after), len(ran) - (error is not None), error, verdicts, seconds,
+            _differing_verdicts(_verdicts(before), verdicts) if compared else None,
+            _differing_lines(target.stem, before, ran) if compared else None,
+        )  # fmt: skip
+
     with variables(environment):
-        start = time.monotonic()
-        found, error = execute_notebooks.execute(target)
-    execute_notebooks.write(found, target)
-    before, after = code_cells(saved), code_cells(found)[bool(lab.setup) :]
-    ran = [cell for cell in after if cell.execution_count is not None]
-    verdicts = _verdicts(after)
-    compared = lab.compared and environment["SAE_BUDGET"] == "quick"
-    return Result(
-        len(after), len(ran) - (error is not None), error, verdicts, time.monotonic() - start,
-        _differing_verdicts(_verdicts(before), verdicts) if compared else None,
-        _differing_lines(path.stem, before, ran) if compared else None,
-    )  # fmt: skip
+        execute_notebooks.execute_all([BUILD / name / path.name for path in paths], ended)
+    return {path.stem: results[path.stem] for path in paths}
 
 
 def without_outputs(nb: NotebookNode) -> NotebookNode:
@@ -187,8 +189,8 @@ def main(arguments: list[str] | None = None) -> int:
         }  # fmt: skip
         if name in HUB_LABS:
             environment["HF_HOME"] = str(options.hub.resolve())
-        for path in paths:
-            results[name, path.stem] = run(path, name, environment)
+        for notebook, result in run(paths, name, environment).items():
+            results[name, notebook] = result
         shutil.rmtree(BUILD / name / "artifacts", ignore_errors=True)
     report(results)
     return int(not all(result.fine for result in results.values()))

@@ -46,18 +46,22 @@ def save(directory: Path, **notebooks: NotebookNode) -> list[Path]:
 # ------------------------------------------------------------------------------------------- executing
 
 
-def test_notebooks_run_in_order_and_the_originals_stay(tmp_path, capsys):
-    first = notebook(0, code("import pathlib; pathlib.Path('made').write_text('by 0'); print(6 * 7)"))
+def test_notebooks_run_side_by_side_and_the_originals_stay(tmp_path, capsys):
+    meet = """import pathlib, time
+    pathlib.Path('{0}').touch()
+    while not pathlib.Path('{1}').exists(): time.sleep(0.01)"""  # neither ends unless both run
+    meet = "\n".join(line.strip() for line in meet.splitlines())
+    first = notebook(0, code(meet.format("first", "second")), code("print(6 * 7)"))
     second = notebook(
-        1, code(""), code("print(open('made').read())"), code("import sys; print('bar', file=sys.stderr)")
+        1, code(meet.format("second", "first")), code(""), code("import sys; print('bar', file=sys.stderr)")
     )
     paths = save(tmp_path / "notebooks", **{"00_a": first, "01_b": second})
     before = [path.read_bytes() for path in paths]
     assert execute_notebooks.main(["--output", str(tmp_path / "out"), *map(str, paths)]) == 0
     assert [path.read_bytes() for path in paths] == before
     ran = [nbformat.read(tmp_path / "out" / path.name, 4) for path in paths]
-    assert ran[0].cells[1].outputs[0].text == "42\n"
-    assert ran[1].cells[2].outputs[0].text == "by 0\n"  # in the notebook's own directory
+    assert ran[0].cells[2].outputs[0].text == "42\n"
+    assert (tmp_path / "notebooks" / "first").exists()  # each in its notebook's own directory
     assert [cell.outputs for cell in ran[1].cells[3:]] == [[]]
     log = capsys.readouterr().out
     assert re.search(r"^01_b  cell 2/2  \d+ s$", log, re.M)
@@ -65,16 +69,18 @@ def test_notebooks_run_in_order_and_the_originals_stay(tmp_path, capsys):
 
 
 def test_an_error_stops_the_run_and_shows_the_cell(tmp_path, capsys):
-    paths = save(
-        tmp_path, **{"00_a": notebook(0, code("x = 1"), code("x / 0"), code("y = 2")), "01_b": notebook(1)}
+    fails, waits = (
+        notebook(0, code("x = 1"), code("x / 0"), code("y = 2")),
+        notebook(1, code("while True: pass")),
     )
+    paths = save(tmp_path, **{"00_a": fails, "01_b": waits, "02_c": notebook(2, code("z = 3"))})
     before = paths[0].read_bytes()
     assert execute_notebooks.main(["--in-place", *map(str, paths)]) == 1
     assert paths[0].read_bytes() == before
     log = capsys.readouterr().out
     for part in ("cell 2/3", "FAILED", "x / 0", "ZeroDivisionError: division by zero", str(paths[0])):
         assert part in log
-    assert "01_b" not in log
+    assert "02_c" not in log  # what runs beside it is stopped, and no other one starts
     assert "\x1b" not in log
 
 
