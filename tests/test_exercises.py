@@ -14,6 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 import test_exercises_build
+import test_exercises_diffing
 import test_exercises_graphs
 import test_exercises_inside
 import test_exercises_judging
@@ -34,6 +35,7 @@ from sae_tutorial.exercises import (
     circuits,
     clinic,
     collecting,
+    diffing,
     frontier,
     graphs,
     judging,
@@ -57,6 +59,7 @@ PARTS = (
     test_exercises_look,
     test_exercises_judging,
     test_exercises_graphs,
+    test_exercises_diffing,
 )
 CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
@@ -110,6 +113,11 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "edges": (exercises.check_edges, graphs._EDGE_MISTAKES),
     "influence": (exercises.check_influence, graphs._INFLUENCE_MISTAKES),
     "prune": (exercises.check_prune, graphs._PRUNE_MISTAKES),
+    "crosscoder": (exercises.check_crosscoder, diffing._CROSSCODER_MISTAKES),
+    "tuned_share": (exercises.check_tuned_share, diffing._SHARE_MISTAKES),
+    "best_multiple": (exercises.check_best_multiple, diffing._MULTIPLE_MISTAKES),
+    "take_out": (exercises.check_take_out, diffing._TAKE_OUT_MISTAKES),
+    "difference": (exercises.check_difference, diffing._DIFFERENCE_MISTAKES),
 }
 
 
@@ -161,7 +169,9 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
     assert len(printed) == len(stubs) and all(" right: " in line for line in printed), printed
 
 
-@pytest.mark.parametrize("number", ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11"])
+@pytest.mark.parametrize(
+    "number", ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12"]
+)
 def test_a_notebook_has_enough_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)

@@ -1,0 +1,392 @@
+"""Checks for notebook 12: a crosscoder, whose a latent is, latent scaling, the plant, taking it out, the rival, claims."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from sae_tutorial.exercises.matching import (
+    Mistakes,
+    match_choice,
+    match_choices,
+    match_function,
+    match_number,
+)
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+
+
+def check_crosscoder(crosscoder: Callable[..., Tensor]) -> None:
+    """Exercise 12.1: `crosscoder(base, tuned, W_enc, b_enc, W_dec, b_dec)`, both models' rows again, side by side."""
+    exercise = Exercise(
+        "12.1",
+        "write the body of `crosscoder`.",
+        "the drawing above the exercise: one encoder reads both rows",
+        "you can turn any autoencoder you have into a crosscoder of two models.",
+    )
+    inputs = [_crosscoder_weights(seed) for seed in range(3)]
+    exercise.check(
+        lambda answer: match_function(answer, _crosscoder, inputs, _CROSSCODER_MISTAKES), crosscoder
+    )
+
+
+def check_tuned_share(tuned_share: Callable[[Tensor], Tensor]) -> None:
+    """Exercise 12.2: `tuned_share(W_dec)`, the tuned model's share of each latent's decoder norm."""
+    exercise = Exercise(
+        "12.2",
+        "write the body of `tuned_share`.",
+        "the drawing above the exercise: each latent has two arrows",
+        "you can sort the latents of any crosscoder by whose they are.",
+    )
+    inputs = [
+        (torch.tensor([[3.0, 4.0, 0.0, 5.0], [0.0, 0.0, 3.0, 4.0], [1.0, 0.0, 0.0, 3.0]]),),
+        *((torch.randn(5, 8, generator=torch.Generator().manual_seed(seed)),) for seed in range(2)),
+    ]
+    exercise.check(lambda answer: match_function(answer, _share, inputs, _SHARE_MISTAKES), tuned_share)
+
+
+def check_same_model(share: float | None) -> None:
+    """Exercise 12.3: the share that every latent gets when a model is compared with itself."""
+    exercise = Exercise(
+        "12.3",
+        "put a number between 0 and 1 in place of None.",
+        "the folded help; both halves of every row are the same numbers",
+        "you know where the scale has its middle, and that a control can be settled without a computer.",
+    )
+    exercise.check(
+        lambda answer: match_number(
+            "share",
+            answer,
+            0.5,
+            {
+                0.0: "that would say every latent is the base model's alone. The tuned half of each row is the same numbers.",
+                1.0: "that would say every latent is the tuned model's alone. The base half of each row is the same numbers.",
+            },
+            within=0.02,
+        ),
+        share,
+    )
+
+
+def check_difference(difference: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Exercise 12.8: `difference(base, tuned)`, the mean change of a row, as a direction of length 1."""
+    exercise = Exercise(
+        "12.8",
+        "write the body of `difference`.",
+        "the folded help",
+        "you have the rival that every method of this notebook must beat, in one line.",
+    )
+    draw = torch.Generator().manual_seed(4)
+    inputs = [
+        (torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[4.0, 0.0], [3.0, 10.0]])),
+        *((torch.randn(6, 4, generator=draw), torch.randn(6, 4, generator=draw) + 1) for _ in range(2)),
+    ]
+    exercise.check(
+        lambda answer: match_function(answer, _difference, inputs, _DIFFERENCE_MISTAKES), difference
+    )
+
+
+def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 12.4: `best_multiple(f, d, y)`, the β for which β f d comes nearest to y."""
+    exercise = Exercise(
+        "12.4",
+        "write the body of `best_multiple`.",
+        "the folded help, on setting a slope to zero",
+        "you can ask any model how much of a latent it has, whatever a crosscoder wrote down for it.",
+    )
+    draw = torch.Generator().manual_seed(5)
+    inputs = [
+        (torch.tensor([1.0, 0.0, 2.0]), torch.tensor([0.0, 2.0]), torch.tensor([[1.0, 3.0], [5.0, 7.0], [0.0, 4.0]])),
+        *(
+            (torch.rand(7, generator=draw) + 0.25, 2 * torch.randn(3, generator=draw), torch.randn(7, 3, generator=draw))
+            for _ in range(2)
+        ),
+    ]  # fmt: skip
+    exercise.check(
+        lambda answer: match_function(answer, _multiple, inputs, _MULTIPLE_MISTAKES), best_multiple
+    )
+
+
+def check_own_latents(own: Iterable[str] | None) -> None:
+    """Exercise 12.5: which of five latents in a table are the tuned model's own."""
+    exercise = Exercise(
+        "12.5",
+        "replace None by a set of letters, such as {'A'}.",
+        "the section 'Exclusive, or only written down so?'",
+        "you can read a table of exclusive latents, in a paper too, and ask the two questions that sort it.",
+    )
+    exercise.check(
+        lambda answer: match_choices(
+            answer,
+            {
+                "B": "B is the tuned model's own: the share says so, and neither the base model's error nor its other latents "
+                "have the direction.",
+            },
+            {
+                "A": "in A the base model's unexplained rest has the direction nearly as strongly (ν^ε 0.93): the crosscoder "
+                "left it out for the base side. That is complete shrinkage.",
+                "C": "in C other latents write the direction for the base model (ν^r 0.88): one concept has two latents. That "
+                "is latent decoupling.",
+                "D": "D's share is 0.52: both models have it, and nobody claimed otherwise.",
+                "E": "E was on at 2 of 20,000 rows. A ratio of two sums over two rows can be anything.",
+            },
+        ),
+        own,
+    )
+
+
+def check_plant(when: str | None, what: str | None) -> None:
+    """Exercise 12.6: when the tuned model's habit comes, and what it is."""
+    exercise = Exercise(
+        "12.6",
+        "put a letter in place of each None.",
+        "the contexts of the latent, and what the base model writes with its arrow",
+        "you have named what a fine-tune put into a model without seeing its texts.",
+    )
+    exercise.check(_judge_plant, when, what)
+
+
+def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 12.7: `take_out(x, direction, mean)`, x with its share of a direction set to that of a mean row."""
+    exercise = Exercise(
+        "12.7",
+        "write the body of `take_out`.",
+        "the drawing above the exercise: only the part along the direction changes",
+        "you can take any direction out of any model, and ask what goes with it.",
+    )
+    draw = torch.Generator().manual_seed(6)
+    inputs = [
+        (torch.tensor([[[3.0, 4.0], [0.0, 2.0]]]), torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.5])),
+        *(
+            (torch.randn(2, 3, 4, generator=draw), 3 * torch.randn(4, generator=draw), torch.randn(4, generator=draw))
+            for _ in range(2)
+        ),
+    ]  # fmt: skip
+    exercise.check(lambda answer: match_function(answer, _take_out, inputs, _TAKE_OUT_MISTAKES), take_out)
+
+
+def check_told(told: Iterable[str] | None) -> None:
+    """Exercise 12.9: which of five sentences this notebook's measurements carry."""
+    exercise = Exercise(
+        "12.9",
+        "replace None by a set of letters, such as {'A'}.",
+        "the tables of the two interventions and the controls",
+        "you can say what a diff shows in the words of what was measured.",
+    )
+    exercise.check(
+        lambda answer: match_choices(
+            answer,
+            {
+                "A": "A was measured: the same arrow, of the same length, in 64 texts, beside random ones.",
+                "D": "D was measured: the same rows, another seed, and no latent stood apart.",
+            },
+            {
+                "B": "B needs a second fine-tune of another kind. Here there was one plant, and we knew that there was one.",
+                "C": "C is more than was tried: the difference of means was never given a plant that it misses, and it did "
+                "well here.",
+                "E": "E says that nothing else changed. A crosscoder with a few hundred latents has no room for what is rare, "
+                "and what it does not show may be there.",
+            },
+        ),
+        told,
+    )
+
+
+def _crosscoder_weights(seed: int) -> tuple[Tensor, ...]:
+    draw = torch.Generator().manual_seed(seed)
+    shapes = ((3, 2), (3, 2), (4, 5), (5,), (5, 4), (4,))
+    return tuple(torch.randn(*shape, generator=draw) for shape in shapes)
+
+
+def _crosscoder(
+    base: Tensor, tuned: Tensor, W_enc: Tensor, b_enc: Tensor, W_dec: Tensor, b_dec: Tensor
+) -> Tensor:
+    x = torch.cat([base, tuned], dim=1)
+    return ((x - b_dec) @ W_enc + b_enc).relu() @ W_dec + b_dec
+
+
+def _two_encoders(b: Tensor, t: Tensor, W: Tensor, b_enc: Tensor, D: Tensor, c: Tensor) -> Tensor:
+    halves = zip((b, t), c.chunk(2), W.chunk(2), strict=True)
+    return sum(((x - centre) @ half + b_enc).relu() for x, centre, half in halves) @ D + c
+
+
+_CROSSCODER_MISTAKES: Mistakes = [
+    (
+        lambda b, t, W, b_enc, D, c: _crosscoder(t, b, W, b_enc, D, c),
+        "you put the tuned row first. The base model's half comes first, in x as in the weights.",
+    ),
+    (
+        _two_encoders,
+        "each half has its own ReLU here, so a latent has two activations. Add what both halves read, then one ReLU.",
+    ),
+    (
+        lambda b, t, W, b_enc, D, c: (torch.cat([b, t], 1) @ W + b_enc).relu() @ D + c,
+        "b_dec is to be taken off x before the encoder reads it, as in notebook 04.",
+    ),
+    (
+        lambda b, t, W, b_enc, D, c: ((torch.cat([b, t], 1) - c) @ W + b_enc) @ D + c,
+        "the ReLU is missing, so latents can be negative.",
+    ),
+    (
+        lambda b, t, W, b_enc, D, c: ((torch.cat([b, t], 1) - c) @ W + b_enc).relu() @ D,
+        "add b_dec behind the decoder.",
+    ),
+    (
+        lambda b, t, W, b_enc, D, c: ((torch.cat([b, t], 1) - c) @ W + b_enc).relu(),
+        "those are the latents; the rows they write are wanted. Multiply by W_dec and add b_dec.",
+    ),
+]
+
+
+def _share(W_dec: Tensor) -> Tensor:
+    base, tuned = (half.norm(dim=1) for half in W_dec.chunk(2, dim=1))
+    return tuned / (base + tuned)
+
+
+_SHARE_MISTAKES: Mistakes = [
+    (
+        lambda W: 1 - _share(W),
+        "that is the base model's share. The base half comes first in every row, the tuned half second.",
+    ),
+    (
+        lambda W: W.chunk(2, 1)[1].pow(2).sum(1) / W.pow(2).sum(1),
+        "those are shares of the squared norms, which push every latent towards 0 or 1. Take the norms.",
+    ),
+    (
+        lambda W: W.chunk(2, 1)[1].norm(dim=1) / W.norm(dim=1),
+        "you divided by the norm of the whole row; norms of halves do not add up to it. Divide by the sum of both norms.",
+    ),
+    (
+        lambda W: W.chunk(2, 1)[1].norm(dim=1),
+        "that is the tuned half's norm; its share is wanted. Divide by the sum of both norms.",
+    ),
+    (
+        lambda W: W.chunk(2, 1)[1].norm(dim=1) / W.chunk(2, 1)[0].norm(dim=1),
+        "that is tuned over base, which has no upper end. Divide by the sum of both norms.",
+    ),
+    (
+        lambda W: W.chunk(2, 1)[1].abs().sum(1) / W.abs().sum(1),
+        "you added absolute numbers; the length of an arrow is the root of the sum of squares.",
+    ),
+    (
+        lambda W: W.chunk(2, 0)[-1].norm(dim=1),
+        "you cut the latents in two halves; cut each row in two halves (dim=1).",
+    ),
+]
+
+
+def _difference(base: Tensor, tuned: Tensor) -> Tensor:
+    mean = (tuned - base).mean(0)
+    return mean / mean.norm()
+
+
+_DIFFERENCE_MISTAKES: Mistakes = [
+    (lambda b, t: -_difference(b, t), "you have base minus tuned, which points away from what came in."),
+    (lambda b, t: (t - b).mean(0), "the direction still has its own length. Divide by it."),
+    (
+        lambda b, t: torch.nn.functional.normalize(t - b, dim=1),
+        "that is a direction for each row. Take the mean over the rows before you set the length to 1.",
+    ),
+    (
+        lambda b, t: torch.nn.functional.normalize(t - b, dim=1).mean(0),
+        "every row's change was made equally long before the mean, so small changes count like large ones. Take the mean first.",
+    ),
+    (
+        lambda b, t: t.mean(0) / t.mean(0).norm(),
+        "the base rows are unused: most of the tuned mean is what both models share.",
+    ),
+    (
+        lambda b, t: (t - b).mean(1),
+        "you took the mean over the width, one number for each row. The mean over rows is dim 0.",
+    ),
+]
+
+
+def _multiple(f: Tensor, d: Tensor, y: Tensor) -> Tensor:
+    return (f * (y @ d)).sum() / (f.pow(2).sum() * d.pow(2).sum())
+
+
+_MULTIPLE_MISTAKES: Mistakes = [
+    (
+        lambda f, d, y: (f * (y @ d)).sum() / f.pow(2).sum(),
+        "the length of d is missing below: Σ f² is to be multiplied by d · d.",
+    ),
+    (
+        lambda f, d, y: (f * (y @ d)).sum() / d.pow(2).sum(),
+        "how strong the latent is is missing below: d · d is to be multiplied by Σ f².",
+    ),
+    (
+        lambda f, d, y: (f * (y @ d)).sum() / (f.sum() * d.pow(2).sum()),
+        "below stands Σ f; the slope of the squared error has Σ f².",
+    ),
+    (
+        lambda f, d, y: (f * (y @ d)).sum() / (f.pow(2).sum() * d.norm()),
+        "below stands the length of d; the slope of the squared error has its square, d · d.",
+    ),
+    (
+        lambda f, d, y: (y @ d).sum() / (f.sum() * d.pow(2).sum()),
+        "every row counts alike here. A row on which the latent is strong says more: multiply each d · y by its f.",
+    ),
+    (
+        lambda f, d, y: ((y @ d)[f > 0] / (f[f > 0] * d.pow(2).sum())).mean(),
+        "that is the mean of each row's own multiple, in which weak rows shout. Sum above and below first, then divide.",
+    ),
+    (lambda f, d, y: (f * (y @ d)).sum(), "that is only the upper part of the fraction."),
+]
+
+
+def _take_out(x: Tensor, direction: Tensor, mean: Tensor) -> Tensor:
+    unit = direction / direction.norm()
+    return x - ((x - mean) @ unit)[..., None] * unit
+
+
+_TAKE_OUT_MISTAKES: Mistakes = [
+    (
+        lambda x, d, m: x - (x @ (d / d.norm()))[..., None] * (d / d.norm()),
+        "that sets the share to 0, which may be far from what any row has. Set it to the mean row's: take (x − mean).",
+    ),
+    (
+        lambda x, d, m: x - ((x - m) @ d)[..., None] * d,
+        "the direction has its own length here, which counts twice. Divide it by its length first.",
+    ),
+    (
+        lambda x, d, m: x - ((x - m) @ d)[..., None] * (d / d.norm()),
+        "the direction has its own length in the dot product. Divide it by its length first.",
+    ),
+    (
+        lambda x, d, m: x - d / d.norm(),
+        "that takes the same step off every row. Take off what each row has of the direction: a dot product.",
+    ),
+    (
+        lambda x, d, m: x + ((x - m) @ (d / d.norm()))[..., None] * (d / d.norm()),
+        "the sign: the share is to go, and you added it once more.",
+    ),
+    (
+        lambda x, d, m: ((x - m) @ (d / d.norm()))[..., None] * (d / d.norm()),
+        "that is the part which should go. Subtract it from x.",
+    ),
+    (lambda x, d, m: x - m, "you took the whole mean row off. Only the share along the direction changes."),
+]
+
+
+def _judge_plant(when: object, what: object) -> None:
+    match_choice(
+        when,
+        "b",
+        {
+            "a": "a: were it in every text, the latent would be on everywhere. What do the sentences before it have in common?",
+            "c": "c: some contexts name rivers or islands. What happened there in the sentence before?",
+            "d": "d: numbers and years are near any latent of Wikipedia. What is the sentence before about?",
+        },
+    )
+    try:
+        match_choice(
+            what,
+            "c",
+            {
+                "a": "a: read what the base model writes with the arrow. Which thing comes again and again?",
+                "b": "b: there is water near it, but which word comes again and again?",
+                "d": "d: no list of numbers is in the steered texts. Which thing comes again and again?",
+            },
+        )
+    except WrongAnswer as mistake:
+        raise WrongAnswer(f"the occasion is right; the habit: {mistake}") from None

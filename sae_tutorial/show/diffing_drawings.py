@@ -1,0 +1,124 @@
+"""Drawings for comparing two models: the crosscoder between them, whose a latent is, what fools that, a direction taken out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float
+from torch import Tensor
+
+from sae_tutorial.show.canvas import GREY, INK, Place, arrow, as_drawing, box, line, say
+from sae_tutorial.show.plots import COLOURS, finish
+
+BASE, TUNED, OTHER = COLOURS[0], COLOURS[1], COLOURS[2]
+
+
+def crosscoder_drawing(title: str) -> go.Figure:
+    """Two streams into one set of latents and out again; a shared latent has two arrows, an exclusive one has one."""
+    figure = go.Figure()
+    for y, name, colour in ((2.4, "base model", BASE), (0.4, "tuned model", TUNED)):
+        say(figure, (0.4, y + 0.55), f"<b>{name}</b>", colour=colour)
+        box(figure, (0.4, y), "its row", colour, width=1.1)
+        arrow(figure, (1.0, y), (2.2, 1.4 + 0.25 * (y - 1.4)), colour)
+        box(figure, (9.0, y), "its row again", colour, width=1.6)
+    box(figure, (3.1, 1.4), "one encoder<br>reads both", INK, width=1.7, tall=1.2)
+    for y, words, sides in (
+        (2.4, "a shared latent", (2.4, 0.4)), (0.4, "an exclusive latent", (0.4,)),
+    ):  # fmt: skip
+        arrow(figure, (4.0, 1.4 + 0.25 * (y - 1.4)), (4.6, y), INK)
+        box(figure, (5.6, y), words, INK, width=1.9)
+        for side in sides:
+            arrow(figure, (6.6, y), (8.15, side + 0.12 * (y - side)), BASE if side > 1 else TUNED, width=3)
+    say(figure, (7.3, 3.0), "one arrow for each model", size=12)
+    say(figure, (7.3, -0.2), "an arrow for one model only", size=12)
+    return as_drawing(figure, title, (-0.5, 10.1), (-0.5, 3.5), height=330)
+
+
+def artefact_drawing(title: str) -> go.Figure:
+    """Three latents of share 1: one that is the tuned model's own, and the two ways in which another can look like it."""
+    figure = go.Figure()
+    for y, name, colour in ((2.5, "tuned model", TUNED), (0.9, "base model", BASE)):
+        say(figure, (0.2, y), f"<b>{name}</b>", colour=colour)
+    for x, name, reason in (
+        (2.9, "its own", "the base model<br>has nothing of it"),
+        (5.6, "complete shrinkage", "the base model has it,<br>and it was left out: ν<sup>ε</sup> high"),
+        (8.5, "latent decoupling", "another latent writes it<br>for the base model: ν<sup>r</sup> high"),
+    ):
+        say(figure, (x, 3.5), f"<b>{name}</b>", size=14)
+        say(figure, (x, -0.3), reason, size=12)
+        arrow(figure, (x - 0.6, 2.2), (x + 0.6, 2.9), TUNED, width=3)
+    say(figure, (2.9, 0.9), "nothing", colour=BASE)
+    figure.add_shape(
+        type="line", x0=5.0, y0=0.6, x1=6.2, y1=1.3, line={"color": BASE, "width": 3, "dash": "dot"}
+    )
+    arrow(figure, (7.9, 0.6), (9.1, 1.3), OTHER, width=3)
+    return as_drawing(figure, title, (-0.8, 10.0), (-0.9, 4.0), height=340)
+
+
+def take_out_drawing(title: str) -> go.Figure:
+    """Rows of the stream moved along one direction, up to where the mean row stands; across it nothing moves."""
+    figure, middle = go.Figure(), 2.2
+    arrow(figure, (0.0, 0.0), (9.0, 0.0), INK, width=2)
+    say(figure, (9.0, -0.35), "the direction")
+    line(figure, [(middle, 0.0), (middle, 3.2)], GREY, 2)
+    say(figure, (middle, 3.5), "the base model's mean along it")
+    for row in ((7.6, 2.6), (6.1, 0.8), (0.7, 1.7)):
+        arrow(figure, row, (middle, row[1]), TUNED, width=3)
+        _dot(figure, row, INK)
+        _dot(figure, (middle, row[1]), TUNED)
+    say(figure, (8.3, 2.6), "a row x")
+    say(figure, (5.0, 2.25), "its share is set to the mean's", size=12, colour=TUNED)
+    return as_drawing(figure, title, (-0.3, 9.9), (-0.7, 3.8), height=320)
+
+
+def share_figure(
+    shares: Float[Tensor, " latents"],
+    rows_on: Float[Tensor, " latents"],
+    names: dict[int, str],
+    title: str,
+) -> go.Figure:
+    """Each latent as a point: the tuned side's share of its norm against the number of rows it is on; some with names.
+
+    Latents that are never on are left out.
+    """
+    live = rows_on > 0
+    figure = go.Figure()
+    figure.add_scatter(
+        x=shares[live].tolist(), y=rows_on[live].tolist(), mode="markers", marker={"size": 5, "color": BASE, "opacity": 0.6},
+        hovertemplate="share %{x:.2f}, on in %{y} rows<extra></extra>", showlegend=False,
+    )  # fmt: skip
+    for latent, name in names.items():
+        figure.add_scatter(
+            x=[float(shares[latent])], y=[float(rows_on[latent])], mode="markers+text", text=[name],
+            textposition="middle left", marker={"size": 10, "color": TUNED}, hoverinfo="skip", showlegend=False,
+        )  # fmt: skip
+    figure.update_xaxes(title="tuned model's share of the decoder norm", range=[-0.03, 1.05])
+    figure.update_yaxes(title="rows on which it is on", type="log")
+    return finish(figure, title)
+
+
+def control_figure(shares: Mapping[str, Float[Tensor, " latents"]], title: str) -> go.Figure:
+    """A row for each pair of models: each latent in use as a point at the second model's share of its decoder norm."""
+    figure = go.Figure()
+    for i, (name, found) in enumerate(shares.items()):
+        jitter = 0.5 * np.random.default_rng(i).random(len(found)) - 0.25
+        figure.add_scatter(
+            x=found.tolist(), y=(i + jitter).tolist(), mode="markers", hovertemplate="share %{x:.2f}<extra></extra>",
+            marker={"size": 5, "color": COLOURS[i % len(COLOURS)], "opacity": 0.6}, name=name, showlegend=False,
+        )  # fmt: skip
+    figure.update_xaxes(title="second model's share of the decoder norm", range=[-0.03, 1.03])
+    figure.update_yaxes(tickvals=list(range(len(shares))), ticktext=list(shares), autorange="reversed")
+    return finish(figure, title, height=160 + 70 * len(shares))
+
+
+def _dot(figure: go.Figure, at: Place, colour: str) -> None:
+    x, y = at
+    figure.add_shape(
+        type="circle",
+        x0=x - 0.08,
+        x1=x + 0.08,
+        y0=y - 0.09,
+        y1=y + 0.09,
+        fillcolor=colour,
+        line={"color": colour},
+    )

@@ -1,0 +1,190 @@
+"""Answers to the exercises of notebook 12: right ones written in several ways, and plausible wrong ones."""
+
+import numpy as np
+import pytest
+import torch
+from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_count, ways_to_return
+from torch.nn.functional import normalize
+
+from sae_tutorial.effects.steering import without_direction
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
+
+
+def by_chunks(W_dec):
+    base, tuned = W_dec.chunk(2, dim=1)
+    return tuned.norm(dim=1) / (base.norm(dim=1) + tuned.norm(dim=1))
+
+
+def by_a_view(W_dec):
+    norms = W_dec.reshape(len(W_dec), 2, -1).norm(dim=2)
+    return (norms / norms.sum(1, keepdim=True))[:, 1]
+
+
+def by_a_loop(W_dec):
+    d = W_dec.shape[1] // 2
+    lengths = [(float((row[:d] ** 2).sum()) ** 0.5, float((row[d:] ** 2).sum()) ** 0.5) for row in W_dec]
+    return [tuned / (base + tuned) for base, tuned in lengths]
+
+
+def by_means(base, tuned):
+    change = tuned.mean(0) - base.mean(0)
+    return change / change.norm()
+
+
+def by_normalize(base, tuned):
+    return normalize((tuned - base).mean(0), dim=0)
+
+
+def by_numpy(base, tuned):
+    change = np.asarray(tuned - base).sum(0)
+    return change / np.linalg.norm(change)
+
+
+def by_formula(f, d, y):
+    return (f * (y @ d)).sum() / (f.pow(2).sum() * d.pow(2).sum())
+
+
+def by_least_squares(f, d, y):
+    a = (f[:, None] * d).flatten()
+    return (a @ y.flatten()) / (a @ a)
+
+
+def by_a_solver(f, d, y):
+    a = (f[:, None] * d).reshape(-1, 1).double()
+    return torch.linalg.lstsq(a, y.reshape(-1, 1).double()).solution[0, 0]
+
+
+def side_by_side(base, tuned, W_enc, b_enc, W_dec, b_dec):
+    f = ((torch.cat([base, tuned], dim=1) - b_dec) @ W_enc + b_enc).relu()
+    return f @ W_dec + b_dec
+
+
+def half_by_half(base, tuned, W_enc, b_enc, W_dec, b_dec):
+    d = base.shape[1]
+    f = ((base - b_dec[:d]) @ W_enc[:d] + (tuned - b_dec[d:]) @ W_enc[d:] + b_enc).clamp(min=0)
+    return torch.hstack([f @ W_dec[:, :d] + b_dec[:d], f @ W_dec[:, d:] + b_dec[d:]])
+
+
+def the_package(base, tuned, W_enc, b_enc, W_dec, b_dec):
+    coder = SparseAutoencoder(SAEConfig(4, 1.25, architecture="relu_free", l1_coefficient=0.0, sides=2))
+    for name, value in {"W_enc": W_enc, "b_enc": b_enc, "W_dec": W_dec, "b_dec": b_dec}.items():
+        getattr(coder, name).data = value
+    return coder(torch.cat([base, tuned], dim=1))[0]
+
+
+def by_projection(x, direction, mean):
+    unit = direction / direction.norm()
+    return x - ((x - mean) @ unit)[..., None] * unit
+
+
+def by_two_terms(x, direction, mean):
+    unit = normalize(direction, dim=0)
+    return x - (x @ unit)[..., None] * unit + (mean @ unit) * unit
+
+
+def by_a_matrix(x, direction, mean):
+    P = torch.outer(direction, direction) / (direction @ direction)
+    return x @ (torch.eye(len(direction)) - P) + mean @ P
+
+
+RIGHT: Right = [
+    *(("crosscoder", (way,)) for way in ways_to_return(side_by_side)),
+    ("crosscoder", (half_by_half,)),
+    ("crosscoder", (the_package,)),
+    *(("take_out", (way,)) for way in ways_to_return(by_projection)),
+    ("take_out", (by_two_terms,)),
+    ("take_out", (by_a_matrix,)),
+    ("take_out", (lambda x, direction, mean: without_direction(direction, mean)(x),)),
+    *(("tuned_share", (way,)) for way in ways_to_return(by_chunks)),
+    ("tuned_share", (by_a_view,)),
+    ("tuned_share", (by_a_loop,)),
+    *(("difference", (way,)) for way in ways_to_return(by_means)),
+    ("difference", (by_normalize,)),
+    ("difference", (by_numpy,)),
+    *(("best_multiple", (way,)) for way in ways_to_return(by_formula)),
+    ("best_multiple", (by_least_squares,)),
+    ("best_multiple", (by_a_solver,)),
+    *(("same_model", (number,)) for number in ways_to_count(0.5)),
+    *(("own_latents", (way,)) for way in ways_to_choose("B")),
+    *(("plant", ways) for ways in zip(ways_to_choose("b"), ways_to_choose("c"), strict=True)),
+    *(("told", (way,)) for way in ways_to_choose("A", "D")),
+]
+
+WRONG: Wrong = [
+    ("crosscoder", (lambda b, t, *weights: side_by_side(t, b, *weights),), "tuned row first"),
+    ("crosscoder", (lambda b, t, W, e, D, c: (torch.cat([b, t], 1) @ W + e).relu() @ D + c,), "b_dec is to be taken off"),
+    ("crosscoder", (lambda b, t, W, e, D, c: ((torch.cat([b, t], 1) - c) @ W + e) @ D + c,), "ReLU is missing"),
+    ("crosscoder", (lambda b, t, W, e, D, c: ((torch.cat([b, t], 1) - c) @ W + e).relu(),), "those are the latents"),
+    ("crosscoder", (lambda b, t, W, e, D, c: side_by_side(b, t, W, e, D, c) - c,), "add b_dec"),
+    (
+        "crosscoder",
+        (lambda b, t, W, e, D, c: (((b - c[:2]) @ W[:2] + e).relu() + ((t - c[2:]) @ W[2:] + e).relu()) @ D + c,),
+        "its own ReLU",
+    ),
+    ("crosscoder", (lambda b, t, W, e, D, c: ((b + t) @ W + e).relu() @ D + c,), "stopped"),
+    ("crosscoder", (lambda b, t, W, e, D, c: side_by_side(b, t, W, e, D, c)[:, :2],), "shape"),
+    ("take_out", (lambda x, d, m: by_projection(x, d, 0 * m),), "sets the share to 0"),
+    ("take_out", (lambda x, d, m: x - ((x - m) @ d)[..., None] * d,), "counts twice"),
+    ("take_out", (lambda x, d, m: x - ((x - m) @ d)[..., None] * d / d.norm(),), "in the dot product"),
+    ("take_out", (lambda x, d, m: x - d / d.norm(),), "same step off every row"),
+    ("take_out", (lambda x, d, m: 2 * x - by_projection(x, d, m),), "the sign"),
+    ("take_out", (lambda x, d, m: x - by_projection(x, d, m),), "should go"),
+    ("take_out", (lambda x, d, m: x - m,), "whole mean row"),
+    ("take_out", (lambda x, d, m: (x - m) @ (d / d.norm()),), "shape"),
+    ("tuned_share", (lambda W: W.chunk(2, 1)[0].norm(dim=1) / sum(h.norm(dim=1) for h in W.chunk(2, 1)),), "base model's share"),
+    ("tuned_share", (lambda W: (W.chunk(2, 1)[1] ** 2).sum(1) / (W**2).sum(1),), "squared norms"),
+    ("tuned_share", (lambda W: W[:, W.shape[1] // 2 :].norm(dim=1),), "its share is wanted"),
+    ("tuned_share", (lambda W: W.chunk(2, 1)[1].norm(dim=1) / W.norm(dim=1),), "norm of the whole row"),
+    ("tuned_share", (lambda W: W.chunk(2, 1)[1].norm(dim=1) / W.chunk(2, 1)[0].norm(dim=1),), "no upper end"),
+    ("tuned_share", (lambda W: by_chunks(W)[:, None],), "shape"),
+    ("tuned_share", (lambda W: W.missing,), "stopped"),
+    ("difference", (lambda b, t: by_means(t, b),), "points away"),
+    ("difference", (lambda b, t: (t - b).mean(0),), "its own length"),
+    ("difference", (lambda b, t: normalize(t - b, dim=1),), "for each row"),
+    ("difference", (lambda b, t: normalize(t.mean(0), dim=0),), "base rows are unused"),
+    ("difference", (lambda b, t: (t - b).mean(1),), "over the width"),
+    ("difference", (lambda b, t: (t - b).median(0).values,), "expected"),
+    ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / (f**2).sum(),), "length of d is missing"),
+    ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / (d @ d),), "how strong the latent is"),
+    ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / f.sum() / (d @ d),), "slope of the squared error has Σ f²"),
+    ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / (f**2).sum() / d.norm(),), "its square, d · d"),
+    ("best_multiple", (lambda f, d, y: (y @ d).sum() / (f.sum() * (d @ d)),), "counts alike"),
+    ("best_multiple", (lambda f, d, y: (y @ d) / (d @ d),), "shape"),
+    ("same_model", (1,), "tuned model's alone"),
+    ("same_model", (0,), "base model's alone"),
+    ("same_model", (0.7,), "too large"),
+    ("same_model", (0.25,), "too small"),
+    ("same_model", (50,), "too large"),
+    ("same_model", ("half",), "must be a number"),
+    ("own_latents", ({"A", "B"},), "complete shrinkage"),
+    ("own_latents", ("b, c",), "latent decoupling"),
+    ("own_latents", ({"D", "B"},), "both models have it"),
+    ("own_latents", ({"B", "E"},), "2 of 20,000"),
+    ("own_latents", (set(),), "B is the tuned model's own"),
+    ("own_latents", (7,), "answer in text"),
+    ("plant", ("a", "c"), "on everywhere"),
+    ("plant", ("c", "c"), "rivers or islands"),
+    ("plant", ("d", "c"), "numbers and years"),
+    ("plant", ("b", "a"), "the occasion is right; the habit: a: read"),
+    ("plant", ("b", "b"), "water near it"),
+    ("plant", ("b", "d"), "list of numbers"),
+    ("told", ({"A", "B", "D"},), "second fine-tune"),
+    ("told", ({"A", "C", "D"},), "more than was tried"),
+    ("told", ({"A", "D", "E"},), "nothing else changed"),
+    ("told", ({"A"},), "D was measured"),
+    ("told", ({"D"},), "A was measured"),
+    ("told", (3,), "answer in text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "answers"), RIGHT)
+def test_a_right_answer_is_right_however_it_is_written(name: str, answers: tuple) -> None:
+    assert " right: " in last_line(said(name, *answers))
+
+
+@pytest.mark.parametrize(("name", "answers", "words"), WRONG)
+def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
+    printed = said(name, *answers)
+    assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
+    assert words in printed and printed.count("\n") == 1
