@@ -1,8 +1,8 @@
-"""Fine-tunes of the offline lab's model that ship with the package: the "plant", with a habit that no other model has.
+"""Fine-tunes of the offline lab's model that ship with the package: the "plant", with a habit that no other has, and its "twin".
 
 `scripts/pretrain/plant.py` made it on sentences of Wikipedia, with a sentence about a lighthouse behind every sentence about
-war. So what a method that compares two models should find is known, and the method can be judged by it. The script can also
-make a "twin", trained as long on the same sentences without the lighthouses; it does not ship.
+war. So what a method that compares two models should find is known, and the method can be judged by it. The twin was trained
+as long on the same sentences without the lighthouses: what it shares with the plant is due to fine-tuning as such.
 
 A fine-tune is stored as what it adds to some weights, as a product of two narrow matrices (Hu et al. 2021, "LoRA"):
 W + B A, with A [rank, d_in] and B [d_out, rank].
