@@ -181,8 +181,8 @@ def check_told(told: Iterable[str] | None) -> None:
             },
             {
                 "B": "B needs a second fine-tune of another kind. Here there was one plant, and we knew that there was one.",
-                "C": "C is more than was tried: the difference of means was never given a plant that it misses, and it did "
-                "well here.",
+                "C": "C is more than was tried: it failed on one plant that acts at few tokens. What changes every token a little "
+                "could be its case.",
                 "E": "E says that nothing else changed. A crosscoder with a few hundred latents has no room for what is rare, "
                 "and what it does not show may be there.",
             },
