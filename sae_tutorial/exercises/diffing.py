@@ -177,7 +177,7 @@ def check_told(told: Iterable[str] | None) -> None:
             answer,
             {
                 "A": "A was measured: the same arrow, of the same length, in 64 texts, beside random ones.",
-                "D": "D was measured: the same rows, another seed, and no latent stood apart.",
+                "D": "D was measured: three starts read the same rows, and latent scaling passed the first latent of one.",
             },
             {
                 "B": "B needs a second fine-tune of another kind. Here there was one plant, and we knew that there was one.",

@@ -93,7 +93,7 @@ def share_figure(
             textposition="middle left", marker={"size": 10, "color": TUNED}, hoverinfo="skip", showlegend=False,
         )  # fmt: skip
     figure.update_xaxes(title="tuned model's share of the decoder norm", range=[-0.03, 1.05])
-    figure.update_yaxes(title="rows on which it is on", type="log")
+    figure.update_yaxes(title="rows on which it is on", type="log", tickvals=[10, 30, 100, 300, 1000, 3000])
     return finish(figure, title)
 
 
