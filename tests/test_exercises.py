@@ -35,6 +35,7 @@ from sae_tutorial.exercises import (
     circuits,
     clinic,
     collecting,
+    collecting_loop,
     diffing,
     frontier,
     graphs,
@@ -83,6 +84,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "loss": (exercises.check_loss, building_loss._LOSS_MISTAKES),
     "matched": (lambda answer: exercises.check_matched(answer, "a"), building_whole._MATCHED_MISTAKES),
     "real_rows": (exercises.check_real_rows, collecting._MASK_MISTAKES),
+    "catch": (exercises.check_catch, collecting_loop._CATCH_MISTAKES),
     "scale": (exercises.check_scale, collecting._SCALE_MISTAKES),
     "explained_variance": (exercises.check_explained_variance, training._EV_MISTAKES),
     "project": (exercises.check_project, training._PROJECT_MISTAKES),
@@ -218,7 +220,7 @@ def test_an_answer_of_another_kind_does_not_stop_the_notebook(name: str) -> None
 
 
 @pytest.mark.parametrize(
-    "name", [*TABLES, "sample_rows", "split", "shuffled_labels", "first_repair", "second_repair"]
+    "name", [*TABLES, "sample_rows", "collect", "split", "shuffled_labels", "first_repair", "second_repair"]
 )
 def test_an_exception_in_the_learners_code_is_reported(name: str) -> None:
     def broken(*inputs: Any) -> Any:

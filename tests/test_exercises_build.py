@@ -10,7 +10,16 @@ import torch
 from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import mse_loss, normalize
 
-from sae_tutorial.exercises import building, building_loss, building_whole, collecting, training
+from sae_tutorial import exercises
+from sae_tutorial.exercises import (
+    building,
+    building_loss,
+    building_whole,
+    collecting,
+    collecting_loop,
+    collecting_splits,
+    training,
+)
 from sae_tutorial.toys.known_dictionary import KnownDictionary
 
 MATCHED = building_whole._matched
@@ -70,7 +79,7 @@ def test_what_is_right_and_trains_is_used_and_all_else_is_replaced(capsys):
 
     def decode(f, W_dec, b_dec): ...
 
-    parts = building_loss.yours_or_ours(encode=encode, decode=decode, topk_encode=encode_in_numpy, loss=3)
+    parts = exercises.yours_or_ours(encode=encode, decode=decode, topk_encode=encode_in_numpy, loss=3)
     assert parts.encode is encode
     assert (parts.decode, parts.topk_encode, parts.loss) == (
         building._decode,
@@ -78,6 +87,23 @@ def test_what_is_right_and_trains_is_used_and_all_else_is_replaced(capsys):
         building_loss._loss,
     )
     assert "encode (yours), decode (ours), topk_encode (ours), loss (ours)" in capsys.readouterr().out
+
+
+def test_the_collectors_functions_are_used_too_and_read_alike(capsys):
+    parts = exercises.yours_or_ours(
+        real_rows=mask_in_loops, catch=catch_by_a_hook, collect=collect_in_order, split=lambda d, p, s: d > 0
+    )
+    lengths = torch.tensor([2, 3])
+    assert torch.equal(
+        parts.real_rows(torch.zeros(2, 3), lengths), torch.tensor([[0, 1, 0], [0, 1, 1]]).bool()
+    )
+    ids = [torch.tensor([1, 7, 8]), torch.tensor([1, 9])]
+    for function in (parts.collect, collecting_loop._collected):
+        rows, document_ids = function(ids, collecting_loop._Batches(), 2)
+        assert isinstance(document_ids, np.ndarray) and sorted(document_ids) == [0, 0, 1]
+        assert rows[document_ids == 0, 0].tolist() == [7, 8]
+    assert parts.split is collecting_splits._split
+    assert "real_rows (yours), catch (yours), collect (yours), split (ours)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -386,6 +412,74 @@ def ways_to_name_causes(letters):
     ]
 
 
+# 5.3
+
+
+def catch_by_a_hook(model, token_ids, keep, layer):
+    seen = []
+
+    def listen(x, hook):
+        seen.append(x)
+
+    name = f"blocks.{layer}.hook_mlp_out"
+    model.run_with_hooks(token_ids, fwd_hooks=[(name, listen)], stop_at_layer=layer + 1, return_type=None)
+    return seen[0][keep]
+
+
+def catch_with(pick=lambda x, keep: x[keep], **settings):
+    """By a cache, with other arguments to `run_with_cache`, or other rows picked from what it kept."""
+
+    def catch(model, token_ids, keep, layer):
+        name = f"blocks.{layer}.hook_mlp_out"
+        given = {"names_filter": name, "stop_at_layer": layer + 1} | {
+            k: v(layer) for k, v in settings.items()
+        }
+        return pick(model.run_with_cache(token_ids, **given)[1][name], keep)
+
+    return catch
+
+
+# 5.4
+
+
+def collect_otherwise(
+    by=lambda ids: np.argsort([len(text) for text in ids]),
+    numbers=lambda chosen, first: chosen,
+    steps=range,
+    size=lambda n: n,
+    lengths_of=lambda chosen: [len(text) for text in chosen],
+    repeats=lambda lengths: [n - 1 for n in lengths],
+    left=False,
+):
+    """The loop over batches, with one thing done in another way."""
+
+    def collect(ids, rows_of_batch, batch_size):
+        order, rows, document_ids = list(by(ids)), [], []
+        for first in steps(0, len(order), size(batch_size)):
+            chosen = order[first : first + size(batch_size)]
+            lengths = lengths_of([ids[d] for d in chosen])
+            token_ids = torch.zeros(len(chosen), max(len(ids[d]) for d in chosen), dtype=torch.long)
+            for row, d in enumerate(chosen):
+                start = token_ids.shape[1] - len(ids[d]) if left else 0
+                token_ids[row, start : start + len(ids[d])] = ids[d]
+            rows += list(rows_of_batch(token_ids, torch.tensor(lengths)))
+            for d, n in zip(numbers(chosen, first), repeats(lengths), strict=True):
+                document_ids += [int(d)] * n
+        return torch.stack(rows), document_ids
+
+    return collect
+
+
+def collect_in_order(ids, rows_of_batch, batch_size):
+    rows, document_ids = collect_otherwise()(ids, rows_of_batch, batch_size)
+    order = np.argsort(document_ids, kind="stable")
+    return rows.numpy()[order], np.array(document_ids)[order]
+
+
+def whole_batches_only(start, stop, step):
+    return range(start, stop - step + 1, step)
+
+
 RIGHT: Right = [
     *[("sizes", ways) for ways in zip(*map(ways_to_count, (33_088, 128, 8)), strict=True)],
     ("sizes", (33_088, 120.5, 8)),
@@ -438,6 +532,28 @@ RIGHT: Right = [
     *[("store_rows", ways) for ways in zip(*map(ways_to_count, (35, 64)), strict=True)],
     *[("real_rows", (f,)) for f in ways_to_return(collecting._real_rows)],
     *[("real_rows", (f,)) for f in (mask_in_loops, mask_in_numpy, mask_filled_in)],
+    *[("catch", (f,)) for f in ways_to_return(collecting_loop._catch)],
+    *[
+        ("catch", (f,))
+        for f in (
+            catch_by_a_hook,
+            catch_with(names_filter=lambda n: [f"blocks.{n}.hook_mlp_out"]),
+            catch_with(names_filter=lambda n: lambda name: name == f"blocks.{n}.hook_mlp_out"),
+            catch_with(lambda x, keep: torch.cat([row[k] for row, k in zip(x, keep, strict=True)])),
+        )
+    ],
+    *[
+        ("collect", (f,))
+        for f in (
+            collecting_loop._collect,
+            collecting_loop._collected,
+            collect_in_order,
+            collect_otherwise(),
+            collect_otherwise(by=lambda ids: sorted(range(len(ids)), key=lambda d: -len(ids[d]))),
+            lambda *inputs: list(collecting_loop._collect(*inputs)),
+            lambda *inputs: [part.tolist() for part in collecting_loop._collect(*inputs)],
+        )
+    ],
     *[("scale", (f,)) for f in ways_to_return(collecting._scale)],
     ("scale", (lambda x: (x.shape[-1] ** 0.5 / torch.linalg.norm(x, dim=-1).mean()).item(),)),
     ("scale", (lambda x: np.sqrt(x.shape[1]) / np.linalg.norm(x.numpy(), axis=1).mean(),)),
@@ -653,6 +769,62 @@ WRONG: Wrong = [
     ("store_rows", (35, 60), "as wide as its longest text after cutting"),
     ("store_rows", (35, 48), "3 · 16 or 4 · 12"),
     ("store_rows", (35, 56), "too small. In a smaller batch"),
+    ("catch", (catch_with(names_filter=lambda n: None),), "what passed 8 hooks was kept"),
+    (
+        "catch",
+        (catch_with(names_filter=lambda n: lambda name: "mlp" in name),),
+        "what passed 2 hooks was kept",
+    ),
+    ("catch", (catch_with(stop_at_layer=lambda n: None),), "4 blocks were run, where 2 are enough"),
+    ("catch", (catch_with(stop_at_layer=lambda n: n),), "stopped"),
+    ("catch", (catch_with(lambda x, keep: x * keep),), "stopped"),
+    ("catch", (catch_with(lambda x, keep: x[:, 1:].flatten(0, 1)),), "shape [15, 3], expected [9, 3]"),
+    ("catch", (catch_with(lambda x, keep: x),), "you return every position of the batch"),
+    ("catch", (catch_with(lambda x, keep: x[keep].sum(1)),), "shape [9], expected [9, 3]"),
+    ("collect", (lambda *inputs: collecting_loop._collect(*inputs)[0],), "return two things"),
+    ("collect", (lambda *inputs: (collecting_loop._collect(*inputs)[0], None),), "is nothing"),
+    ("collect", (collect_otherwise(by=lambda ids: range(len(ids))),), "Sort by length first"),
+    ("collect", (collect_otherwise(size=lambda n: 1),), "8 batches for 8 texts"),
+    ("collect", (collect_otherwise(size=lambda n: 8),), "a batch holds 8 texts"),
+    ("collect", (collect_otherwise(steps=whole_batches_only),), "texts 1, 5 of 8 never ran"),
+    (
+        "collect",
+        (
+            collect_otherwise(
+                lengths_of=lambda chosen: [len(text) - 1 for text in chosen],
+                repeats=list,
+            ),
+        ),
+        "the end of some texts is lost",
+    ),
+    ("collect", (collect_otherwise(left=True),), "padding is on its right"),
+    ("collect", (collect_otherwise(repeats=lambda lengths: lengths),), "That counts BOS, which has no row"),
+    (
+        "collect",
+        (collect_otherwise(repeats=lambda lengths: [1] * len(lengths)),),
+        "One for each row is needed",
+    ),
+    (
+        "collect",
+        (collect_otherwise(numbers=lambda chosen, first: range(first, first + len(chosen))),),
+        "in the order in which they ran",
+    ),
+    (
+        "collect",
+        (collect_otherwise(numbers=lambda chosen, first: range(len(chosen))),),
+        "from 0 again in every batch",
+    ),
+    (
+        "collect",
+        (collect_otherwise(numbers=lambda chosen, first: np.array(chosen) + 1),),
+        "your document id says",
+    ),
+    (
+        "collect",
+        (lambda ids, f, n: [list(part) * 2 for part in collecting_loop._collect(ids, f, n)],),
+        "twice",
+    ),
+    ("collect", (lambda ids, f, n: (f(ids, [len(i) for i in ids]), range(8)),), "stopped"),
     ("real_rows", (lambda t, n: t.ne(0),), "by token id"),
     ("real_rows", (lambda t, n: torch.arange(t.shape[1])[None] < n[:, None],), "BOS is kept: "),
     ("real_rows", (lambda t, n: [[0 < i < m for i in range(t.shape[1])] for m in n - 1],), "last token"),

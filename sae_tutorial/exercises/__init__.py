@@ -29,7 +29,7 @@ from sae_tutorial.exercises.building import (
     check_topk,
     check_unit_rows,
 )
-from sae_tutorial.exercises.building_loss import check_loss, yours_or_ours
+from sae_tutorial.exercises.building_loss import check_loss
 from sae_tutorial.exercises.building_whole import (
     check_broken,
     check_from_memory,
@@ -45,13 +45,9 @@ from sae_tutorial.exercises.circuits import (
     check_patch,
     check_shown,
 )
-from sae_tutorial.exercises.collecting import (
-    check_real_rows,
-    check_scale,
-    check_shuffled_labels,
-    check_split,
-    check_store_rows,
-)
+from sae_tutorial.exercises.collecting import check_real_rows, check_scale, check_store_rows
+from sae_tutorial.exercises.collecting_loop import check_catch, check_collect
+from sae_tutorial.exercises.collecting_splits import check_shuffled_labels, check_split
 from sae_tutorial.exercises.describing import check_description
 from sae_tutorial.exercises.diffing import (
     check_best_multiple,
@@ -74,6 +70,7 @@ from sae_tutorial.exercises.graphs import (
     check_reader,
     check_transcoder_loss,
 )
+from sae_tutorial.exercises.in_use import yours_or_ours
 from sae_tutorial.exercises.judging import check_balanced_accuracy
 from sae_tutorial.exercises.looking import check_calendar, check_shares
 from sae_tutorial.exercises.meaning import (
@@ -139,7 +136,9 @@ __all__ = [
     "check_broken",
     "check_control_heads",
     "check_calendar",
+    "check_catch",
     "check_cheapest",
+    "check_collect",
     "check_controls",
     "check_crosscoder",
     "check_decode",

@@ -1,7 +1,6 @@
-"""Checks for notebook 04, the loss; and which of the learner's functions the notebook's SAE is made of."""
+"""Checks for notebook 04, the loss."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from sae_tutorial.exercises import building
 from sae_tutorial.exercises.matching import Mistakes, match_function
-from sae_tutorial.exercises.reporting import Exercise, call
+from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_loss(loss: Callable[..., Tensor]) -> None:
@@ -21,29 +20,6 @@ def check_loss(loss: Callable[..., Tensor]) -> None:
         "you can tell what λ multiplies; a λ from a paper means nothing until you know what it averages over.",
     )
     exercise.check(_judge_loss, loss)
-
-
-def yours_or_ours(**functions: Callable[..., Tensor]) -> SimpleNamespace:
-    """The learner's functions by name where they are right and pass gradients on, and the course's in their place.
-
-    Prints which are in use, so that whoever has solved the exercises sees that the figures are made by their own lines.
-    """
-    used = {name: _in_use(name, function) for name, function in functions.items()}
-    whose = {name: "yours" if used[name] is function else "ours" for name, function in functions.items()}
-    print("In use:", ", ".join(f"{name} ({who})" for name, who in whose.items()))
-    return SimpleNamespace(**used)
-
-
-def _in_use(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    judge, ours, inputs = _PARTS[name]
-    try:
-        judge(function)
-        given = [x.requires_grad_() if isinstance(x, Tensor) else x for x in inputs()[0]]
-        result = call(function, *given)
-    except Exception:  # whatever is wrong with it, the exercise says so; the notebook goes on with ours
-        return ours
-    trains = isinstance(result, Tensor) and result.requires_grad and result.dtype == torch.float32
-    return function if trains else ours
 
 
 def _judge_loss(answer: Any) -> None:
@@ -156,4 +132,5 @@ _LOSS_MISTAKES: Mistakes = [
 ]
 
 
-_PARTS = building.PARTS | {"loss": (_judge_loss, _loss, _loss_inputs)}
+# By name, with those of the other steps.
+PARTS = building.PARTS | {"loss": (_judge_loss, _loss, _loss_inputs)}
