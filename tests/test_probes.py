@@ -44,6 +44,15 @@ def test_a_label_that_is_there_is_found_and_a_shuffled_one_is_not():
     assert probe_accuracy(x, documents, labels, shuffle=True) < 0.6
 
 
+def test_the_largest_class_is_worth_no_more_than_any_other():
+    """Nine documents in ten are of one class, and the rows say nothing: a coin, not nine in ten."""
+    labels = np.array([0] * 54 + [1] * 6)
+    documents = np.repeat(np.arange(60), 5)
+    nothing = np.zeros((300, 4), dtype=np.float32)
+    scores = [probe_accuracy(nothing, documents, labels, seed=seed) for seed in range(8)]
+    assert set(scores) <= {0.0, 0.5, 1.0} and 0.4 <= np.mean(scores) <= 0.6
+
+
 def test_rows_of_one_document_are_never_on_both_sides():
     """With a signature per document and labels at random, only a leak could beat chance."""
     generator = np.random.default_rng(0)

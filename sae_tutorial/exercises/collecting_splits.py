@@ -181,6 +181,10 @@ def _row_array(value: Any, what: str, length: int) -> np.ndarray:
 
 # By name: how an answer is judged, the course's own, and how the notebook reads what the learner's returns.
 PARTS = {
-    "shuffled_labels": (_judge_shuffled_labels, _shuffled_labels, np.asarray),
+    "shuffled_labels": (
+        _judge_shuffled_labels,
+        _shuffled_labels,
+        lambda labels: np.asarray(labels).astype(int),
+    ),
     "split": (_judge_split, _split, np.asarray),
 }

@@ -6,6 +6,7 @@ well as in colour, so that a figure reads in greyscale. The caller gives the tit
 
 import html
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import plotly.graph_objects as go
@@ -88,28 +89,33 @@ def histogram_figure(
     return finish(figure, title)
 
 
-def spread_figure(values: Mapping[str, Sequence[float]], title: str, x_title: str) -> go.Figure:
-    """One row per entry: its values as points, their mean as a bar across, and a line at zero to compare with."""
-    figure = go.Figure()
-    for i, (name, numbers) in enumerate(values.items()):
+def spread_figure(
+    values: Mapping[str, Sequence[float]],
+    title: str,
+    x_title: str,
+    *,
+    zoom: tuple[float, float] | None = None,
+) -> go.Figure:
+    """One row per entry: its values as points, their mean as a bar across, and a line at zero to compare with.
+
+    `zoom` adds a panel that shows a part of the x axis, and leaves out the line at zero.
+    """
+    panels = 2 if zoom else 1
+    figure = make_subplots(1, panels, shared_yaxes=True, horizontal_spacing=0.05)
+    for column, (i, (name, numbers)) in product(range(1, panels + 1), enumerate(values.items())):
         numbers = np.asarray(numbers, dtype=float)
         colour = COLOURS[i % 12]
-        figure.add_scatter(
-            x=numbers,
-            y=[name] * len(numbers),
-            mode="markers",
-            marker={"symbol": MARKERS[i % 12], "size": 9, "color": colour},
-            showlegend=False,
-        )
-        figure.add_scatter(
-            x=[numbers.mean()],
-            y=[name],
-            mode="markers",
-            marker={"symbol": "line-ns", "size": 22, "line": {"width": 3, "color": colour}},
-            showlegend=False,
-        )
-    figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
-    figure.update_xaxes(title=x_title)
+        points = {"symbol": MARKERS[i % 12], "size": 9, "color": colour, "opacity": 0.7}
+        bar = {"symbol": "line-ns", "size": 22, "line": {"width": 3, "color": colour}}
+        for x, marker in ((numbers, points), ([numbers.mean()], bar)):
+            figure.add_scatter(
+                x=x, y=[name] * len(x), mode="markers", marker=marker, showlegend=False, row=1, col=column
+            )
+    if zoom:
+        figure.update_xaxes(range=zoom, title=f"{x_title}, enlarged", col=2)
+    else:
+        figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
+    figure.update_xaxes(title=x_title, col=1)
     figure.update_yaxes(autorange="reversed")
     return finish(figure, title, height=160 + 50 * len(values))
 

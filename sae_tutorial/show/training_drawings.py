@@ -85,24 +85,88 @@ def stopping_drawing() -> go.Figure:
     return figure
 
 
-def padding_drawing(texts: Sequence[Sequence[str]], title: str) -> go.Figure:
-    """Texts of unequal length as the rectangle that a batch is: BOS, real tokens, padding."""
-    width = 1 + max(map(len, texts))
+def padding_drawing(texts: Sequence[Sequence[str]], title: str, context_size: int) -> go.Figure:
+    """Texts of unequal length as the rectangle that a batch is: BOS, real tokens, padding, and what is cut."""
+    width = min(context_size, 1 + max(map(len, texts)))
+    kept = sum(min(len(text), width - 1) for text in texts)
     figure = as_drawing(
-        go.Figure(), title, (-0.2, width + 0.2), (-1.0, len(texts) + 0.2), height=90 + 55 * len(texts)
+        go.Figure(),
+        title,
+        (-0.2, 1.2 + max(map(len, texts))),
+        (-1.0, len(texts) + 0.2),
+        height=90 + 55 * len(texts),
     )
     for row, text in enumerate(texts):
-        cells = ["BOS", *text, *["pad"] * (width - 1 - len(text))]
-        for column, cell in enumerate(cells):
-            colour = {"BOS": ORANGE, "pad": RED}.get(cell, BLUE)
-            y = len(texts) - 1 - row
-            figure.add_shape(
-                type="rect", x0=column + 0.04, x1=column + 0.96, y0=y + 0.1, y1=y + 0.9,
-                line={"color": colour, "width": 2, "dash": "dot" if cell == "pad" else "solid"}, fillcolor="white",
-            )  # fmt: skip
+        y = len(texts) - 1 - row
+        for column, cell in enumerate(["BOS", *text, *["pad"] * (width - 1 - len(text))]):
+            colour, dash = {"BOS": (ORANGE, "solid"), "pad": (RED, "dot")}.get(cell, (BLUE, "solid"))
+            if column >= width:
+                colour, cell = GREY, f"<s>{cell}</s>"
+            else:
+                _cell(figure, (column, y), colour, dash)
             say(figure, (column + 0.5, y + 0.5), cell, colour=colour)
-    say(figure, (width / 2, -0.5), "blue: a row to keep · orange: BOS · dotted red: padding")
+    say(
+        figure, ((1.2 + max(map(len, texts))) / 2, -0.5),
+        f"blue: the {kept} rows to keep, of {width * len(texts)} · orange: BOS · dotted red: padding · grey: cut",
+    )  # fmt: skip
     return figure
+
+
+def batches_drawing(lengths: Sequence[int], batch_size: int) -> go.Figure:
+    """The same texts batched in their own order and by length: how much of each rectangle is padding."""
+    figure = as_drawing(
+        go.Figure(),
+        "Batches of texts of similar length hold little padding",
+        (-0.5, 2 * max(lengths) + 4.5),
+        (0.2, len(lengths) + 2 + len(lengths) // batch_size),
+        height=110 + 32 * len(lengths),
+    )
+    top = len(lengths) + len(lengths) // batch_size
+    for left, name, order in (
+        (0, "in their own order", list(lengths)),
+        (max(lengths) + 4, "by length", sorted(lengths)),
+    ):
+        widths = [max(order[i : i + batch_size]) for i in range(0, len(order), batch_size)]
+        for place, length in enumerate(order):
+            width, y = widths[place // batch_size], top - place - place // batch_size
+            for column in range(width):
+                real = column < length
+                _cell(figure, (left + column, y), BLUE if real else RED, "solid" if real else "dot")
+        computed = sum(width * len(order[i * batch_size :][:batch_size]) for i, width in enumerate(widths))
+        say(figure, (left + max(lengths) / 2, top + 1.4), f"<b>{name}</b>")
+        say(figure, (left + max(lengths) / 2, 1.1), f"{computed} positions for {sum(order)} tokens")
+    return figure
+
+
+def split_drawing() -> go.Figure:
+    """Rows of four texts, held out one by one and text by text."""
+    figure = as_drawing(
+        go.Figure(),
+        "A test row beside a training row of its own text is no test",
+        (-2.2, 15.2),
+        (-1.2, 5.0),
+        height=300,
+    )
+    by_row = ((1, 4), (0, 3), (2,), (1, 5))
+    for left, name, held_out in ((0, "by row: it leaks", by_row), (9, "by text", ((), (), range(6), ()))):
+        say(figure, (left + 3, 4.55), f"<b>{name}</b>")
+        for text, tested in enumerate(held_out):
+            if not left:
+                say(figure, (-1.1, 3.5 - text), f"text {text}")
+            for place in range(6):
+                is_test = place in tested
+                _cell(figure, (left + place, 3 - text), RED if is_test else BLUE, "solid", filled=is_test)
+    say(figure, (7, -0.7), "blue frame: a row to train on · filled red: a row to test on")
+    return figure
+
+
+def _cell(
+    figure: go.Figure, at: tuple[float, float], colour: str, dash: str, *, filled: bool = False
+) -> None:
+    figure.add_shape(
+        type="rect", x0=at[0] + 0.04, x1=at[0] + 0.96, y0=at[1] + 0.1, y1=at[1] + 0.9,
+        line={"color": colour, "width": 2, "dash": dash}, fillcolor=colour if filled else "white",
+    )  # fmt: skip
 
 
 def hook_drawing(n_layers: int, layer: int) -> go.Figure:
