@@ -157,6 +157,9 @@ def test_a_spread_shows_every_value_and_the_mean():
     points, mean, *_ = plots.spread_figure({"a": [1.0, 2.0, 6.0], "b": [-1.0]}, "T", "x").data
     assert (points.x.tolist(), set(points.y)) == ([1, 2, 6], {"a"})
     assert (list(mean.x), mean.y) == ([3], ("a",))
+    enlarged = plots.spread_figure({"a": [1.0, 2.0, 6.0]}, "T", "x", zoom=(1.5, 2.5))
+    assert [trace.xaxis for trace in enlarged.data] == ["x", "x", "x2", "x2"]
+    assert enlarged.layout.xaxis2.range == (1.5, 2.5) and enlarged.layout.xaxis.range is None
 
 
 def test_a_grid_shows_its_numbers_its_names_as_text_and_its_first_row_where_asked():
