@@ -5,7 +5,12 @@ import pytest
 from scipy.sparse import csc_array
 
 from sae_tutorial.features import explanations
-from sae_tutorial.features.explanations import detection_task, marked_contexts
+from sae_tutorial.features.explanations import (
+    detection_task,
+    marked_contexts,
+    near_misses,
+    spread_contexts,
+)
 from sae_tutorial.features.gallery import gallery
 from sae_tutorial.features.latents import Latents
 
@@ -115,3 +120,24 @@ def test_an_explainer_sees_the_tokens_that_are_on(tokenizer, spaced):
     assert len(found) == 4
     assert all(text.count("«") == 1 for _, text in found)
     assert min(share for share, _ in found[:2]) > max(share for share, _ in found[2:])
+
+
+def test_an_explainer_of_the_whole_range_sees_faint_contexts_of_many_documents(tokenizer, spaced):
+    found = spread_contexts(tokenizer, spaced, 0, n=2)
+    shares = [share for share, _ in found]
+    assert shares == sorted(shares, reverse=True)
+    assert [sum(low <= share * 5 < low + 1 for share in shares) for low in range(4)] == [2, 2, 2, 2]
+    assert len({text for _, text in found}) == len(found)
+
+
+def test_near_misses_are_where_what_goes_with_the_latent_is_on_and_it_is_off(tokenizer, spaced, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        explanations, "contexts_around",
+        lambda tokenizer, latents, latent, rows, width: shown.extend(rows) or [type("C", (), {"tokens": [str(r)]}) for r in rows],
+    )  # fmt: skip
+    assert len(near_misses(tokenizer, spaced, 0, n=5)) == 5
+    on = spaced.column(0)[0]
+    assert all(np.abs(on - row).min() > explanations.WIDTH for row in shown)
+    assert set(shown) <= set(spaced.column(1)[0].tolist())
+    assert len(set(spaced.document_ids[shown].tolist())) == 5

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.sparse import csc_array
 from scipy.stats import rankdata
 
 from sae_tutorial.features.contexts import Context, contexts_around
@@ -234,6 +235,46 @@ def marked_contexts(
     return found
 
 
+def spread_contexts(
+    tokenizer: Any, latents: Latents, latent: int, n: int = 4, seed: int = 0
+) -> list[tuple[float, str]]:
+    """What an explainer reads who will be judged on the whole range: strong contexts alone make too narrow a line.
+
+    Returns:
+        The strongest activation in the context over the latent's maximum, and the text, marked as in `marked_contexts`;
+        at most `n` of each fifth of the range, of different documents where there are enough, strongest first.
+    """
+    generator = np.random.default_rng([seed, latent])
+    rows, values = latents.column(latent)
+    fifth = _fifths(values)
+    drawn = np.concatenate([_spread(latents, rows[fifth == i], n, generator) for i in np.unique(fifth)])
+    found = [
+        (float(context.activations.max() / values.max()), _with_marks(context, _marked(context)))
+        for context in contexts_around(tokenizer, latents, latent, drawn, WIDTH)
+    ]
+    return sorted(found, reverse=True)
+
+
+def near_misses(tokenizer: Any, latents: Latents, latent: int, n: int = 6, seed: int = 0) -> list[str]:
+    """Snippets in which a latent is off throughout, although what else is on there speaks for it.
+
+    Rows are ranked by naive Bayes: every other latent that is on adds the log of how much more often it is on where this
+    one is. Drawn are `n` of the highest 1% of the rows, of different documents where there are enough. They are nearer
+    than the three hard snippets of `detection_task`, whose rivals are on at a great deal else.
+    """
+    generator = np.random.default_rng([seed, latent, 2 + INTRUDERS])
+    rows = latents.column(latent)[0]
+    on = csc_array(latents.matrix > 0, dtype=np.float32)
+    together = np.asarray(on.tocsr()[rows].sum(axis=0))
+    weights = np.log((together + 1) / (len(rows) + 1)) - np.log((latents.n_active + 1) / (len(latents) + 1))
+    weights[latent] = 0
+    evidence = on @ weights
+    evidence[_near(latents, rows)] = -np.inf
+    highest = np.argsort(-evidence, kind="stable")[: max(n, len(latents) // 100)]
+    drawn = _spread(latents, highest[np.isfinite(evidence[highest])], n, generator)
+    return _snippets(tokenizer, latents, latent, drawn)
+
+
 def _drawn(latents: Latents, latent: int, generator: np.random.Generator) -> tuple[list[int], list[int]]:
     """Five rows on which the latent is on and five far from any such; of these, the first three are the hard ones."""
     rows, values = latents.column(latent)
@@ -256,6 +297,15 @@ def _drawn(latents: Latents, latent: int, generator: np.random.Generator) -> tup
     if len(anywhere) < missing:
         raise ValueError(f"latent {latent} is on nearly everywhere: no snippet is without it.")
     return on, off + generator.choice(anywhere, missing, replace=False).tolist()
+
+
+def _spread(
+    latents: Latents, rows: Int[np.ndarray, " rows"], n: int, generator: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    """Up to `n` of the rows at random, of as many documents as there are."""
+    order = generator.permutation(rows)
+    first = np.sort(np.unique(latents.document_ids[order], return_index=True)[1])
+    return np.concatenate([order[first], np.delete(order, first)])[:n]
 
 
 def _fifths(values: Float[np.ndarray, " active"]) -> Int[np.ndarray, " active"]:

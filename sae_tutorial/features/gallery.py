@@ -66,7 +66,7 @@ def gallery(
     on_test = held_out[latents.document_ids]
     if not 0 < on_test.sum() < len(latents):
         raise ValueError(f"held_out has {on_test.sum()} of {len(latents)} rows; both sides need some.")
-    chosen_on, judged_on = _some_rows(latents, ~on_test), _some_rows(latents, on_test)
+    chosen_on, judged_on = some_rows(latents, ~on_test), some_rows(latents, on_test)
     overall = token_statistics(latents)
     topic = token_statistics(chosen_on, labels).topic
     energy = csc_array(judged_on.matrix.astype(np.float64).power(2))
@@ -95,7 +95,8 @@ def gallery(
     ]  # fmt: skip
 
 
-def _some_rows(latents: Latents, chosen: Bool[np.ndarray, " rows"]) -> Latents:
+def some_rows(latents: Latents, chosen: Bool[np.ndarray, " rows"]) -> Latents:
+    """What is on in the chosen rows, such as those of held-out articles."""
     return replace(
         latents,
         matrix=csc_array(latents.matrix.tocsr()[np.flatnonzero(chosen)]),
