@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from conftest import CONTEXT, HOOK, TEXTS
 
 from benchmarks import __main__ as command
-from benchmarks import report, results, training_speed
+from benchmarks import defaults, report, results, training_speed
 from benchmarks.report import Row
 from sae_tutorial import storage
+from sae_tutorial.activations.collect import collect_activations
+from sae_tutorial.sae.config import SAEConfig, TrainConfig
+from sae_tutorial.sae.training import train_sae
 
 FASTER = Row("speed against a peer", "6 tokens/s", "2 tokens/s", np.float64(3.0), 2.5, 3.5, at_least=2)
 SLOWER = Row("speed against the floor", "5 tokens/s", "10 tokens/s", 0.5, at_least=0.75)
@@ -130,3 +134,25 @@ def test_an_unknown_benchmark_is_refused_by_name(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         command.main()
     assert "no benchmark trainig" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:.*were cut")
+def test_the_grid_of_defaults_goes_on_where_it_was_stopped(gpt2, tmp_path, monkeypatch):
+    texts, runs = 5 * TEXTS, []
+    collect_activations(gpt2, texts, HOOK, directory=tmp_path / HOOK, context_size=CONTEXT)
+    monkeypatch.setattr(
+        defaults, "train_sae", lambda *a, **options: runs.append(a[0].config) or train_sae(*a, **options)
+    )
+
+    def scores(**options):
+        place = defaults.Place(tmp_path / HOOK, np.arange(len(texts)))
+        config = SAEConfig(place.train.shape[1], 1, k=4, **options)
+        return place.scores(config, TrainConfig(64, batch_size=8))
+
+    first = scores()
+    assert scores() == first
+    assert len(runs) == 1
+    assert [set(part) for part in first] == [{"fvu", "l0", "dead"}] * 2
+    batchtopk = scores(architecture="batchtopk")
+    assert len(runs) == 2
+    assert batchtopk[0]["l0"] == pytest.approx(4, abs=0.5)
