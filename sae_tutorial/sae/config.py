@@ -114,9 +114,10 @@ class SAEConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. The defaults suit TopK on some 100 thousand to some million tokens, on any hook.
+    """How to train. The defaults suit TopK on some 100 thousand to some million tokens of an MLP or a residual stream.
 
-    They were chosen on MLP outputs and residual streams of SmolLM2 at k = 8, 32 and 128 (`python -m benchmarks defaults`).
+    They were chosen there, on SmolLM2. On the heads of an attention layer restarts cost 5% of FVU (`restart_until=0` leaves
+    them out, and a third of the latents silent), and BatchTopK fails with these defaults (`docs/measurements.md`).
 
     Attributes:
         total_tokens: rows seen in all; more than the data has means several epochs.
