@@ -5,7 +5,7 @@ import torch
 from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
 
 from sae_tutorial import exercises
-from sae_tutorial.exercises import circuits, residual
+from sae_tutorial.exercises import circuits, cutting, residual
 from sae_tutorial.transformer import heads as residual_stream
 
 # 2.3
@@ -43,7 +43,7 @@ def lens_by_rows(stream, norm, W_U):
     return torch.stack([torch.stack([norm(row) @ W_U for row in text]) for text in stream])
 
 
-# 3.3
+# 3.5
 
 
 def patch_a_copy(activation, hook, donor, position):
@@ -85,6 +85,53 @@ def patch_text_by_text(activation, hook, donor, position):
     for row, other in zip(activation, donor, strict=True):
         row[position] = other[position]
     return activation
+
+
+# 3.4
+
+
+def cut_in_steps(stream, z, mean, W_O, norm, W_K):
+    written = z @ W_O - mean @ W_O
+    return norm(stream - written) @ W_K
+
+
+def cut_by_putting_the_mean_in(stream, z, mean, W_O, norm, W_K):
+    stream -= z @ W_O
+    stream += mean @ W_O
+    return torch.einsum("bpm,md->bpd", norm(stream), W_K)
+
+
+def cut_as_a_change(stream, z, mean, W_O, norm, W_K):
+    keys = norm(stream) @ W_K
+    return keys + (norm(stream - (z - mean) @ W_O) - norm(stream)) @ W_K
+
+
+def cut_before_W_O(stream, z, mean, W_O, norm, W_K):
+    return norm(stream - (z - mean)) @ W_K
+
+
+# 3.6
+
+
+def average_by_pieces(z, head):
+    mean = z.mean(dim=0, keepdim=True).expand_as(z)
+    return torch.cat([z[:, :, :head], mean[:, :, head : head + 1], z[:, :, head + 1 :]], dim=2)
+
+
+def average_with_where(z, head):
+    mine = torch.arange(z.shape[2])[:, None] == head
+    return torch.where(mine, z.mean(0), z)
+
+
+def average_in_a_loop(z, head):
+    mean = sum(z[i, :, head] for i in range(len(z))) / len(z)
+    for prompt in range(len(z)):
+        z[prompt, :, head] = mean
+    return z
+
+
+def average_without_a_return(z, head):
+    z[:, :, head] = z[:, :, head].mean(0)
 
 
 # 3.1
@@ -206,6 +253,10 @@ RIGHT: Right = [
     *[("lens", (f,)) for f in ways_to_return(residual._lens)],
     *[("lens", (f,)) for f in (lens_by_einsum, lens_by_rows)],
     *[("patch", (f,)) for f in ways_to_return(circuits._patch)],
+    *[("cut_keys", (f,)) for f in ways_to_return(cutting._cut)],
+    *[("cut_keys", (f,)) for f in (cut_in_steps, cut_by_putting_the_mean_in, cut_as_a_change)],
+    *[("average_head", (f,)) for f in ways_to_return(cutting._average)],
+    *[("average_head", (f,)) for f in (average_by_pieces, average_with_where, average_in_a_loop)],
     *[("patch", (f,)) for f in (patch_a_copy, patch_with_where, patch_by_pieces, patch_text_by_text)],
     *[("paths", ways) for ways in zip(*map(ways_to_count, (16, 256, 4096)), strict=True)],
     *[("induction_score", (f,)) for f in ways_to_return(circuits._induction)],
@@ -282,6 +333,49 @@ WRONG: Wrong = [
     ("patch", (patch_a_text,), "the first axis is the batch"),
     ("patch", (lambda a, hook, d, p: circuits._put(a, p, d[0, p]),), "the first donor's vector"),
     ("patch", (lambda a, hook, d, p: circuits._put(a, p - 1, d[:, p - 1]),), "expected"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm(s) @ K,), "nothing was cut"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm(s - z @ W) @ K,), "it puts out zero"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm(s - m @ W) @ K,), "leave the note in"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm(s + (z - m) @ W) @ K,), "the sign is turned"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm(s - (z - z.mean(1).mean(0)) @ W) @ K,), "that is given"),
+    (
+        "cut_keys",
+        (lambda s, z, m, W, norm, K: (norm(s) - (z - m) @ W) @ K,),
+        "the norm must come after the cut",
+    ),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm(s) @ K - norm(z @ W - m @ W) @ K,), "difference of norms"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: (s - (z - m) @ W) @ K,), "the norm is missing"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm(s - (z - m) @ W),), "turns it into keys"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm((s - (z - m) @ W) @ K),), "the order is turned"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm(s * 0 + m @ W) @ K,), "of the sender alone"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: norm((z - m) @ W) @ K,), "of the note alone"),
+    ("cut_keys", (cut_before_W_O,), "stopped"),
+    ("cut_keys", (lambda s, z, m, W, norm, K: 2 * norm(s) @ K,), "expected"),
+    ("average_head", (lambda z, head: z,), "what came in"),
+    ("average_head", (lambda z, head: cutting._put(z, head, 0),), "you set the head to zero"),
+    ("average_head", (lambda z, head: 0 * z + z.mean(0),), "every head is averaged"),
+    (
+        "average_head",
+        (lambda z, head: cutting._put(z, head, z[:, :, head].mean((0, 1))),),
+        "the positions too",
+    ),
+    (
+        "average_head",
+        (lambda z, head: cutting._put(z, head, z.mean(1)[:, None, head]),),
+        "what it knows of its prompt",
+    ),
+    ("average_head", (lambda z, head: cutting._put(z, head, z.mean(2)),), "mean over the *heads*"),
+    (
+        "average_head",
+        (lambda z, head: cutting._put(z, head, z[:, :, head].mean(-1)[..., None]),),
+        "within a vector",
+    ),
+    ("average_head", (lambda z, head: cutting._put(z, head, z[0, :, head]),), "on the first"),
+    ("average_head", (lambda z, head: cutting._put(z, head, z[:, :, head].sum(0)),), "that is the sum"),
+    ("average_head", (lambda z, head: z[:, :, head].mean(0),), "the mean alone"),
+    ("average_head", (lambda z, head: cutting._put_position(z, head),), "the second axis is the position"),
+    ("average_head", (average_without_a_return,), "returns nothing: the last line is missing"),
+    ("average_head", (lambda z, head: average_by_pieces(z, head) + 1,), "expected"),
     ("paths", (4, 256, 4096), "number of blocks"),
     ("paths", (15, 256, 4096), "past all blocks"),
     ("paths", (16, 16, 4096), "counts whole blocks"),

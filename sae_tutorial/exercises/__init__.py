@@ -48,6 +48,7 @@ from sae_tutorial.exercises.circuits import (
 from sae_tutorial.exercises.collecting import check_real_rows, check_scale, check_store_rows
 from sae_tutorial.exercises.collecting_loop import check_catch, check_collect
 from sae_tutorial.exercises.collecting_splits import check_shuffled_labels, check_split
+from sae_tutorial.exercises.cutting import check_average_head, check_cut_keys
 from sae_tutorial.exercises.describing import check_description
 from sae_tutorial.exercises.diffing import (
     check_best_multiple,
@@ -128,6 +129,7 @@ __all__ = [
     "check_ablate",
     "check_attribution",
     "check_auxk",
+    "check_average_head",
     "check_back",
     "check_balanced_accuracy",
     "check_batchtopk",
@@ -141,6 +143,7 @@ __all__ = [
     "check_collect",
     "check_controls",
     "check_crosscoder",
+    "check_cut_keys",
     "check_decode",
     "check_density",
     "check_description",

@@ -1,4 +1,4 @@
-"""Checks for notebook 03: an induction score, a control for heads, a patch, faithfulness, claims."""
+"""Checks for notebook 03: an induction score, a control for heads, claims, a patch, faithfulness."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -45,10 +45,21 @@ def check_control_heads(control_heads: Callable[..., list[tuple[int, int]]]) -> 
     exercise.check(_judge_control_heads, control_heads)
 
 
-def check_patch(patch: Callable[..., Tensor]) -> None:
-    """Exercise 3.3: `patch(activation, hook, donor, position)`, the donor's vector at one position."""
+def check_shown(shown: Iterable[str] | None) -> None:
+    """Exercise 3.3: which of five claims a table of ablations shows."""
     exercise = Exercise(
         "3.3",
+        "replace None by a set of letters, such as {'A'}.",
+        "the section 'Does it matter? Ablation'",
+        "you can read a table of ablations, in a paper too, for what it shows and what it leaves open.",
+    )
+    exercise.check(_judge_shown, shown)
+
+
+def check_patch(patch: Callable[..., Tensor]) -> None:
+    """Exercise 3.5: `patch(activation, hook, donor, position)`, the donor's vector at one position."""
+    exercise = Exercise(
+        "3.5",
         "write the body of `patch`.",
         "the section 'Where is the country? Activation patching'",
         "you can move one vector from one run to another, and so ask where a piece of information sits.",
@@ -64,9 +75,9 @@ def check_patch(patch: Callable[..., Tensor]) -> None:
 
 
 def check_faithfulness(faithfulness: Callable[[float, float, float], float]) -> None:
-    """Exercise 3.4: `faithfulness(full, ablated, circuit)`, from three losses."""
+    """Exercise 3.7: `faithfulness(full, ablated, circuit)`, from three losses."""
     exercise = Exercise(
-        "3.4",
+        "3.7",
         "write the body of `faithfulness`.",
         "the section 'What a claim about a circuit needs'",
         "you can put a circuit of any size on one scale: 0 as bad as no heads at all, 1 as good as the model.",
@@ -75,17 +86,6 @@ def check_faithfulness(faithfulness: Callable[[float, float, float], float]) -> 
     exercise.check(
         lambda answer: match_function(answer, _faithfulness, inputs, _FAITHFULNESS_MISTAKES), faithfulness
     )
-
-
-def check_shown(shown: Iterable[str] | None) -> None:
-    """Exercise 3.5: which of five claims a table of ablations shows."""
-    exercise = Exercise(
-        "3.5",
-        "replace None by a set of letters, such as {'A'}.",
-        "the section 'What a claim about a circuit needs'",
-        "you can read a table of ablations, in a paper too, for what it shows and what it leaves open.",
-    )
-    exercise.check(_judge_shown, shown)
 
 
 def _pattern(size: int, seed: int) -> Tensor:

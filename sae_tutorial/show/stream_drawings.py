@@ -1,4 +1,4 @@
-"""Drawings of a transformer: tokens to logits, the stream as a highway, a head, an MLP, paths, an induction pair, a patch.
+"""Drawings of a transformer: tokens to logits, the stream as a highway, a head, an MLP, paths, two circuits, a patch.
 
 Positions run from left to right, and layers
 from the bottom to the top.
@@ -176,8 +176,19 @@ def one_layer_paths_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.4, 11.9), (-3.9, 0.6), height=360)
 
 
-def induction_drawing(title: str) -> go.Figure:
-    """Two heads in a row: one notes at Q that P came before, the other finds the note from the second P and copies Q."""
+_GUESSED = (
+    "1 · a previous-token head<br>writes at Q what came before it",
+    "2 · from the second P, an induction<br>head looks for that note ...",
+    "3 · ... and copies the word that stands there: Q",
+    "4 · so Q is predicted",
+)
+
+
+def induction_drawing(title: str, steps: Sequence[str] = _GUESSED) -> go.Figure:
+    """Two heads in a row: one notes at Q that P came before, the other finds the note from the second P and copies Q.
+
+    `steps` are the words beside its four arrows: what is guessed, or what was measured.
+    """
     figure = go.Figure()
     for x, word in ((0, "P"), (2.4, "Q"), (4.8, "..."), (7.2, "P")):
         box(figure, (x, 0), f"<b>{word}</b>", INK, width=0.9)
@@ -185,21 +196,39 @@ def induction_drawing(title: str) -> go.Figure:
             line(figure, [(x, 0.3), (x, 3.9)], STREAM, 4)
     arrow(figure, (0.05, 0.8), (2.3, 1.3), MOVES, width=3)
     box(figure, (2.4, 1.6), "“P came before me”", MOVES, width=1.9)
-    say(
-        figure,
-        (-0.15, 1.75),
-        "1 · a previous-token head<br>writes at Q what came before it",
-        size=12,
-        colour=MOVES,
-    )
+    say(figure, (-0.15, 1.75), steps[0], size=12, colour=MOVES)
     arrow(figure, (7.15, 2.2), (3.4, 1.7), COLOURS[3], width=2)
-    say(figure, (5.3, 1.45), "2 · from the second P, an induction<br>head looks for that note ...", size=12)
+    say(figure, (5.3, 1.35), steps[1], size=12)
     arrow(figure, (2.45, 2.75), (7.1, 3.15), WORKS, width=3)
-    say(figure, (4.8, 3.35), "3 · ... and copies the word that stands there: Q", size=12, colour=WORKS)
+    say(figure, (4.8, 3.4), steps[2], size=12, colour=WORKS)
     arrow(figure, (7.2, 3.9), (7.2, 4.3), ENDS, width=3)
     box(figure, (7.2, 4.6), "next: <b>Q</b>", ENDS, width=1.2)
-    say(figure, (5.4, 4.6), "4 · so Q is predicted", size=12, colour=ENDS)
+    figure.add_annotation(
+        x=6.4, y=4.6, text=steps[3], showarrow=False, xanchor="right", font={"size": 12, "color": ENDS}
+    )
     return as_drawing(figure, title, (-1.6, 8.4), (-0.5, 5.0), height=400)
+
+
+def fetch_drawing(title: str, words: Sequence[str], answer: str, steps: Sequence[str]) -> go.Figure:
+    """One head fetches what a word knows: from the stream of the first of `words` to that of the last, then the answer.
+
+    `steps` are the words beside the source's stream, the head's arrow, the last word's stream and the answer.
+    """
+    figure, last = go.Figure(), 2.8 * (len(words) - 1)
+    for i, word in enumerate(words):
+        box(figure, (2.8 * i, 0), f"<b>{escaped(word)}</b>", INK, width=1.2)
+        ends = i in (0, len(words) - 1)
+        line(figure, [(2.8 * i, 0.3), (2.8 * i, 3.9)], STREAM if ends else GREY, 4 if ends else 2)
+    say(figure, (0, 1.2), steps[0], size=12, colour=STREAM)
+    arrow(figure, (0.05, 2.2), (last - 0.1, 2.6), MOVES, width=3)
+    say(figure, (last / 2, 2.95), steps[1], size=12, colour=MOVES)
+    say(figure, (last, 3.4), steps[2], size=12, colour=STREAM)
+    arrow(figure, (last, 3.9), (last, 4.3), ENDS, width=3)
+    box(figure, (last, 4.6), f"next: <b>{escaped(answer)}</b>", ENDS, width=1.4)
+    figure.add_annotation(
+        x=last - 0.9, y=4.6, text=steps[3], showarrow=False, xanchor="right", font={"size": 12, "color": ENDS}
+    )
+    return as_drawing(figure, title, (-1.7, last + 1.6), (-0.5, 5.0), height=400)
 
 
 def patch_drawing(title: str) -> go.Figure:
@@ -219,8 +248,11 @@ def patch_drawing(title: str) -> go.Figure:
                 )  # fmt: skip
         say(figure, (left + 3.3, 3.35), f"next: <b>{answer}</b>", size=14)
         say(figure, (left + 0.4, 3.35), "clean run" if left == 0 else "corrupted run", size=14)
-    arrow(figure, (2.15, 1.65), (8.25, 1.65), MOVES, width=3)
-    say(figure, (5.2, 1.95), "this one vector<br>is copied over", size=12, colour=MOVES)
+    line(
+        figure, [(2.13, 1.6), (2.3, 1.275), (8.0, 1.275)], MOVES, 3
+    )  # between the circles of the words it passes
+    arrow(figure, (7.98, 1.26), (8.28, 1.55), MOVES, width=3)
+    say(figure, (5.2, 1.6), "this one vector<br>is copied over", size=12, colour=MOVES)
     return as_drawing(figure, title, (-0.7, 11.1), (-0.5, 3.7), height=330)
 
 
