@@ -323,39 +323,37 @@ def says(*words):
 # 10.1
 
 
-def ablate_one_by_one(x, W_enc, b_enc, W_dec, b_dec, latents):
-    f = torch.clamp((x - b_dec) @ W_enc + b_enc, min=0)
+def ablate_one_by_one(x, f, W_dec, latents):
     for latent in latents:
         x = x - torch.outer(f[:, latent], W_dec[latent])
     return x
 
 
-def ablate_with_the_error(x, W_enc, b_enc, W_dec, b_dec, latents):
-    f = torch.relu((x - b_dec) @ W_enc + b_enc)
-    error = x - (f @ W_dec + b_dec)
+def ablate_with_the_rest(x, f, W_dec, latents):
+    rest = x - f @ W_dec
+    f = f.clone()
     f[:, latents] = 0
-    return f @ W_dec + b_dec + error
+    return f @ W_dec + rest
 
 
-def ablate_in_numpy(x, W_enc, b_enc, W_dec, b_dec, latents):
-    x, W_enc, b_enc, W_dec, b_dec = (part.numpy() for part in (x, W_enc, b_enc, W_dec, b_dec))
-    return x - np.maximum((x - b_dec) @ W_enc[:, latents] + b_enc[latents], 0) @ W_dec[latents]
+def ablate_in_numpy(x, f, W_dec, latents):
+    x, f, W_dec = (part.numpy() for part in (x, f, W_dec))
+    return x - f[:, latents] @ W_dec[latents]
 
 
-def reconstructs(x, W_enc, b_enc, W_dec, b_dec, latents):
-    f = torch.relu((x - b_dec) @ W_enc + b_enc)
+def reconstructs(x, f, W_dec, latents):
+    f = f.clone()
     f[:, latents] = 0
-    return f @ W_dec + b_dec
+    return f @ W_dec
 
 
-def adds_negative_latents(x, W_enc, b_enc, W_dec, b_dec, latents):
-    pre = (x - b_dec) @ W_enc + b_enc
-    return x - sum(pre[:, [i]] * W_dec[i] for i in latents)
+def takes_whole_rows(x, f, W_dec, latents):
+    return x - W_dec[latents].sum(0)
 
 
-def takes_the_bias_too(x, W_enc, b_enc, W_dec, b_dec, latents):
-    f = torch.relu((x - b_dec) @ W_enc + b_enc)
-    return x - (f[:, latents] @ W_dec[latents] + b_dec)
+def takes_unit_rows(x, f, W_dec, latents):
+    W_dec = W_dec / W_dec.norm(dim=1, keepdim=True)
+    return ablate_one_by_one(x, f, W_dec, latents)
 
 
 # 10.6
@@ -543,7 +541,7 @@ RIGHT: Right = [
     ("own_latent", (1, 0, -0.1)),
     ("own_latent", ("40/64", "2/32", "0.9")),
     *[("ablate", (f,)) for f in ways_to_return(using._ablate)],
-    *[("ablate", (f,)) for f in (ablate_one_by_one, ablate_with_the_error, ablate_in_numpy)],
+    *[("ablate", (f,)) for f in (ablate_one_by_one, ablate_with_the_rest, ablate_in_numpy)],
     *[("latent_shares", (f,)) for f in ways_to_return(using._shares)],
     ("latent_shares", (lambda f, g, W: torch.einsum("rl,rd,ld->rl", f, g, W),)),
     ("latent_shares", (lambda f, g, W: (f[:, :, None] * W * g[:, None]).sum(-1),)),
@@ -815,11 +813,11 @@ WRONG: Wrong = [
     ("shown_claims", ({"G"},), "'G' is not one of"),
     ("shown_claims", (set(),), "A is shown"),
     ("ablate", (reconstructs,), "What the SAE does not reconstruct"),
-    ("ablate", (adds_negative_latents,), "ReLU is missing"),
-    ("ablate", (takes_the_bias_too,), "belongs to no latent"),
+    ("ablate", (takes_whole_rows,), "where it is off"),
+    ("ablate", (takes_unit_rows,), "normalised the decoder rows"),
     ("ablate", (lambda x, *rest: x + (x - ablate_one_by_one(x, *rest)),), "now it is there twice"),
     ("ablate", (lambda x, *rest: x - ablate_one_by_one(x, *rest),), "Subtract it from x"),
-    ("ablate", (lambda x, We, be, Wd, bd, n: x,), "expected"),
+    ("ablate", (lambda x, f, W, n: x,), "expected"),
     ("latent_shares", (lambda f, g, W: f.sum(1)[:, None] * torch.einsum("nd,ld->nl", g, W),), "its own"),
     ("latent_shares", (lambda f, g, W: torch.einsum("nd,ld->nl", g, W),), "one more unit"),
     ("latent_shares", (lambda f, g, W: torch.einsum("nl,nd,ld->l", f, g, W),), "summed over rows"),

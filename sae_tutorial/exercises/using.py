@@ -44,8 +44,8 @@ def check_own_latent(found: float | None, random: float | None, extra_loss: floa
     exercise.check(_judge_own_latent, found, random, extra_loss)
 
 
-def check_ablate(ablate: Callable[..., Tensor]) -> None:
-    """Exercise 10.4: `ablate(x, W_enc, b_enc, W_dec, b_dec, latents)`, x without these latents of a ReLU SAE."""
+def check_ablate(ablate: Callable[[Tensor, Tensor, Tensor, list[int]], Tensor]) -> None:
+    """Exercise 10.4: `ablate(x, f, W_dec, latents)`, the rows without what these latents wrote into them."""
     exercise = Exercise(
         "10.4",
         "write the body of `ablate`.",
@@ -54,12 +54,10 @@ def check_ablate(ablate: Callable[..., Tensor]) -> None:
     )
     small = (
         torch.tensor([[2.0, 1.0], [0.0, 3.0]]),
-        torch.tensor([[1.0, 0.0, -1.0], [0.0, 1.0, 1.0]]),
-        torch.tensor([0.0, -0.5, 0.25]),
+        torch.tensor([[2.0, 0.5, 0.0], [0.0, 2.5, 3.25]]),
         torch.tensor([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]]),
-        torch.tensor([0.5, 0.0]),
     )
-    inputs = [(*small, [1]), *((*_weights(seed), latents) for seed, latents in ((1, [0, 3]), (2, [2, 4])))]
+    inputs = [(*small, [1]), *((*_coded(seed), latents) for seed, latents in ((1, [0, 3]), (2, [2, 4])))]
     exercise.check(lambda answer: match_function(answer, _ablate, inputs, _ABLATE_MISTAKES), ablate)
 
 
@@ -79,9 +77,9 @@ def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor
         )
     ]
     for seed in range(2):
-        x, W_enc, b_enc, W_dec, b_dec = _weights(seed)
+        x, f, W_dec = _coded(seed)
         gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(9 + seed))
-        inputs.append((((x - b_dec) @ W_enc + b_enc).relu(), gradient, W_dec))
+        inputs.append((f, gradient, W_dec))
     exercise.check(lambda answer: match_function(answer, _shares, inputs, _SHARES_MISTAKES), latent_shares)
 
 
@@ -198,14 +196,14 @@ def _strengths(n_latents: int, on: list[int]) -> Tensor:
     return strength.relu()
 
 
-def _encode(x: Tensor, W_enc: Tensor, b_enc: Tensor, b_dec: Tensor) -> Tensor:
-    return ((x - b_dec) @ W_enc + b_enc).relu()
+def _coded(seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Random x, a ReLU SAE's f of it, and its W_dec."""
+    x, W_enc, b_enc, W_dec, b_dec = _weights(seed)
+    return x, ((x - b_dec) @ W_enc + b_enc).relu(), W_dec
 
 
-def _ablate(
-    x: Tensor, W_enc: Tensor, b_enc: Tensor, W_dec: Tensor, b_dec: Tensor, latents: list[int]
-) -> Tensor:
-    return x - _encode(x, W_enc, b_enc, b_dec)[:, latents] @ W_dec[latents]
+def _ablate(x: Tensor, f: Tensor, W_dec: Tensor, latents: list[int]) -> Tensor:
+    return x - f[:, latents] @ W_dec[latents]
 
 
 def _others(latents: list[int], W_dec: Tensor) -> list[int]:
@@ -220,38 +218,34 @@ def _project_out(x: Tensor, rows: Tensor) -> Tensor:
 
 _ABLATE_MISTAKES: Mistakes = [
     (
-        lambda x, We, be, Wd, bd, n: _encode(x, We, be, bd)[:, _others(n, Wd)] @ Wd[_others(n, Wd)] + bd,
-        "you return the reconstruction without the latents. What the SAE does not reconstruct, x − x̂, is gone too, so "
-        "the model may change for that reason alone. Subtract from x what the latents write.",
+        lambda x, f, W, n: f[:, _others(n, W)] @ W[_others(n, W)],
+        "you return what the other latents write. What the SAE does not reconstruct, x − x̂, is gone too, so the model "
+        "may change for that reason alone. Subtract from x what the latents write.",
     ),
     (
-        lambda x, We, be, Wd, bd, n: x + _encode(x, We, be, bd)[:, n] @ Wd[n],
+        lambda x, f, W, n: x + f[:, n] @ W[n],
         "you added what the latents write: now it is there twice. Subtract it.",
     ),
     (
-        lambda x, We, be, Wd, bd, n: x - (((x - bd) @ We + be)[:, n] @ Wd[n]),
-        "the ReLU is missing: a latent that is off, with a negative pre-activation, writes nothing to take away.",
-    ),
-    (
-        lambda x, We, be, Wd, bd, n: x - _encode(x, We, be, bd)[:, n] @ Wd[n] - bd,
-        "you also subtracted b_dec, which belongs to no latent.",
-    ),
-    (
-        lambda x, We, be, Wd, bd, n: x - _encode(x, We, be, bd) @ Wd,
+        lambda x, f, W, n: x - f @ W,
         "you took away what all latents write; take the columns of f and the rows of W_dec in `latents`.",
     ),
     (
-        lambda x, We, be, Wd, bd, n: _encode(x, We, be, bd)[:, n] @ Wd[n],
+        lambda x, f, W, n: f[:, n] @ W[n],
         "that is what the latents write. Subtract it from x.",
     ),
     (
-        lambda x, We, be, Wd, bd, n: _project_out(x, Wd[n]),
+        lambda x, f, W, n: _project_out(x, W[n]),
         "you took the whole direction out of x, whoever wrote there. A latent accounts for f_i W_dec_i only, and for "
         "nothing where it is off.",
     ),
     (
-        lambda x, We, be, Wd, bd, n: x - (x @ We + be).relu()[:, n] @ Wd[n],
-        "b_dec is to be subtracted from x before it is encoded.",
+        lambda x, f, W, n: x - W[n].sum(0),
+        "you took each direction away once; a latent writes f_i times its direction, and nothing where it is off.",
+    ),
+    (
+        lambda x, f, W, n: x - f[:, n] @ torch.nn.functional.normalize(W[n], dim=1),
+        "you normalised the decoder rows. A latent writes f_i W_dec_i, whatever the row's length.",
     ),
 ]
 
