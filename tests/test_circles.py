@@ -62,8 +62,19 @@ def test_a_word_is_found_on_the_map_and_no_name_is_read_as_markup() -> None:
     greyed = latent_map(places, names, kinds, "map", pale="b")
     assert greyed.data[0].name == "b" and greyed.data[0].marker.color != plain.data[1].marker.color
     found = latent_map(places, names, kinds, "map", find="river")
-    assert list(found.data[-1].text) == ["&lt;b&gt;river", "River bank"]
+    assert sorted(found.data[-1].text) == ["&lt;b&gt;river", "River bank"]
+    beside = latent_map(
+        np.array([[1.0, 0], [0.9, 0], [5, 5]]), ["water", "warm water", "of"], ["a"] * 3, "map", find="water"
+    )
+    assert list(beside.data[-1].text) == ["warm water", "water"]
+    assert list(beside.data[-1].textposition) == ["middle left", "middle right"]
     assert isinstance(circle_figure({"days": (places, ["x", "y", "<i>", "w"])}, "t"), go.Figure)
+
+
+def test_two_words_side_by_side_have_their_labels_on_two_sides() -> None:
+    places = np.array([[1.0, 0.1], [1.05, 0.0], [-1.0, 0.0], [0.1, -1.0]])
+    labels = circle_figure({"w": (places, ["a", "b", "c", "d"])}, "t").data[0].textposition
+    assert list(labels) == ["middle right", "middle left", "middle left", "bottom center"]
 
 
 def test_cards_fold_the_description_and_escape_what_texts_contain() -> None:

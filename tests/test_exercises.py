@@ -93,6 +93,8 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "project": (exercises.check_project, training._PROJECT_MISTAKES),
     "widest": (exercises.check_widest, training._WIDEST_MISTAKES),
     "shares": (exercises.check_shares, looking._SHARE_MISTAKES),
+    "seam": (exercises.check_seam, looking._SEAM_MISTAKES),
+    "claimed_share": (exercises.check_claimed_share, looking._CLAIMED_MISTAKES),
     "density": (exercises.check_density, analysing._DENSITY_MISTAKES),
     "top_rows": (exercises.check_top_rows, analysing._TOP_MISTAKES),
     "topic_share": (exercises.check_topic_share, analysing._TOPIC_MISTAKES),

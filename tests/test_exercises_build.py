@@ -106,6 +106,18 @@ def test_the_collectors_functions_are_used_too_and_read_alike(capsys):
     assert "real_rows (yours), catch (yours), collect (yours), split (ours)" in capsys.readouterr().out
 
 
+def test_the_functions_of_notebook_07_are_used_and_read_alike(capsys):
+    parts = exercises.yours_or_ours(
+        density=lambda f: (f > 0).float().mean(0).tolist(),
+        shares=lambda f, m: np.minimum(f / m, 1),
+        seam=lambda rows: 1,
+    )
+    assert parts.density(torch.tensor([[1.0, 0.0], [2.0, 0.0]])).tolist() == [1, 0]
+    assert torch.equal(parts.shares(torch.tensor([[3.0]]), torch.tensor([2.0])), torch.tensor([[1.0]]))
+    assert float(parts.seam(torch.tensor([[0.0], [1.0], [2.0]]))) == 2
+    assert "density (yours), shares (yours), seam (ours)" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "mistakes"),
     [

@@ -123,6 +123,53 @@ def luck_by_simulation(n_on, n_classes):
     return (most > 0.8 * n_on).mean()
 
 
+# The seam, and a claim of one's own
+
+
+def seam_by_loops(rows):
+    points = rows.tolist()
+    steps = [math.dist(a, b) for a, b in zip(points, points[1:], strict=False)]
+    return math.dist(points[-1], points[0]) / (sum(steps) / len(steps))
+
+
+def seam_by_diff(rows):
+    return (rows[0] - rows[-1]).norm() / rows.diff(dim=0).norm(dim=1).mean()
+
+
+def seam_in_numpy(rows):
+    steps = np.linalg.norm(np.diff(rows.numpy(), axis=0), axis=1)
+    return np.linalg.norm(rows.numpy()[-1] - rows.numpy()[0]) * len(steps) / steps.sum()
+
+
+def seam_from_all_distances(rows):
+    far = torch.cdist(rows, rows)
+    return far[-1, 0] / far.diagonal(1).mean()
+
+
+def claim_by_loops(f, token_ids, wanted):
+    wanted = set(wanted.tolist())
+    energy = [value**2 for value in f.tolist()]
+    on_words = [e for e, token in zip(energy, token_ids.tolist(), strict=True) if token in wanted]
+    return sum(on_words) / sum(energy)
+
+
+def claim_by_comparing(f, token_ids, wanted):
+    hit = (token_ids[:, None] == wanted).any(1)
+    return torch.dot(f * hit, f) / f.dot(f)
+
+
+def claim_in_numpy(f, token_ids, wanted):
+    weights = np.square(f.numpy())
+    return np.average(np.isin(token_ids.numpy(), wanted.numpy()), weights=weights)
+
+
+def claim_by_what_is_left(f, token_ids, wanted):
+    left = f.clone()
+    for token in wanted:
+        left[token_ids == token] = 0
+    return 1 - left.square().sum() / f.square().sum()
+
+
 # 7.1
 
 
@@ -415,6 +462,13 @@ RIGHT: Right = [
     *[("shares", (f,)) for f in ways_to_return(looking._shares)],
     ("shares", (lambda f, m: torch.minimum(f / m, torch.ones(())),)),
     ("shares", (lambda f, m: np.minimum(np.asarray(f) / np.asarray(m)[None, :], 1),)),
+    *[("seam", (f,)) for f in ways_to_return(looking._seam)],
+    *[("seam", (f,)) for f in (seam_by_loops, seam_by_diff, seam_in_numpy, seam_from_all_distances)],
+    *[("claimed_share", (f,)) for f in ways_to_return(looking._claimed)],
+    *[
+        ("claimed_share", (f,))
+        for f in (claim_by_loops, claim_by_comparing, claim_in_numpy, claim_by_what_is_left)
+    ],
     *[("calendar", (way,)) for way in ways_to_count(1 / 360)],
     ("calendar", ("14/5040",)),
     ("calendar", (2 / 720,)),
@@ -555,6 +609,29 @@ RIGHT: Right = [
 ]
 
 WRONG: Wrong = [
+    ("seam", (lambda rows: (s := looking._steps(rows))[-1] / s.mean(),), "has the seam in it"),
+    ("seam", (lambda rows: (rows[-1] - rows[0]).norm(),), "the seam's length"),
+    ("seam", (lambda rows: 1 / seam_by_diff(rows),), "upside down"),
+    ("seam", (lambda rows: seam_by_diff(rows) / (len(rows) - 1),), "mean step"),
+    (
+        "seam",
+        (lambda rows: (rows[0] - rows[-1]).square().sum() / rows.diff(dim=0).square().sum(1).mean(),),
+        "squared",
+    ),
+    ("seam", (lambda rows: (rows[-1] - rows[0]).norm() / torch.pdist(rows).mean(),), "only neighbours"),
+    ("seam", (lambda rows: 1 + seam_by_diff(rows),), "expected"),
+    ("claimed_share", (lambda f, t, w: f[torch.isin(t, w)].sum() / f.sum(),), "shares of the activation"),
+    (
+        "claimed_share",
+        (lambda f, t, w: (torch.isin(t, w) & (f > 0)).sum() / (f > 0).sum(),),
+        "count the places",
+    ),
+    ("claimed_share", (lambda f, t, w: (f > 0)[torch.isin(t, w)].float().mean(),), "other way round"),
+    ("claimed_share", (lambda f, t, w: (f * torch.isin(t, w)).square().sum(),), "so that it is a share"),
+    ("claimed_share", (lambda f, t, w: torch.isin(t, w).float().mean(),), "never looks at f"),
+    ("claimed_share", (lambda f, t, w: 1 - claim_by_comparing(f, t, w),), "all the other words"),
+    ("claimed_share", (lambda f, t, w: ((t == w[0]) * f**2).sum() / (f**2).sum(),), "`torch.isin`"),
+    ("claimed_share", (lambda f, t, w: 100 * claim_by_comparing(f, t, w),), "expected"),
     ("shares", (lambda f, m: f / m,), "Cut at 1"),
     ("shares", (lambda f, m: f / f.max(dim=0).values,), "over all texts"),
     ("shares", (lambda f, m: f / f.max(),), "one number for all latents"),

@@ -27,6 +27,9 @@ SAMPLES = {"one": np.array([0.0, 1.0, 1.0, 4.0]), "two": np.array([2.0, 2.5])}
 FIGURES = {
     "line_figure": lambda: plots.line_figure({"a": ([1, 2], [3, 4]), "b": ([1], [2])}, "T", "x", "y"),
     "bar_figure": lambda: plots.bar_figure({"a": 1.0, "b": 0.25}, "T", "y"),
+    "grouped_bar_figure": lambda: plots.grouped_bar_figure(
+        {"trained": {"word": 3.0, "topic": 1.0}, "untrained": {"word": 0.0, "topic": 2.0}}, "T", "y"
+    ),
     "histogram_figure": lambda: plots.histogram_figure(SAMPLES, "T", "x", "y"),
     "spread_figure": lambda: plots.spread_figure({"a": [1.0, 3.0], "b": [-1.0]}, "T", "x"),
     "scatter_figure": lambda: plots.scatter_figure(

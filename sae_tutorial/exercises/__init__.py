@@ -73,7 +73,7 @@ from sae_tutorial.exercises.graphs import (
 )
 from sae_tutorial.exercises.in_use import yours_or_ours
 from sae_tutorial.exercises.judging import check_balanced_accuracy
-from sae_tutorial.exercises.looking import check_calendar, check_shares
+from sae_tutorial.exercises.looking import check_calendar, check_claimed_share, check_seam, check_shares
 from sae_tutorial.exercises.meaning import (
     check_fit,
     check_holes,
@@ -140,6 +140,7 @@ __all__ = [
     "check_calendar",
     "check_catch",
     "check_cheapest",
+    "check_claimed_share",
     "check_collect",
     "check_controls",
     "check_crosscoder",
@@ -199,6 +200,7 @@ __all__ = [
     "check_same_model",
     "check_sample_rows",
     "check_scale",
+    "check_seam",
     "check_second_diagnosis",
     "check_second_repair",
     "check_shapes",

@@ -19,11 +19,7 @@ def check_density(density: Callable[[Tensor], Tensor]) -> None:
         "the section 'How often is a latent on?'",
         "you can tell dead, rare and dense latents apart; and density(f).sum() is L0.",
     )
-    inputs = [
-        (torch.tensor([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0], [0.0, 0.0, 0.0], [0.0, 6.0, 0.0]]),),
-        (torch.tensor([[0.5, 0.0], [0.1, 0.0], [3.0, 0.2]]),),
-    ]
-    exercise.check(lambda answer: match_function(answer, _density, inputs, _DENSITY_MISTAKES), density)
+    exercise.check(_judge_density, density)
 
 
 def check_know_nothing(mean_ev: float | None, zero_ev: float | None) -> None:
@@ -76,9 +72,9 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_controls(controls: Mapping[str, str | None]) -> None:
-    """Exercise 7.7: which control answers which objection."""
+    """Exercise 7.8: which control answers which objection."""
     exercise = Exercise(
-        "7.7",
+        "7.8",
         "put the name of a control in place of each None; each control is used once.",
         "the section 'Counting kinds'",
         "you can meet an objection with a number: a control differs in exactly the thing that is doubted.",
@@ -87,15 +83,26 @@ def check_controls(controls: Mapping[str, str | None]) -> None:
 
 
 def check_luck(luck: Callable[[int, int], float]) -> None:
-    """Exercise 7.8: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
+    """Exercise 7.9: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
     exercise = Exercise(
-        "7.8",
+        "7.9",
         "write the body of `luck`.",
         "the sections 'Counting kinds' and 'Why not read the MLP?', and the folded help",
-        "you can set a threshold by what luck would pass: of 2304 latents, 9 at 5 rows each and none at 50.",
+        "you can set a threshold by what luck would pass: of 2304 latents, 2 at 5 rows each and none at 50.",
     )
     inputs = [(5, 4), (10, 4), (12, 2), (11, 3)]
     exercise.check(lambda answer: match_function(answer, _luck, inputs, _LUCK_MISTAKES), luck)
+
+
+def _judge_density(answer: Any) -> None:
+    match_function(answer, _density, _density_inputs(), _DENSITY_MISTAKES)
+
+
+def _density_inputs() -> list[tuple[Any, ...]]:
+    return [
+        (torch.tensor([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0], [0.0, 0.0, 0.0], [0.0, 6.0, 0.0]]),),
+        (torch.tensor([[0.5, 0.0], [0.1, 0.0], [3.0, 0.2]]),),
+    ]
 
 
 def _density(f: Tensor) -> Tensor:
@@ -135,6 +142,9 @@ _DENSITY_MISTAKES: Mistakes = [
         "this is a share of all activation; density only asks whether a latent is on.",
     ),
 ]
+
+
+DENSITY = (_judge_density, _density)
 
 
 def _judge_know_nothing(mean_ev: Any, zero_ev: Any) -> None:

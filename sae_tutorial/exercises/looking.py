@@ -1,4 +1,4 @@
-"""Checks for notebook 07 beside those in `analysing`: activation over maximum, and the chance of an order."""
+"""Checks for notebook 07 beside those in `analysing`: activation over maximum, the chance of an order, a seam, a claim of one's own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_function, match_number
+from sae_tutorial.exercises import analysing
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_number, read_tensor
 from sae_tutorial.exercises.reporting import Exercise
 
 
@@ -18,12 +19,7 @@ def check_shares(shares: Callable[[Tensor, Tensor], Tensor]) -> None:
         "the section 'Your own sentence', and the folded help",
         "a latent that whispers and a latent that shouts can now be compared.",
     )
-    inputs = [
-        (torch.tensor([[2.0, 0.0, 30.0], [4.0, 1.0, 0.0]]), torch.tensor([4.0, 2.0, 20.0])),
-        (torch.tensor([[1.0, 5.0], [3.0, 0.0], [0.0, 0.5]]), torch.tensor([2.0, torch.inf])),
-        (torch.tensor([[0.5, 6.0, 1.0], [2.0, 0.0, 9.0], [1.0, 3.0, 4.0]]), torch.tensor([4.0, 8.0, 12.0])),
-    ]
-    exercise.check(lambda answer: match_function(answer, _shares, inputs, _SHARE_MISTAKES), shares)
+    exercise.check(_judge_shares, shares)
 
 
 def check_calendar(chance: float | None) -> None:
@@ -35,6 +31,40 @@ def check_calendar(chance: float | None) -> None:
         "one order of 360 is one that chance does not give you by accident; and 'in order' says which orders you count.",
     )
     exercise.check(_judge_calendar, chance)
+
+
+def check_seam(seam: Callable[[Tensor], Any]) -> None:
+    """Exercise 7.7: `seam(rows)`, the step from the last row back to the first over the mean of the other steps."""
+    exercise = Exercise(
+        "7.7",
+        "write the body of `seam`.",
+        "the section 'Seven days on a circle', and the folded help",
+        "you can ask of any sequence whether it closes; the next cell asks it of seven.",
+    )
+    exercise.check(_judge_seam, seam)
+
+
+def check_claimed_share(claimed_share: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
+    """Exercise 7.11: `claimed_share(f, token_ids, wanted)`, the share of a latent's energy on the tokens of a claim."""
+    exercise = Exercise(
+        "7.11",
+        "write the body of `claimed_share`.",
+        "the section 'A claim of your own', and the folded help",
+        "a sentence about a latent is now a number, and the next cell puts it beside its controls.",
+    )
+    exercise.check(_judge_claimed, claimed_share)
+
+
+def _judge_shares(answer: Any) -> None:
+    match_function(answer, _shares, _share_inputs(), _SHARE_MISTAKES)
+
+
+def _share_inputs() -> list[tuple[Any, ...]]:
+    return [
+        (torch.tensor([[2.0, 0.0, 30.0], [4.0, 1.0, 0.0]]), torch.tensor([4.0, 2.0, 20.0])),
+        (torch.tensor([[1.0, 5.0], [3.0, 0.0], [0.0, 0.5]]), torch.tensor([2.0, torch.inf])),
+        (torch.tensor([[0.5, 6.0, 1.0], [2.0, 0.0, 9.0], [1.0, 3.0, 4.0]]), torch.tensor([4.0, 8.0, 12.0])),
+    ]
 
 
 def _shares(f: Tensor, maxima: Tensor) -> Tensor:
@@ -67,6 +97,120 @@ _SHARE_MISTAKES: Mistakes = [
 ]
 
 
+def _judge_seam(answer: Any) -> None:
+    match_function(answer, _seam, _seam_inputs(), _SEAM_MISTAKES)
+
+
+def _seam_inputs() -> list[tuple[Any, ...]]:
+    generator = torch.Generator().manual_seed(0)
+    return [
+        (torch.tensor([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0], [0.0, 4.0]]),),
+        (torch.randn(7, 5, generator=generator),),
+        (torch.randn(12, 3, generator=generator),),
+    ]
+
+
+def _steps(rows: Tensor) -> Tensor:
+    return (rows - rows.roll(-1, 0)).norm(dim=1)
+
+
+def _seam(rows: Tensor) -> Tensor:
+    steps = _steps(rows)
+    return steps[-1] / steps[:-1].mean()
+
+
+_SEAM_MISTAKES: Mistakes = [
+    (
+        lambda rows: _steps(rows)[-1] / _steps(rows).mean(),
+        "your mean has the seam in it, so a wide seam hides itself. Take the mean of the other steps.",
+    ),
+    (lambda rows: _steps(rows)[-1], "this is the seam's length; divide by the mean of the other steps."),
+    (
+        lambda rows: _steps(rows)[-1] / _steps(rows)[:-1].sum(),
+        "you divided by the whole way along the sequence; divide by its mean step.",
+    ),
+    (
+        lambda rows: _steps(rows)[:-1].mean() / _steps(rows)[-1],
+        "upside down: the step back to the first goes above, the mean of the others below.",
+    ),
+    (
+        lambda rows: _steps(rows)[-1] ** 2 / (_steps(rows)[:-1] ** 2).mean(),
+        "these are squared distances; a seam twice as long would count four times.",
+    ),
+    (
+        lambda rows: (rows[-1] - rows[0]).abs().sum() / (rows[1:] - rows[:-1]).abs().sum(1).mean(),
+        "you added up the differences of the coordinates; the distance is the root of the sum of their squares.",
+    ),
+    (
+        lambda rows: (rows[-1] - rows[0]).norm() / torch.pdist(rows).mean(),
+        "you divided by the mean over all pairs; only neighbours in the sequence make a step.",
+    ),
+    (
+        lambda rows: _steps(rows)[0] / _steps(rows)[:-1].mean(),
+        "this is the first step; the seam goes from the last row back to the first.",
+    ),
+]
+
+
+def _judge_claimed(answer: Any) -> None:
+    match_function(answer, _claimed, _claimed_inputs(), _CLAIMED_MISTAKES)
+
+
+def _claimed_inputs() -> list[tuple[Any, ...]]:
+    generator = torch.Generator().manual_seed(0)
+    return [
+        (torch.tensor([1.0, 2.0, 0.0, 3.0]), torch.tensor([7, 8, 7, 9]), torch.tensor([8, 7])),
+        # Tokens of many kinds, so that agreeing with a mistake by chance is out of the question.
+        (
+            torch.randn(40, generator=generator).relu(),
+            torch.randint(6, (40,), generator=generator),
+            torch.tensor([1, 4]),
+        ),
+    ]
+
+
+def _claimed(f: Tensor, token_ids: Tensor, wanted: Tensor) -> Tensor:
+    energy = f**2
+    return energy[torch.isin(token_ids, wanted)].sum() / energy.sum()
+
+
+_CLAIMED_MISTAKES: Mistakes = [
+    (
+        lambda f, t, w: f[torch.isin(t, w)].sum() / f.sum(),
+        "these are shares of the activation; energy is its square, so that faint activations count little.",
+    ),
+    (
+        lambda f, t, w: (f[torch.isin(t, w)] > 0).sum() / (f > 0).sum(),
+        "you count the places where the latent is on; weigh each by its energy, the squared activation.",
+    ),
+    (
+        lambda f, t, w: (f[torch.isin(t, w)] > 0).double().mean(),
+        "this is how often your words turn the latent on. The claim is the other way round: of what the latent does, how "
+        "much falls on your words?",
+    ),
+    (
+        lambda f, t, w: torch.isin(t, w).double().mean(),
+        "this is how common your words are. It never looks at f.",
+    ),
+    (
+        lambda f, t, w: (f**2)[torch.isin(t, w)].sum(),
+        "this is the energy on your words; divide by all of the latent's energy, so that it is a share.",
+    ),
+    (
+        lambda f, t, w: (f**2)[torch.isin(t, w)].mean() / (f**2).mean(),
+        "you divided a mean by a mean, which says how much stronger the latent is on your words than elsewhere. Take sums.",
+    ),
+    (
+        lambda f, t, w: (f**2)[~torch.isin(t, w)].sum() / (f**2).sum(),
+        "this is the share on all the other words; take it on the words of the claim.",
+    ),
+    (
+        lambda f, t, w: (f**2)[t == w[0]].sum() / (f**2).sum(),
+        "only the first word of the claim is counted; `torch.isin` asks for any of them.",
+    ),
+]
+
+
 def _judge_calendar(chance: Any) -> None:
     match_number(
         "chance",
@@ -88,3 +232,13 @@ def _judge_calendar(chance: Any) -> None:
         within=2e-5,
         example="Of four seasons there are 4! = 24 lists; 4 starts and 2 directions make 8 of them the same circle: 8 / 24.",
     )
+
+
+# What the notebook goes on with where the learner's function is right: how it is judged, ours, and what makes one kind
+# of thing of a right answer.
+PARTS = {
+    "shares": (_judge_shares, _shares, read_tensor),
+    "density": (*analysing.DENSITY, read_tensor),
+    "seam": (_judge_seam, _seam, read_tensor),
+    "claimed_share": (_judge_claimed, _claimed, read_tensor),
+}

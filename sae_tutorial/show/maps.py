@@ -39,15 +39,19 @@ def latent_map(
         figure.add_scattergl(
             x=places[own, 0].astype(float), y=places[own, 1].astype(float), mode="markers", name=kind,
             text=[labels[j] for j in own], hovertemplate="%{text}<extra>" + escaped(kind) + "</extra>",
-            marker={"size": 5, "symbol": MARKERS[i % 12], "color": FAINT if find or kind == pale else COLOURS[i % 12]},
+            marker={"symbol": "circle", "size": 4, "color": FAINT} if find or kind == pale else
+                   {"symbol": MARKERS[i % 12], "size": 8, "color": COLOURS[i % 12]},
+            showlegend=not find,
         )  # fmt: skip
     if find:
         own = np.flatnonzero(hit)
-        sides = ["top center" if n % 2 else "bottom center" for n in range(len(own))]
+        own = own[np.argsort(places[own, 0], kind="stable")]
+        # Of two points side by side, the left one has its name on the left.
+        sides = ["middle right" if n % 2 else "middle left" for n in range(len(own))]
         figure.add_scatter(
             x=places[own, 0].astype(float), y=places[own, 1].astype(float), mode="markers+text", name=f"“{escaped(find)}”",
             text=[labels[j][:40] if n < LABELS else "" for n, j in enumerate(own)], textposition=sides,
-            textfont={"size": 10}, marker={"size": 9, "color": COLOURS[1]},
+            textfont={"size": 13}, marker={"size": 11, "color": COLOURS[1]},
         )  # fmt: skip
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
@@ -66,7 +70,7 @@ def circle_figure(
         x, y = places.astype(float).T
         figure.add_scatter(
             x=x, y=y, mode="lines+markers+text", text=[escaped(word) for word in words],
-            textposition=[_outwards(a, b) for a, b in zip(x, y, strict=True)], textfont={"size": 11},
+            textposition=_sides(places), textfont={"size": 12},
             line={"color": COLOURS[0], "width": 1.5}, marker={"size": 8, "color": COLOURS[0]},
             showlegend=False, row=1, col=column,
         )  # fmt: skip
@@ -80,8 +84,16 @@ def circle_figure(
     return finish(figure, title, height=90 + 860 // len(panels))
 
 
-def _outwards(x: float, y: float) -> str:
-    """Where a label goes so that it does not lie on the line around the middle."""
-    if abs(x) > abs(y):
-        return "middle right" if x > 0 else "middle left"
-    return "top center" if y > 0 else "bottom center"
+def _sides(places: Float[np.ndarray, "words 2"]) -> list[str]:
+    """Where each label goes: away from the middle, and towards it where a word close by has its label there already."""
+    sides: list[str] = []
+    close = 0.2 * np.abs(places).max()
+    for i, (x, y) in enumerate(places):
+        outwards, inwards = ("right", "left") if x > 0 else ("left", "right")
+        if abs(x) <= abs(y):
+            outwards, inwards = ("top", "bottom") if y > 0 else ("bottom", "top")
+        near = {sides[j] for j in range(i) if np.linalg.norm(places[j] - places[i]) < close}
+        taken = any(outwards in side for side in near)
+        side = inwards if taken else outwards
+        sides.append(f"middle {side}" if side in ("left", "right") else f"{side} center")
+    return sides

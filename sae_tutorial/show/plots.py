@@ -66,6 +66,19 @@ def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figu
     return finish(figure, title)
 
 
+def grouped_bar_figure(values: Mapping[str, Mapping[str, float]], title: str, y_title: str) -> go.Figure:
+    """For each entry a bar in every group, side by side, with its value on it: `values[entry][group]`."""
+    figure = go.Figure()
+    for i, (name, numbers) in enumerate(values.items()):
+        figure.add_bar(
+            x=list(numbers), y=[float(number) for number in numbers.values()], name=name,
+            text=[f"{number:.3g}" for number in numbers.values()], textposition="outside",
+            marker={"color": COLOURS[i % 12], "pattern": {"shape": ("", "/", ".")[i % 3]}},
+        )  # fmt: skip
+    figure.update_yaxes(title=y_title)
+    return finish(figure, title).update_layout(barmode="group")
+
+
 def histogram_figure(
     samples: Mapping[str, Float[np.ndarray, " n"]], title: str, x_title: str, y_title: str, *, bins: int = 60
 ) -> go.Figure:
