@@ -74,7 +74,7 @@ def test_a_word_is_found_on_the_map_and_no_name_is_read_as_markup() -> None:
 def test_two_words_side_by_side_have_their_labels_on_two_sides() -> None:
     places = np.array([[1.0, 0.1], [1.05, 0.0], [-1.0, 0.0], [0.1, -1.0]])
     labels = circle_figure({"w": (places, ["a", "b", "c", "d"])}, "t").data[0].textposition
-    assert list(labels) == ["middle right", "middle left", "middle left", "bottom center"]
+    assert list(labels) == ["top center", "middle right", "middle left", "bottom center"]
 
 
 def test_cards_fold_the_description_and_escape_what_texts_contain() -> None:

@@ -85,15 +85,15 @@ def circle_figure(
 
 
 def _sides(places: Float[np.ndarray, "words 2"]) -> list[str]:
-    """Where each label goes: away from the middle, and towards it where a word close by has its label there already."""
-    sides: list[str] = []
-    close = 0.2 * np.abs(places).max()
-    for i, (x, y) in enumerate(places):
-        outwards, inwards = ("right", "left") if x > 0 else ("left", "right")
-        if abs(x) <= abs(y):
-            outwards, inwards = ("top", "bottom") if y > 0 else ("bottom", "top")
-        near = {sides[j] for j in range(i) if np.linalg.norm(places[j] - places[i]) < close}
-        taken = any(outwards in side for side in near)
-        side = inwards if taken else outwards
-        sides.append(f"middle {side}" if side in ("left", "right") else f"{side} center")
+    """Where each label goes: away from the middle, and away from words close by."""
+    sides = []
+    for i, place in enumerate(places):
+        gaps = place - np.delete(places, i, axis=0)
+        far = np.linalg.norm(gaps, axis=1, keepdims=True)
+        near = (gaps / np.maximum(far, 1e-9))[far[:, 0] < 0.35 * np.abs(places).max()]
+        x, y = place / max(np.linalg.norm(place), 1e-9) + near.sum(0)
+        if abs(x) > abs(y):
+            sides.append("middle right" if x > 0 else "middle left")
+        else:
+            sides.append("top center" if y > 0 else "bottom center")
     return sides
