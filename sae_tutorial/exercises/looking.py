@@ -159,7 +159,7 @@ def _judge_claimed(answer: Any) -> None:
 def _claimed_inputs() -> list[tuple[Any, ...]]:
     generator = torch.Generator().manual_seed(0)
     return [
-        (torch.tensor([1.0, 2.0, 0.0, 3.0]), torch.tensor([7, 8, 7, 9]), torch.tensor([8, 7])),
+        (torch.tensor([1.0, 2.0, 0.0, 3.0, 0.5]), torch.tensor([7, 8, 7, 9, 9]), torch.tensor([8, 7])),
         # Tokens of many kinds, so that agreeing with a mistake by chance is out of the question.
         (
             torch.randn(40, generator=generator).relu(),
