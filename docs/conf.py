@@ -11,7 +11,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinxcon
 napoleon_use_ivar = True
 exclude_patterns = ["teaching/talk.md"]  # scripts/slides.py makes the slides of it
 nb_execution_mode = "off"  # the notebooks come executed
-myst_enable_extensions = ["dollarmath", "amsmath", "html_image"]
+myst_enable_extensions = ["dollarmath", "amsmath", "html_image", "colon_fence"]
 myst_heading_anchors = 3
 mathjax_path = "mathjax.js"  # of the installed package, so that a page needs no network
 

@@ -3,8 +3,8 @@
     build_course.py EXECUTED_DIRECTORY COURSE_DIRECTORY
 
 Sphinx builds it, with MyST-NB and the Sphinx Book Theme; `docs/conf.py` holds the settings and `docs/*.md` the pages
-that are not notebooks. A link to a paper becomes a citation of `docs/references.bib`. A dashboard that lies beside the notebooks as `latents.html` is taken over. A link that leads
-nowhere is an error, and so is a page that would load anything from elsewhere.
+that are not notebooks. A link to a paper becomes a citation of `docs/references.bib`. A link that leads nowhere is an
+error, and so is a page that would load anything from elsewhere.
 """
 
 import html
@@ -31,7 +31,6 @@ from glossary import read_entries
 from progress_line import PROGRESS_ID
 
 ROOT = Path(__file__).resolve().parents[1]
-DASHBOARD = "latents.html"
 MAP = "% The map of the README, put in by scripts/build_course.py."
 PLOTLY = "application/vnd.plotly.v1+json"
 GLOSSARY_LINK = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb#([a-z0-9-]+)\)")
@@ -57,7 +56,6 @@ def build(executed: Path, course: Path, docs: Path = ROOT / "docs") -> None:
     """
     if not list(executed.glob("[0-9]*.ipynb")):
         raise CourseError(f"{executed} holds no notebook")
-    dashboard = executed / DASHBOARD
     with tempfile.TemporaryDirectory() as directory:
         source, built = Path(directory, "source"), Path(directory, "built")
         write_sources(executed, docs, source)
@@ -65,8 +63,6 @@ def build(executed: Path, course: Path, docs: Path = ROOT / "docs") -> None:
             raise CourseError("Sphinx found the faults above")
         if (built / "teaching").is_dir():
             (built / "teaching" / "talk.html").write_text(slides.make_slides(), encoding="utf-8")
-        if dashboard.is_file():
-            shutil.copyfile(dashboard, built / DASHBOARD)
         for page in sorted(built.glob("**/*.html")):
             text = page.read_text(encoding="utf-8")
             check_self_contained(page.name, text)

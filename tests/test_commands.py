@@ -48,12 +48,21 @@ def test_the_course_is_executed_and_then_built(checkout, started, monkeypatch):
     assert commands.main(["course"]) == 0
     assert [Path(command[1]).name for command in started] == [
         "execute_notebooks.py",
-        "latents_page.py",
         "build_course.py",
         "check_pages.py",
     ]
     assert [Path(path).name for path in started[0][4:]] == ["00_a.ipynb", "01_b.ipynb"]
     assert (checkout / "build" / "executed" / "glossary.ipynb").is_file()
+
+
+def test_the_course_is_built_from_saved_outputs_and_runs_nothing(checkout, started, monkeypatch):
+    monkeypatch.setattr(commands, "_check", lambda _: pytest.fail("this needs no model"))
+    (checkout / "build" / "executed").mkdir(parents=True)
+    (checkout / "build" / "executed" / "99_old.ipynb").touch()
+    assert commands.main(["course", "--no-run"]) == 0
+    assert [Path(command[1]).name for command in started] == ["build_course.py", "check_pages.py"]
+    copied = {path.name for path in (checkout / "build" / "executed").iterdir()}
+    assert copied == {"00_a.ipynb", "01_b.ipynb", "glossary.ipynb"}
 
 
 def test_a_machine_that_lacks_something_builds_no_course(checkout, started, monkeypatch):

@@ -130,8 +130,6 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     colab.prepare(first, REPOSITORY, "00_a.ipynb")
     with_word = nbformat.read(build_course.ROOT / "notebooks" / "glossary.ipynb", as_version=4)
     save(tmp_path / "executed", **{"00_a": first, "01_b": notebook(1), "glossary": with_word})
-    dashboard = tmp_path / "executed" / "latents.html"
-    dashboard.write_text("<!DOCTYPE html><table><tr><td>latent 7</td></tr></table>", encoding="utf-8")
     build_course.build(tmp_path / "executed", tmp_path / "course", docs=small_docs(tmp_path))
     return tmp_path / "course"
 
@@ -176,7 +174,7 @@ def test_a_paper_leads_to_the_bibliography_and_says_what_it_is(course):
 
 
 def test_the_tool_that_looks_over_the_pages_finds_nothing_here_and_every_fault_put_in(course, tmp_path):
-    pages = sorted(set(course.glob("*.html")) - {course / "latents.html"})  # which is no dashboard here
+    pages = sorted(course.glob("*.html"))
     assert check_pages.faults_without_a_browser(course, pages) == []
     good = "<article><h1>A</h1><h2 id='b'>B</h2><img src='x.png' alt=''><a href='#b'>b</a></article>"
     (tmp_path / "good.html").write_text(good)
@@ -241,10 +239,6 @@ def test_figures_are_drawn_by_the_one_plotly_of_the_course(course):
 def test_it_can_be_searched(course):
     assert "costs" not in (course / "search.html").read_text(encoding="utf-8")
     assert (course / "searchindex.js").stat().st_size > 100
-
-
-def test_the_dashboard_is_taken_over(course):
-    assert "latent 7" in (course / "latents.html").read_text(encoding="utf-8")
 
 
 def test_what_belongs_to_colab_s_first_cell_is_left_out(course):
