@@ -4,6 +4,7 @@ python install.py [WHERE]      by default into the folder sae-tutorial in your h
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,11 @@ KIT = Path(__file__).resolve().parent
 
 def main() -> None:
     """Make the environment, install from the wheels, unpack the model and the texts, and say what to type next."""
-    if sys.version_info < (3, 11):
+    here, pythons = f"3.{sys.version_info[1]}", pythons_of_the_kit()
+    if here not in pythons:
         sys.exit(
-            f"This is Python {sys.version.split()[0]}; the course needs 3.11 or newer. Start install.py with that."
+            f"This is Python {here}; the kit has packages for {', '.join(pythons)}. Start install.py with one of these: "
+            f"python{pythons[-1]} install.py, on Windows py -{pythons[-1]} install.py"
         )
     where = Path(sys.argv[1]).expanduser().resolve() if len(sys.argv) > 1 else Path.home() / "sae-tutorial"
     shutil.copytree(KIT / "course", where, dirs_exist_ok=True)
@@ -38,6 +41,12 @@ def main() -> None:
             )
     (where / ".venv" / "installed").touch()  # `make` need not install again
     print(f"\nThe course is installed. To open it:\n\n    {python} -m sae_tutorial lab\n")
+
+
+def pythons_of_the_kit() -> "list[str]":
+    """The Pythons that wheels/ has a PyTorch for."""
+    found = (re.match(r"torch-[^-]+-cp3(\d+)-", path.name) for path in (KIT / "wheels").glob("torch-*.whl"))
+    return [f"3.{minor}" for minor in sorted({int(match[1]) for match in found if match})]
 
 
 if __name__ == "__main__":

@@ -204,6 +204,18 @@ def offline(*command: str | Path, **settings: str) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
+def test_a_kit_refuses_a_python_that_it_has_no_packages_for(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    for minor in (9, 10):
+        (tmp_path / "wheels" / f"torch-2.13.0-cp3{minor}-cp3{minor}-win_amd64.whl").touch()
+    (tmp_path / "install.py").write_text((ROOT / "scripts" / "kit_install.py").read_text("utf-8"), "utf-8")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "install.py", tmp_path / "x"], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and not (tmp_path / "x").exists()
+    assert "the kit has packages for 3.9, 3.10. Start" in done.stderr and "py -3.10 install.py" in done.stderr
+
+
 @pytest.mark.slow
 def test_from_a_kit_the_course_installs_and_its_first_notebook_runs_without_a_network(tmp_path):
     folder = Path(os.environ.get("SAE_KIT", tmp_path / "a kit"))  # a kit that is there already
