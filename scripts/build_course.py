@@ -31,6 +31,7 @@ from glossary import read_entries
 from progress_line import PROGRESS_ID
 
 ROOT = Path(__file__).resolve().parents[1]
+TALK = "% A link to the slides, put in by scripts/build_course.py."
 MAP = "% The map of the README, put in by scripts/build_course.py."
 PLOTLY = "application/vnd.plotly.v1+json"
 GLOSSARY_LINK = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb#([a-z0-9-]+)\)")
@@ -77,6 +78,9 @@ def write_sources(executed: Path, docs: Path, source: Path) -> None:
     shutil.copytree(docs, source)
     if (source / "teaching").is_dir():
         (source / "teaching" / "answer_key.md").write_text(copies.answer_key(executed), encoding="utf-8")
+        page = source / "teaching" / "slides.md"
+        link = '<a href="talk.html">Open the slides</a>.'
+        page.write_text(page.read_text(encoding="utf-8").replace(TALK, link), encoding="utf-8")
     static = source / "_static"
     static.mkdir(exist_ok=True)
     (static / "plotly.js").write_text(get_plotlyjs(), encoding="utf-8")

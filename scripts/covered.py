@@ -39,7 +39,8 @@ def covered(notebooks: list[Path]) -> list[str]:
             "`make test-peers` makes their environment",
         ),
         _line(hub, "the notebooks on a GPT-2 of random weights", "there is no stand-in for the model hub"),
-        "not covered: trained GPT-2, the larger budgets (`make test-labs`), any GPU",
+        "not covered: trained GPT-2, the larger budgets (`make test-labs`), any GPU, the README's example on SmolLM2, and",
+        "             installing from a kit and on Colab (`pytest -m slow tests`)",
     ]
 
 

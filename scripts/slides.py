@@ -3,7 +3,8 @@
     slides.py TALK.html
 
 `docs/teaching/talk.md` is the source. A picture there is a file, or a figure of a notebook by the start of its title,
-taken from the committed notebook: what the talk shows is what the course computed.
+taken from the committed notebook: what the talk shows is what the course computed. After `#left` or `#right` only that
+half is seen until the next key.
 """
 
 import base64
@@ -34,9 +35,11 @@ h1 {{ position: absolute; clip-path: inset(50%); margin: 0; font-size: 1rem; }}
 p, ol {{ font-size: 3.4vmin; margin: 1.5vmin 0; }}
 img {{ max-width: 100%; max-height: 58vh; background: #fff; border-radius: 1vmin; }}
 aside {{ display: none; background: var(--notes); padding: 1vmin 3vmin; border-radius: 1vmin; margin-top: 2vmin; }}
+img.left {{ clip-path: inset(0 50% 0 0); }}
+img.right {{ clip-path: inset(0 0 0 50%); }}
 .notes aside {{ display: block; }}
 footer {{ position: fixed; right: 2vmin; bottom: 1.5vmin; font-size: 2vmin; }}
-@media print {{ section {{ display: flex; break-after: page; }} aside {{ display: block; }} footer {{ display: none; }} }}
+@media print {{ img {{ clip-path: none; }} section {{ display: flex; break-after: page; }} aside {{ display: block; }} footer {{ display: none; }} }}
 </style></head><body>
 <main>
 <h1>{title}</h1>
@@ -46,6 +49,11 @@ footer {{ position: fixed; right: 2vmin; bottom: 1.5vmin; font-size: 2vmin; }}
 <script>
 const slides = [...document.querySelectorAll("section")];
 let at = 0;
+const half = () => slides[at].querySelector("img.left, img.right");
+function on() {{
+  if (half()) half().className = "";
+  else show(at + 1);
+}}
 function show(place) {{
   at = Math.min(Math.max(place, 0), slides.length - 1);
   slides.forEach((slide, i) => slide.classList.toggle("shown", i === at));
@@ -53,7 +61,7 @@ function show(place) {{
   history.replaceState(null, "", `#${{at + 1}}`);
 }}
 addEventListener("keydown", event => {{
-  if (["ArrowRight", "ArrowDown", "PageDown", " "].includes(event.key)) show(at + 1);
+  if (["ArrowRight", "ArrowDown", "PageDown", " "].includes(event.key)) on();
   else if (["ArrowLeft", "ArrowUp", "PageUp"].includes(event.key)) show(at - 1);
   else if (event.key === "Home") show(0);
   else if (event.key === "End") show(slides.length - 1);
@@ -62,7 +70,7 @@ addEventListener("keydown", event => {{
   else return;
   event.preventDefault();
 }});
-addEventListener("click", event => {{ if (!event.target.closest("a")) show(at + (event.clientX < innerWidth / 3 ? -1 : 1)); }});
+addEventListener("click", event => {{ if (!event.target.closest("a")) event.clientX < innerWidth / 3 ? show(at - 1) : on(); }});
 show((parseInt(location.hash.slice(1)) || 1) - 1);
 </script></body></html>
 """
@@ -92,6 +100,9 @@ def _slide(markdown: str, folder: Path) -> str:
             token.tag = "aside"
         for child in token.children or []:
             if child.type == "image":
+                child.attrs["src"], _, half = str(child.attrs["src"]).partition("#")
+                if half:
+                    child.attrs["class"] = half
                 child.attrs["src"] = _picture(child, folder)
                 child.attrs.pop("title", None)
     return parser.renderer.render(tokens, parser.options, {})

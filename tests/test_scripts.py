@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 import build_course
 import check_pages
 import colab
+import covered
 import execute_notebooks
 import slides
 
@@ -218,6 +219,7 @@ def test_the_talk_has_its_figures_and_notes_and_loads_nothing(tmp_path):
     pictures = talk.select("section img")
     assert len(pictures) >= 5 and all(picture["alt"] for picture in pictures)
     assert all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
+    assert [picture["class"] for picture in pictures if picture.has_attr("class")] == [["left"], ["right"]]
     assert all(section.select("aside") and section.select("h2") for section in talk.select("section"))
     source = tmp_path / "talk.md"
     for fault in ('![x](99_no "A")', '![x](00_start_here "No such title")', "![x](gone.png)"):
@@ -288,6 +290,21 @@ def test_what_does_not_load_is_left_alone():
         <script>const home = "https://example.org"; // imported from "https://..." by nobody
         </script><script src="assets/x.js"></script><link rel="stylesheet" href="assets/course.css">"""
     assert build_course.loaded_from_outside(good.replace('from "https://..."', "")) == []
+
+
+# ------------------------------------------------------------------------------------------ what was covered
+
+
+def test_the_last_lines_count_the_notebooks_and_the_lines_that_agree(tmp_path, monkeypatch):
+    printed = new_output("stream", text="one\ntwo\n")
+    several = {f"{n:02d}_a": notebook(n % 10, code("print()", printed), code("1")) for n in range(13)}
+    monkeypatch.setenv("HUB_STANDIN", str(tmp_path))
+    lines = covered.covered(save(tmp_path / "notebooks", **several))
+    assert any("13 notebooks run again on SmolLM2; 26 lines of 13 cells agree" in line for line in lines)
+    assert "covered: the notebooks on a GPT-2 of random weights" in lines
+    monkeypatch.delenv("HUB_STANDIN")
+    lines = covered.covered(save(tmp_path / "notebooks", **several))
+    assert any(line.startswith("SKIPPED: the notebooks on a GPT-2") for line in lines)
 
 
 # --------------------------------------------------------------------------------------------- colab
