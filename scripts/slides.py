@@ -9,6 +9,7 @@ half is seen until the next key.
 
 import base64
 import html
+import struct
 import sys
 from pathlib import Path
 from urllib.parse import unquote
@@ -33,11 +34,13 @@ section.shown {{ display: flex; }}
 h2 {{ font-size: 5.2vmin; line-height: 1.15; margin: 0 0 3vmin; }}
 h1 {{ position: absolute; clip-path: inset(50%); margin: 0; font-size: 1rem; }}
 p, ol {{ font-size: 3.4vmin; margin: 1.5vmin 0; }}
-img {{ max-width: 100%; max-height: 58vh; background: #fff; border-radius: 1vmin; }}
+img {{ width: min(100%, 58vh * var(--ratio)); background: #fff; border-radius: 1vmin; }}
 aside {{ display: none; background: var(--notes); padding: 1vmin 3vmin; border-radius: 1vmin; margin-top: 2vmin; }}
 img.left {{ clip-path: inset(0 50% 0 0); }}
 img.right {{ clip-path: inset(0 0 0 50%); }}
 .notes aside {{ display: block; }}
+aside p {{ font-size: 2.4vmin; }}
+.notes img {{ width: min(100%, 42vh * var(--ratio)); }}
 footer {{ position: fixed; right: 2vmin; bottom: 1.5vmin; font-size: 2vmin; }}
 @media print {{ img {{ clip-path: none; }} section {{ display: flex; break-after: page; }} aside {{ display: block; }} footer {{ display: none; }} }}
 </style></head><body>
@@ -103,19 +106,22 @@ def _slide(markdown: str, folder: Path) -> str:
                 child.attrs["src"], _, half = str(child.attrs["src"]).partition("#")
                 if half:
                     child.attrs["class"] = half
-                child.attrs["src"] = _picture(child, folder)
+                picture = _picture(child, folder)
+                width, height = struct.unpack(">II", picture[16:24])  # of a PNG
+                child.attrs["style"] = f"--ratio: {width / height:.3f}"
+                child.attrs["src"] = "data:image/png;base64," + base64.b64encode(picture).decode()
                 child.attrs.pop("title", None)
     return parser.renderer.render(tokens, parser.options, {})
 
 
-def _picture(token: Token, folder: Path) -> str:
-    """The picture as an address that holds it."""
+def _picture(token: Token, folder: Path) -> bytes:
+    """The picture, a PNG."""
     source = unquote(str(token.attrs["src"]))
     if "title" in token.attrs:
-        return "data:image/png;base64," + _figure(source, str(token.attrs["title"]))
+        return base64.b64decode(_figure(source, str(token.attrs["title"])))
     if not (folder / source).is_file():
         raise SlideError(f"{source} is no file beside the talk.")
-    return "data:image/png;base64," + base64.b64encode((folder / source).read_bytes()).decode()
+    return (folder / source).read_bytes()
 
 
 def _figure(notebook: str, title: str) -> str:
@@ -127,7 +133,7 @@ def _figure(notebook: str, title: str) -> str:
         for output in cell.get("outputs", []):
             figure = output.get("data", {}).get(PLOTLY)
             if figure and figure["layout"].get("title", {}).get("text", "").startswith(title):
-                return output.data["image/png"].replace("\n", "")
+                return output.data["image/png"]
     raise SlideError(f"no figure of {notebook} has a title that starts with {title!r}.")
 
 

@@ -49,8 +49,8 @@ def columns(cache: Path) -> list[str]:
     store, (texts, held_out), trained = lab_store(cache), lab_texts(), pretrained_sae()
     tokenizer = load_offline_model("cpu").tokenizer
     coders = {
-        ("A trained SAE's first latent", "of 2,304, the one that keeps most to one subject"): trained,
-        ("An untrained SAE's first latent", "by the same rule; its directions are random"): random_dictionary(
+        ("Trained SAE", "of 2,304 latents the one most about one topic: {:.0%}"): trained,
+        ("Untrained SAE", "the one most about one topic, by the same rule: {:.0%}"): random_dictionary(
             trained.config, store
         ),
     }
@@ -60,15 +60,16 @@ def columns(cache: Path) -> list[str]:
         first = gallery(latents, texts.labels, texts.groups, held_out, n=1)[0]
         contexts = top_contexts(tokenizer, latents, first.latent, n=SENTENCES, width=WIDTH)
         print(f"{title}: {first.latent}, specificity {first.specificity:.2f}")
-        found.append(_column(title, note, contexts, first.maximum))
+        found.append(_column(title, note.format(first.specificity), contexts, first.maximum))
     return found
 
 
 def _column(title: str, note: str, contexts: Sequence[Context], largest: float) -> str:
     lines = "".join(
         "<p>" + "".join(
-            f'<span class="{"centre" if i == context.centre else ""}" style="--share:{value / largest:.2f}">'
-            f"{html.escape(token if i else token.lstrip())}</span>"
+            # The space before a word stays outside, or it would light up at the end of a line.
+            f'{" " * (i > 0 and token.startswith(" "))}<span class="{"centre" if i == context.centre else ""}" '
+            f'style="--share:{value / largest:.2f}">{html.escape(token.lstrip())}</span>'
             for i, (token, value) in enumerate(zip(context.tokens, context.activations, strict=True))
         ) + "</p>"
         for context in contexts
