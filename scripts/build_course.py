@@ -177,6 +177,7 @@ def figure_html(figure: NotebookNode, div_id: str) -> str:
         full_html=False,
         div_id=div_id,
         validate=False,
+        config={"displayModeBar": False},  # it lies over the legend; a double click takes a zoom back
     )
     return f'<div class="figure-to-fit">{drawn}</div>'
 
