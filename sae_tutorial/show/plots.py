@@ -69,14 +69,13 @@ def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figu
 def grouped_bar_figure(values: Mapping[str, Mapping[str, float]], title: str, y_title: str) -> go.Figure:
     """For each entry a bar in every group, side by side, with its value on it: `values[entry][group]`."""
     figure = go.Figure()
-    for i, (name, numbers) in enumerate(values.items()):
+    for i, (name, bars) in enumerate(values.items()):
+        marker = {"color": COLOURS[i % 12], "pattern": {"shape": ("", "/", ".")[i % 3]}}
+        heights = [float(height) for height in bars.values()]
         figure.add_bar(
-            x=list(numbers), y=[float(number) for number in numbers.values()], name=name,
-            text=[f"{number:.3g}" for number in numbers.values()], textposition="outside",
-            marker={"color": COLOURS[i % 12], "pattern": {"shape": ("", "/", ".")[i % 3]}},
-        )  # fmt: skip
-    figure.update_yaxes(title=y_title)
-    return finish(figure, title).update_layout(barmode="group")
+            x=list(bars), y=heights, name=name, text=heights, textposition="outside", marker=marker
+        )
+    return finish(figure.update_yaxes(title=y_title), title).update_layout(barmode="group")
 
 
 def histogram_figure(
