@@ -68,14 +68,12 @@ def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figu
 
 def grouped_bar_figure(values: Mapping[str, Mapping[str, float]], title: str, y_title: str) -> go.Figure:
     """For each entry a bar in every group, side by side, with its value on it: `values[entry][group]`."""
-    figure = go.Figure()
+    figure = go.Figure(layout={"barmode": "group", "yaxis": {"title": y_title}})
     for i, (name, bars) in enumerate(values.items()):
         marker = {"color": COLOURS[i % 12], "pattern": {"shape": ("", "/", ".")[i % 3]}}
-        heights = [float(height) for height in bars.values()]
-        figure.add_bar(
-            x=list(bars), y=heights, name=name, text=heights, textposition="outside", marker=marker
-        )
-    return finish(figure.update_yaxes(title=y_title), title).update_layout(barmode="group")
+        y = [float(height) for height in bars.values()]
+        figure.add_bar(x=list(bars), y=y, name=name, text=y, textposition="outside", marker=marker)
+    return finish(figure, title)
 
 
 def histogram_figure(
