@@ -15,6 +15,7 @@ from sae_tutorial.features.concepts import (
     document_means,
     f1_advantage,
     label_tokens,
+    mean_f1_advantage,
     roc_curve_points,
     row_labels,
     score_detector,
@@ -78,6 +79,18 @@ def test_an_advantage_is_the_difference_of_f1_and_narrower_than_two_intervals():
     assert found.high - found.low < 0.8 * sum(score.high - score.low for score in scores)
     itself = f1_advantage((one, units), (one, units), labels, documents)
     assert (itself.value, itself.low, itself.high) == (0, 0, 0)
+
+
+def test_the_mean_advantage_over_concepts_draws_the_same_documents_for_all():
+    units, labels, documents = concept_rows()
+    one, other = (Detector(np.array([3]), 1.0), units), (Detector(np.array([3]), 1.4), units)
+    single = f1_advantage(one, other, labels, documents)
+    both = mean_f1_advantage([(one, other, labels), (one, other, labels)], documents)
+    assert (both.value, both.low, both.high) == pytest.approx((single.value, single.low, single.high))
+    cancelled = mean_f1_advantage([(one, other, labels), (other, one, labels)], documents)
+    assert (cancelled.value, cancelled.low, cancelled.high) == pytest.approx((0, 0, 0))
+    with pytest.raises(ValueError, match="at least one concept"):
+        mean_f1_advantage([], documents)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csc_array])

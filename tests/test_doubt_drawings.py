@@ -14,9 +14,10 @@ def words_of(figure: go.Figure) -> str:
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (doubt_drawings.replacement_drawing, ["clean run", "replaced run", "x̂", "CE(replaced)"]),
+        (doubt_drawings.replacement_drawing, ["clean run", "replaced run", "x̂", "CE(x̂)"]),
         (doubt_drawings.hole_drawing, ["Paris", "Peru", "hole"]),
         (doubt_drawings.cone_drawing, ["its start", "0.8 along", "0.6 across"]),
+        (doubt_drawings.shuffle_drawing, ["embedding", "its twin", "other places"]),
         (doubt_drawings.absorption_drawing, ["half", "over half: absorbed", "not absorbed"]),
         (doubt_drawings.hedge_drawing, ["mouse", "cheese", "hedges"]),
     ],
@@ -38,6 +39,17 @@ def test_what_touches_zero_is_hollow_and_what_does_not_is_filled():
     assert [trace.marker.symbol for trace in figure.data] == ["circle", "circle-open", "circle"]
     assert figure.data[0].error_x.array[0] == pytest.approx(0.3)
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(0.2)
+
+
+def test_every_seed_has_a_dot_in_the_row_of_its_method_and_the_colour_of_its_group():
+    counts = {"topk": [1, 2], "held": [0, 0], "relu": [3]}
+    groups = {"topk": "free", "relu": "free", "held": "frozen"}
+    figure = doubt_drawings.seeds_figure(counts, groups, "title", "found")
+    assert [(trace.name, list(trace.x), list(trace.y)) for trace in figure.data] == [
+        ("free", [1, 2, 3], ["topk", "topk", "relu"]),
+        ("frozen", [0, 0], ["held", "held"]),
+    ]
+    assert list(figure.layout.yaxis.categoryarray) == list(counts)
 
 
 def test_every_score_is_written_on_its_patch():

@@ -10,7 +10,8 @@ import torch
 from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises import analysing, architectures, frontier, looking, meaning, using
+from sae_tutorial.exercises import analysing, architectures, frontier, looking, meaning, rivals, using
+from sae_tutorial.lab.models import shuffle_weights
 
 CONTROLS = analysing._ANSWERS
 
@@ -272,19 +273,69 @@ def without_the_threshold(We, be, Wd, bd, t, s):
 # 8.2
 
 
-def redraw_weighted(values, documents, drawn):
-    weight = torch.tensor([drawn.count(int(document)) for document in documents]).float()
-    return (weight * values).sum() / weight.sum()
+def paired_by_weights(one, other, documents, draws):
+    weights = torch.tensor([[drawn.count(int(d)) for d in documents] for drawn in draws]).float()
+    return weights @ (one - other) / weights.sum(1)
 
 
-def redraw_in_numpy(values, documents, drawn):
-    values, documents = values.numpy(), documents.numpy()
-    return np.concatenate([values[documents == document] for document in drawn]).mean()
+def paired_in_numpy(one, other, documents, draws):
+    one, other, documents = one.numpy(), other.numpy(), documents.numpy()
+    rows = [np.concatenate([np.flatnonzero(documents == d) for d in drawn]) for drawn in draws]
+    return np.array([one[r].mean() - other[r].mean() for r in rows])
 
 
-def redraw_in_a_loop(values, documents, drawn):
-    rows = [float(v) for document in drawn for v, d in zip(values, documents, strict=True) if d == document]
-    return sum(rows) / len(rows)
+def paired_in_loops(one, other, documents, draws):
+    found = []
+    for drawn in draws:
+        total, n = 0.0, 0
+        for wanted in drawn:
+            for a, b, document in zip(one.tolist(), other.tolist(), documents.tolist(), strict=True):
+                if document == wanted:
+                    total, n = total + a - b, n + 1
+        found.append(total / n)
+    return found
+
+
+# 9.4
+
+
+def shuffle_in_a_loop(weights, keep, generator):
+    twin = {}
+    for name, W in weights.items():
+        if name in keep:
+            twin[name] = W
+        else:
+            order = torch.randperm(W.numel(), generator=generator)
+            twin[name] = W.reshape(-1)[order].reshape(W.shape)
+    return twin
+
+
+def shuffle_by_sorting(weights, keep, generator):
+    twin = {name: W.clone() for name, W in weights.items()}
+    for name in twin.keys() - set(keep):
+        order = torch.rand(twin[name].numel(), generator=generator).argsort()
+        twin[name] = twin[name].flatten()[order].view(twin[name].shape)
+    return twin if list(twin) == list(weights) else None
+
+
+def shuffle_in_numpy(weights, keep, generator):
+    draw = np.random.default_rng(generator.initial_seed())
+    return {
+        n: W if n in keep else draw.permutation(W.numpy().ravel()).reshape(W.shape)
+        for n, W in weights.items()
+    }
+
+
+def shuffle_in_place(weights, keep, generator):
+    for name, W in weights.items():
+        if name not in keep:
+            W.copy_(W.flatten()[torch.randperm(W.numel(), generator=generator)].view_as(W))
+    return weights
+
+
+def shuffles(change):
+    """A shuffle that does `change(W, generator)` to what is not kept."""
+    return lambda weights, keep, g: {n: W if n in keep else change(W, g) for n, W in weights.items()}
 
 
 # 8.3
@@ -539,10 +590,14 @@ RIGHT: Right = [
         "loss_recovered",
         (lambda clean, replaced, zero: np.interp(0, [0], [1]) * (replaced - zero) / (clean - zero),),
     ),
-    *[("soft_freeze", (f,)) for f in ways_to_return(meaning._soft_freeze)],
+    *[("soft_freeze", (f,)) for f in ways_to_return(rivals._soft_freeze)],
     *[("soft_freeze", (f,)) for f in (freeze_in_place, freeze_in_numpy, freeze_by_angle)],
-    *[("redraw", (f,)) for f in ways_to_return(meaning._redraw)],
-    *[("redraw", (f,)) for f in (redraw_weighted, redraw_in_numpy, redraw_in_a_loop)],
+    *[("paired_draws", (f,)) for f in ways_to_return(rivals._paired_draws)],
+    *[("paired_draws", (f,)) for f in (paired_by_weights, paired_in_numpy, paired_in_loops)],
+    *[
+        ("shuffle_weights", (f,))
+        for f in (shuffle_weights, shuffle_in_a_loop, shuffle_by_sorting, shuffle_in_numpy)
+    ],
     *[
         ("fit", (f,))
         for f in (
@@ -830,16 +885,108 @@ WRONG: Wrong = [
         "add the whole row",
     ),
     ("soft_freeze", (lambda W, s, c: normalize(c * s + W),), "expected"),
-    ("redraw", (lambda v, d, drawn: v[[int(i) in drawn for i in d]].mean(),), "counts once"),
     (
-        "redraw",
-        (lambda v, d, drawn: sum(v[d == i].mean() for i in drawn) / len(drawn),),
+        "soft_freeze",
+        (lambda W, s, c: torch.where((W * s).sum(1)[:, None] < c, normalize(c * s + W), W),),
+        "but not the cosine",
+    ),
+    ("description", (says("mount", "ridge", "river"),), "it is off in: …growing population"),
+    ("paired_draws", (lambda a, b, d, draws: rivals._paired_draws(b, a, d, draws),), "other way round"),
+    (
+        "paired_draws",
+        (lambda a, b, d, draws: [(a - b)[[int(i) in drawn for i in d]].mean() for drawn in draws],),
+        "counts once",
+    ),
+    (
+        "paired_draws",
+        (
+            lambda a, b, d, draws: [
+                sum((a - b)[d == i].mean() for i in drawn) / len(drawn) for drawn in draws
+            ],
+        ),
         "as much as a long one",
     ),
-    ("redraw", (lambda v, d, drawn: v[drawn].mean(),), "took `drawn` for rows"),
-    ("redraw", (lambda v, d, drawn: v.mean(),), "no width"),
-    ("redraw", (lambda v, d, drawn: sum(v[d == i].sum() for i in drawn),), "this is the sum"),
-    ("redraw", (lambda v, d, drawn: torch.cat([v[d == i] for i in drawn]).median(),), "expected"),
+    (
+        "paired_draws",
+        (lambda a, b, d, draws: [paired_by_weights(a, 0 * b, d, [drawn])[0] - b.mean() for drawn in draws],),
+        "hard documents no longer cancel",
+    ),
+    ("paired_draws", (lambda a, b, d, draws: paired_by_weights(a, 0 * b, d, draws),), "means of `one` alone"),
+    ("paired_draws", (lambda a, b, d, draws: [a.mean() - b.mean() for _ in draws],), "no width"),
+    (
+        "paired_draws",
+        (lambda a, b, d, draws: [sum((a - b)[d == i].sum() for i in drawn) for drawn in draws],),
+        "these are sums",
+    ),
+    (
+        "paired_draws",
+        (lambda a, b, d, draws: np.mean(paired_in_numpy(a, b, d, draws)),),
+        "the mean over all draws",
+    ),
+    (
+        "paired_draws",
+        (lambda a, b, d, draws: [torch.cat([(a - b)[d == i] for i in drawn]).median() for drawn in draws],),
+        "expected",
+    ),
+    ("shuffle_weights", (lambda weights, keep, g: weights,), "'0.up' is as it was"),
+    ("shuffle_weights", (lambda weights, keep, g: list(weights.values()),), "return a dictionary"),
+    (
+        "shuffle_weights",
+        (lambda weights, keep, g: shuffle_weights(weights, [], g),),
+        "'embed' is among the names to keep",
+    ),
+    (
+        "shuffle_weights",
+        (
+            lambda weights, keep, g: {
+                n: W for n, W in shuffle_weights(weights, keep, g).items() if n not in keep
+            },
+        ),
+        "'embed' is missing",
+    ),
+    ("shuffle_weights", (shuffle_in_place,), "writes into the trained model's own '0.up'"),
+    (
+        "shuffle_weights",
+        (shuffles(lambda W, g: W.flatten()[torch.randperm(W.numel(), generator=g)]),),
+        "shape back",
+    ),
+    ("shuffle_weights", (shuffles(lambda W, g: torch.randn(W.shape, generator=g)),), "has new numbers"),
+    (
+        "shuffle_weights",
+        (shuffles(lambda W, g: W[torch.randperm(len(W), generator=g)]),),
+        "of a row stay together",
+    ),
+    (
+        "shuffle_weights",
+        (shuffles(lambda W, g: W[:, torch.randperm(W.shape[1], generator=g)]),),
+        "of a row stay together",
+    ),
+    (
+        "shuffle_weights",
+        (shuffles(lambda W, g: torch.stack([c[torch.randperm(len(c), generator=g)] for c in W.T], dim=1)),),
+        "of a column stay together",
+    ),
+    (
+        "shuffle_weights",
+        (shuffles(lambda W, g: W.flatten()[torch.randint(W.numel(), W.shape, generator=g)]),),
+        "or some twice",
+    ),
+    (
+        "shuffle_weights",
+        (shuffles(lambda W, g: W.flatten()[torch.randperm(W.numel())].view_as(W)),),
+        "generator",
+    ),
+    (
+        "shuffle_weights",
+        (
+            lambda weights, keep, g: shuffles(
+                lambda W, _: W.flatten()[
+                    torch.randperm(W.numel(), generator=torch.Generator().manual_seed(g.initial_seed()))
+                ].view_as(W)
+            )(weights, keep, g),
+        ),
+        "same order",
+    ),
     ("fit", (lambda f, d: meaning._fit(f, d)[::-1],), "other order"),
     ("fit", (lambda f, d: (meaning._fit(f, d)[0], 1 - ((f > 0) & ~d).sum() / (~d).sum()),), "is specificity"),
     ("fit", (lambda f, d: (meaning._fit(f, d)[0], ((f > 0) == d).float().mean()),), "is accuracy"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sae_tutorial.features.fates import VERDICTS, count_fates, f1, fates, train_on
+from sae_tutorial.features.fates import VERDICTS, count_fates, f1, fates, lean, train_on
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.toys.hierarchy import HierarchicalWorld
@@ -116,6 +116,17 @@ def test_faint_latents_are_off(roomy):
     sae = oracle(roomy.directions, 0.0)
     sae.b_enc.data[3] = 0.2  # on everywhere, and nowhere over a quarter but where the feature is
     assert verdicts(roomy, sae)[3] == "recovered"
+
+
+def test_a_latent_that_points_between_partners_leans_and_an_exact_one_does_not(roomy):
+    rows = roomy.directions
+    assert lean(roomy, oracle(rows)) == pytest.approx(0, abs=1e-5)
+    hedged, first = rows.clone(), roomy.kinds.index("partner")
+    for i in range(first, first + 2 * roomy.n_pairs):
+        companion = i + 1 if (i - first) % 2 == 0 else i - 1
+        hedged[i] = rows[i] + 0.5 * rows[companion]
+    assert lean(roomy, oracle(hedged)) > 0.3
+    assert abs(lean(roomy, oracle(hedged), strangers=True)) < 0.15
 
 
 def test_f1_of_nothing_said_is_zero():

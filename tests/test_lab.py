@@ -18,7 +18,7 @@ from sae_tutorial.features.concepts import CONCEPTS
 from sae_tutorial.lab import hub, models
 from sae_tutorial.lab import lab as lab_module
 from sae_tutorial.lab.lab import BUDGETS, Budget, Lab, choose, open_lab
-from sae_tutorial.lab.models import untrained_twin
+from sae_tutorial.lab.models import shuffled_twin, untrained_twin
 from sae_tutorial.lab.texts import Texts, bundled_news, fresh_texts
 from sae_tutorial.sae.config import SAEConfig
 
@@ -398,6 +398,42 @@ def test_an_untrained_twin_is_the_same_under_another_default_device_and_draws_fr
     with torch.device("meta"):
         twin = untrained_twin(gpt2, 3)
     assert torch.equal(twin.W_E, expected)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_shuffled_twin_keeps_tokens_and_sizes_and_nothing_that_was_learned(request, name):
+    model = request.getfixturevalue(name)
+    tokens = model.to_tokens("Stocks fell")
+    before = model(tokens)
+    twin, again, other = (shuffled_twin(model, seed) for seed in (3, 3, 4))
+    assert torch.equal(model(tokens), before)  # the model is left as it is
+    assert torch.equal(twin(tokens), again(tokens)) and not torch.equal(twin(tokens), other(tokens))
+    assert not torch.allclose(twin(tokens), before)
+    assert torch.equal(twin.W_E, model.W_E) and torch.equal(twin.W_U, model.W_U)
+    in_blocks = {id(W) for W in twin.blocks.parameters() if W.ndim == 2}
+    assert len(in_blocks) >= 4 * model.cfg.n_layers
+    for (_, W), (_, trained) in zip(
+        twin.original_model.named_parameters(), model.original_model.named_parameters(), strict=True
+    ):
+        assert torch.equal(W.flatten().sort().values, trained.flatten().sort().values)
+        assert torch.equal(W, trained) == (id(W) not in in_blocks)
+
+
+def test_a_shuffle_of_your_own_is_used_and_must_give_every_tensor(gpt2):
+    seen = {}
+
+    def nothing(weights, keep, generator):
+        seen.update(weights)
+        assert any("wte" in name or "embed" in name for name in keep)
+        return weights
+
+    tokens = gpt2.to_tokens("Stocks fell")
+    assert torch.equal(shuffled_twin(gpt2, shuffle=nothing)(tokens), gpt2(tokens))
+    first = next(iter(seen))
+    with pytest.raises(ValueError, match="got none"):
+        shuffled_twin(gpt2, shuffle=lambda weights, *_: {n: W for n, W in weights.items() if n != first})
+    with pytest.raises(ValueError, match="shape"):
+        shuffled_twin(gpt2, shuffle=lambda weights, *_: {n: W.flatten() for n, W in weights.items()})
 
 
 def test_fresh_texts_hold_every_concept():

@@ -79,9 +79,7 @@ from sae_tutorial.exercises.meaning import (
     check_holes,
     check_loss_recovered,
     check_matched_rates,
-    check_redraw,
     check_shown_claims,
-    check_soft_freeze,
 )
 from sae_tutorial.exercises.patients import (
     check_first_diagnosis,
@@ -96,6 +94,12 @@ from sae_tutorial.exercises.residual import (
     check_nats,
     check_paths,
     check_silence,
+)
+from sae_tutorial.exercises.rivals import (
+    check_paired_draws,
+    check_shuffle_weights,
+    check_soft_freeze,
+    shuffle_in_use,
 )
 from sae_tutorial.exercises.sampling import check_sample_rows
 from sae_tutorial.exercises.solved import forget, progress
@@ -185,6 +189,7 @@ __all__ = [
     "check_own_latent",
     "check_own_latents",
     "check_pair",
+    "check_paired_draws",
     "check_patch",
     "check_paths",
     "check_pentagon",
@@ -196,7 +201,6 @@ __all__ = [
     "check_reader",
     "check_readers_share",
     "check_real_rows",
-    "check_redraw",
     "check_same_model",
     "check_sample_rows",
     "check_scale",
@@ -207,6 +211,7 @@ __all__ = [
     "check_shares",
     "check_shown",
     "check_shown_claims",
+    "check_shuffle_weights",
     "check_shuffled_labels",
     "check_silence",
     "check_sizes",
@@ -230,5 +235,6 @@ __all__ = [
     "clinic",
     "forget",
     "progress",
+    "shuffle_in_use",
     "yours_or_ours",
 ]

@@ -9,9 +9,9 @@ from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_description(predict: Callable[[str], Any]) -> None:
-    """Exercise 9.5: `predict(snippet)`, whether one latent of the pretrained SAE turns on anywhere in a snippet."""
+    """Exercise 9.6: `predict(snippet)`, whether one latent of the pretrained SAE turns on anywhere in a snippet."""
     exercise = Exercise(
-        "9.5",
+        "9.6",
         "return True or False for a snippet.",
         "the six places above the stub, and what their marked words have in common",
         "your description predicts text that you had not seen, which is all that a description can be asked for.",
@@ -31,7 +31,6 @@ PRACTICE = (
         ' of relationships between a population of humans and their biophysical environment". The focus of its research concerns "how',
         False,
     ),
-    ("ations. Tourist destinations in the province include Banff, Canmore, Drumheller, Jasper", True),
     (
         " along the southwestern boundary are largely forested (see Alberta Mountain forests and Alberta-British Columbia foothills forests). The",
         True,
@@ -41,7 +40,7 @@ PRACTICE = (
         True,
     ),
     (
-        " typically divide the world up into relevant time periods and geographic regions. Human time on Earth is divided up into",
+        " growing population. Fluctuations in the flow of rivers are likely to increase in the twenty-first century",
         False,
     ),
     ("America's longest war) officially ended on December 28, 2014. However,", False),
@@ -57,6 +56,8 @@ PRACTICE = (
         " Park, near Brooks, Alberta, showcases the badlands terrain, desert flora, and remnants from Alberta's",
         True,
     ),
+    # Place names that nobody could guess: shown only if nothing else was missed.
+    ("ations. Tourist destinations in the province include Banff, Canmore, Drumheller, Jasper", True),
 )
 UNSEEN = (
     (
@@ -88,7 +89,7 @@ UNSEEN = (
         False,
     ),
     (
-        " growing population. Fluctuations in the flow of rivers are likely to increase in the twenty-first century",
+        " typically divide the world up into relevant time periods and geographic regions. Human time on Earth is divided up into",
         False,
     ),
     (

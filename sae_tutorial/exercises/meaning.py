@@ -1,11 +1,10 @@
-"""Checks for notebook 09: loss recovered, a control, drawing documents, a fit, holes and their control, what is shown."""
+"""Checks for notebook 09: loss recovered, a fit, holes and their control, what is shown; `rivals` checks what is built."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function, read_tensor
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
@@ -25,42 +24,10 @@ def check_loss_recovered(loss_recovered: Callable[[float, float, float], float])
     )
 
 
-def check_soft_freeze(soft_freeze: Callable[[Tensor, Tensor, float], Any]) -> None:
-    """Exercise 9.2: `soft_freeze(W, start, cosine)`, rows turned back into the cone around their start."""
-    exercise = Exercise(
-        "9.2",
-        "write the body of `soft_freeze`.",
-        "the drawing above the exercise: along the start, across it, and the edge of the cone",
-        "you have built the control that comes nearest to a trained SAE, and you know how much it may learn.",
-    )
-    flat = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    rows = torch.tensor([[0.0, 1.0], [0.96, 0.28], [0.6, -0.8]])
-    inputs = [(rows, flat, 0.8), (rows, flat, 0.6)]
-    for seed, cosine in ((0, 0.8), (1, 0.5)):
-        draw = torch.Generator().manual_seed(seed)
-        start = normalize(torch.randn(6, 5, generator=draw), dim=1)
-        wide = torch.tensor([[0.2], [0.4], [1.0], [2.0], [5.0], [0.6]])
-        inputs.append((normalize(start + wide * torch.randn(6, 5, generator=draw), dim=1), start, cosine))
-    exercise.check(lambda answer: match_function(answer, _soft_freeze, inputs, _FREEZE_MISTAKES), soft_freeze)
-
-
-def check_redraw(redraw: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
-    """Exercise 9.3: `redraw(values, documents, drawn)`, the mean over the rows of drawn documents."""
-    exercise = Exercise(
-        "9.3",
-        "write the body of `redraw`.",
-        "the folded help, on whose rows are gathered",
-        "your intervals are as wide as the documents differ, not as narrow as if every token were news.",
-    )
-    values, documents = torch.tensor([1.0, 2.0, 6.0, 4.0, 0.0, 8.0]), torch.tensor([0, 0, 0, 1, 2, 2])
-    inputs = [(values, documents, [0, 1, 1]), (values, documents, [2, 2, 1]), (values, documents, [1, 1, 0])]
-    exercise.check(lambda answer: match_function(answer, _redraw, inputs, _REDRAW_MISTAKES), redraw)
-
-
 def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
-    """Exercise 9.4: `fit(f, described)`, the sensitivity and precision of a description of one latent."""
+    """Exercise 9.5: `fit(f, described)`, the sensitivity and precision of a description of one latent."""
     exercise = Exercise(
-        "9.4",
+        "9.5",
         "return two numbers: sensitivity, then precision.",
         "the section 'Sensitivity and precision'",
         "you can tell a description that is too narrow from one that is too wide.",
@@ -79,9 +46,9 @@ def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
 
 
 def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
-    """Exercise 9.6: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
+    """Exercise 9.7: `holes(f, label, own)`, which rows with the label none of the label's own latents is on at."""
     exercise = Exercise(
-        "9.6",
+        "9.7",
         "write the body of `holes`.",
         "the drawing in the section 'Holes'",
         "you can look for what fires in the holes, which no list of top contexts would have shown.",
@@ -95,10 +62,10 @@ def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
 
 
 def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
-    """Exercise 9.7: `matched_rates(holes, absorbed, elsewhere)`, a share over all holes and chance weighted alike."""
+    """Exercise 9.8: `matched_rates(holes, absorbed, elsewhere)`, a share over all holes and the background weighed alike."""
     exercise = Exercise(
-        "9.7",
-        "return two numbers: the share of all holes that is absorbed, then chance.",
+        "9.8",
+        "return two numbers: the share of all holes that is absorbed, then the background.",
         "the folded help, on what one hole counts in each of the two numbers",
         "you compare a number with a control that is averaged in the same way.",
     )
@@ -122,9 +89,9 @@ def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) 
 
 
 def check_shown_claims(shown: Any) -> None:
-    """Exercise 9.8: for which of six latents 'it stands for the concept' is shown."""
+    """Exercise 9.9: for which of six latents it is shown that it detects the concept better than its control."""
     exercise = Exercise(
-        "9.8",
+        "9.9",
         "replace None by a set of letters, such as {'A'}.",
         "the columns of the table one by one: where it was scored, beside what, and how clear the difference is",
         "you ask three questions of a claim: on new documents? beside a control that loses? with an interval?",
@@ -155,88 +122,9 @@ _RECOVERED_MISTAKES: Mistakes = [
     ),
     (
         lambda c, r, z: (z - r) / (r - c) if r != c else float("inf"),
-        "the denominator is what zeros cost, CE(zero) − CE(clean).",
+        "the denominator is what zeros cost, CE(0) − CE(x).",
     ),
-    (lambda c, r, z: z - r, "these are nats; divide by what zeros cost, CE(zero) − CE(clean)."),
-]
-
-
-def _soft_freeze(W: Tensor, start: Tensor, cosine: float) -> Tensor:
-    along, across = _parts(W, start)
-    edge = cosine * start + (1 - cosine**2) ** 0.5 * normalize(across, dim=1)
-    return torch.where(along < cosine, edge, W)
-
-
-def _parts(W: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-    """How far each row points along its start, and what is left of it."""
-    along = (W * start).sum(1, keepdim=True)
-    return along, W - along * start
-
-
-_FREEZE_MISTAKES: Mistakes = [
-    (
-        lambda W, s, c: c * s + (1 - c**2) ** 0.5 * normalize(_parts(W, s)[1], dim=1),
-        "rows that are inside the cone already are turned as well, out to its edge. They are free: leave them.",
-    ),
-    (
-        lambda W, s, c: torch.where(_parts(W, s)[0] < c, c * s + (1 - c**2) ** 0.5 * W, W),
-        "you add the whole row to its start. Part of it points along the start already: take that part out first, and "
-        "what is left is at a right angle.",
-    ),
-    (
-        lambda W, s, c: torch.where(_parts(W, s)[0] < c, normalize(c * s + (1 - c) * W, dim=1), W),
-        "a weighted mean of row and start has another cosine with the start. Build it from two parts at a right angle: "
-        "`cosine` along the start, and the rest of the length across.",
-    ),
-    (
-        lambda W, s, c: torch.where(
-            _parts(W, s)[0] < c, c * s + (1 - c) * normalize(_parts(W, s)[1], dim=1), W
-        ),
-        "the result has not length 1. Two sides at a right angle: their squares add up to 1, so the part across has "
-        "length √(1 − cosine²).",
-    ),
-    (
-        lambda W, s, c: torch.where(_parts(W, s)[0] < c, c * s + _parts(W, s)[1], W),
-        "the result has not length 1: the part across keeps its old length. Give it the length √(1 − cosine²).",
-    ),
-    (
-        lambda W, s, c: torch.where(_parts(W, s)[0] < c, s, W),
-        "you set a row that left the cone back to its start. It may stay as far away as the cone allows: turn it to the "
-        "edge only.",
-    ),
-    (
-        lambda W, s, c: W,
-        "nothing is turned back; a row outside the cone has a cosine *below* the limit.",
-    ),
-]
-
-
-def _redraw(values: Tensor, documents: Tensor, drawn: list[int]) -> Tensor:
-    return torch.cat([values[documents == document] for document in drawn]).mean()
-
-
-_REDRAW_MISTAKES: Mistakes = [
-    (
-        lambda v, d, drawn: v[torch.isin(d, torch.tensor(drawn))].mean(),
-        "a document that was drawn twice counts once, as with `isin`, which only asks whether it was drawn. Take its "
-        "rows twice.",
-    ),
-    (
-        lambda v, d, drawn: torch.stack([v[d == document].mean() for document in drawn]).mean(),
-        "you average the documents' means, so a short document counts as much as a long one. Pool the rows.",
-    ),
-    (
-        lambda v, d, drawn: v[drawn].mean(),
-        "you took `drawn` for rows; they are documents: take every row whose document was drawn.",
-    ),
-    (
-        lambda v, d, drawn: v.mean(),
-        "this is the mean of the sample itself; every draw would be the same and the interval would have no width.",
-    ),
-    (
-        lambda v, d, drawn: torch.cat([v[d == document] for document in drawn]).sum(),
-        "this is the sum; divide by the number of rows drawn.",
-    ),
+    (lambda c, r, z: z - r, "these are nats; divide by what zeros cost, CE(0) − CE(x)."),
 ]
 
 
@@ -315,7 +203,7 @@ _RATE_MISTAKES: Mistakes = [
     (
         lambda h, a, e: (_matched_rates(h, a, e)[0], e.mean()),
         "the first number counts a concept by its holes, the second counts every concept once. A concept with a thousand "
-        "holes then meets the chance of one with ten. Weigh both by holes.",
+        "holes then meets the background of one with ten. Weigh both by holes.",
     ),
     (
         lambda h, a, e: ((a / h).mean(), e.mean()),
@@ -328,7 +216,7 @@ _RATE_MISTAKES: Mistakes = [
     ),
     (
         lambda h, a, e: (_matched_rates(h, a, e)[0], (a * e).sum() / a.sum()),
-        "you weigh chance by the *absorbed* holes. Whether a hole is absorbed is the result; weigh by all holes.",
+        "you weigh the background by the *absorbed* holes. Whether a hole is absorbed is the result; weigh by all holes.",
     ),
     (lambda h, a, e: _matched_rates(h, a, e)[::-1], "the two are in the other order."),
     (

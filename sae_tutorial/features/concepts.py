@@ -232,16 +232,40 @@ def f1_advantage(
     Some documents are hard for every detector. The difference within a draw does not have that spread, so its interval is
     narrower than what two intervals side by side would suggest.
     """
-    labels = row_labels(labels, len(documents))
+    return mean_f1_advantage([(one, other, labels)], documents, resamples=resamples)
+
+
+def mean_f1_advantage(
+    pairs: Sequence[tuple[tuple[Detector, Units], tuple[Detector, Units], Bool[np.ndarray, " rows"]]],
+    documents: Int[np.ndarray, " rows"],
+    *,
+    resamples: int = 200,
+) -> Interval:
+    """`f1_advantage`, as a mean over concepts: for each the two detectors with their units, and its labels.
+
+    Every draw of documents serves all concepts, since one article may be hard for many of them.
+
+    Raises:
+        ValueError: there is no pair.
+    """
+    if not pairs:
+        raise ValueError("pairs must hold at least one concept, got none.")
     _, owner = np.unique(documents, return_inverse=True)
     n = owner.max() + 1
     weights = document_draws(n, resamples)
-    f1 = []
-    for detector, units in (one, other):
+
+    def f1(
+        detector: Detector, units: Units, labels: Bool[np.ndarray, " rows"]
+    ) -> Float[np.ndarray, " draws"]:
         yes = detector.scores(units) > detector.threshold
         both, said, true = (weights @ np.bincount(owner, part, n) for part in (yes & labels, yes, labels))
-        f1.append(2 * both / np.maximum(said + true, 1))
-    return Interval.of_draws(f1[0] - f1[1])
+        return 2 * both / np.maximum(said + true, 1)
+
+    differences = []
+    for one, other, truth in pairs:
+        labels = row_labels(truth, len(documents))
+        differences.append(f1(*one, labels) - f1(*other, labels))
+    return Interval.of_draws(np.mean(differences, axis=0))
 
 
 def roc_curve_points(

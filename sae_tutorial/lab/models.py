@@ -1,11 +1,14 @@
 """The labs' language models, as TransformerLens bridges in evaluation mode."""
 
+import copy
 import tempfile
 import zipfile
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.lab.hub import HUB_MODEL
@@ -77,7 +80,8 @@ def untrained_twin(model: TransformerBridge, seed: int = 0) -> TransformerBridge
     """The same architecture and tokenizer with weights drawn anew: a control for what training put into a model.
 
     Latents of an autoencoder trained on such a model follow tokens too, since the embeddings differ (Heap et al. 2025,
-    "Sparse autoencoders can interpret randomly initialized transformers").
+    "Automated interpretability metrics do not distinguish trained and random transformers"). After many blocks little of the token is left: where the rows
+    must still hold something to be found, take `shuffled_twin`.
     """
     original = model.original_model
     with (
@@ -90,3 +94,51 @@ def untrained_twin(model: TransformerBridge, seed: int = 0) -> TransformerBridge
             str(original.config.name_or_path), hf_model=drawn, tokenizer=model.tokenizer,
             device=str(model.cfg.device), dtype=torch.float32,
         )  # fmt: skip
+
+
+def shuffle_weights(
+    weights: Mapping[str, Float[Tensor, "..."]], keep: Collection[str], generator: torch.Generator
+) -> dict[str, Float[Tensor, "..."]]:
+    """Every tensor with its own entries in another order, but for those to `keep`: the sizes stay, what they did does not."""
+    return {
+        name: W if name in keep else W.flatten()[torch.randperm(W.numel(), generator=generator)].view_as(W)
+        for name, W in weights.items()
+    }
+
+
+def shuffled_twin(
+    model: TransformerBridge,
+    seed: int = 0,
+    shuffle: Callable[..., Mapping[str, Float[Tensor, "..."]]] = shuffle_weights,
+) -> TransformerBridge:
+    """The same model with the entries of each matrix of its blocks in another order: it keeps its tokens, and nothing learned.
+
+    Embedding, unembedding, norms and biases stay. Unlike `untrained_twin`, whose small random weights hardly tell one token
+    from another after many blocks, every matrix keeps the size it was trained to. Heap et al. 2025 ("Automated
+    interpretability metrics do not distinguish trained and random transformers") draw such weights from a Gaussian with
+    the trained ones' mean and variance; here it is their own entries.
+
+    Args:
+        model: is left as it is.
+        seed: of the order.
+        shuffle: as `shuffle_weights`, which is the default: {name: tensor} of the model, the names to keep, a generator.
+
+    Raises:
+        ValueError: `shuffle` leaves out a tensor, or gives one of another shape.
+    """
+    twin = copy.deepcopy(model)
+    weights = dict(twin.original_model.named_parameters())
+    in_blocks = {id(W) for W in twin.blocks.parameters() if W.ndim == 2}
+    keep = {name for name, W in weights.items() if id(W) not in in_blocks}
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        old = {name: W.detach().cpu().clone() for name, W in weights.items()}
+        new = shuffle(old, keep, generator)
+        for name, W in weights.items():
+            if name not in new or new[name].shape != W.shape:
+                raise ValueError(
+                    f"shuffle must return a tensor of shape {tuple(W.shape)} for {name!r}; got "
+                    f"{tuple(new[name].shape) if name in new else 'none'}."
+                )
+            W.copy_(torch.as_tensor(new[name]))
+    return twin

@@ -1,4 +1,4 @@
-"""Drawings for doubting a latent: replacing x, a cone, intervals, who detects what, a tree of splits, holes, a hedge."""
+"""Drawings for doubting a latent: replacing x, a cone, shuffled weights, who detects what, splits, holes, a hedge."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,8 +27,8 @@ def replacement_drawing(title: str) -> go.Figure:
     box(figure, (3.4, 0.0), "x̂", RED, width=0.7)
     arrow(figure, (3.4, 0.92), (3.4, 0.28), RED)
     say(figure, (3.85, 0.6), "SAE", colour=RED)
-    say(figure, (6.95, 1.2), "loss CE(clean)")
-    say(figure, (7.05, 0.0), "loss CE(replaced)", colour=RED)
+    say(figure, (6.95, 1.2), "loss CE(x)")
+    say(figure, (6.95, 0.0), "loss CE(x̂)", colour=RED)
     return as_drawing(figure, title, (-0.6, 7.9), (-0.5, 1.9), height=270)
 
 
@@ -45,8 +45,31 @@ def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": INK, "dash": "dot", "width": 1})
     figure.update_xaxes(title=x_title)
-    figure.update_yaxes(autorange="reversed")
+    _names_down(figure)
     return finish(figure, title, height=150 + 34 * len(rows))
+
+
+def seeds_figure(
+    counts: Mapping[str, Sequence[float]], groups: Mapping[str, str], title: str, x_title: str
+) -> go.Figure:
+    """A row per method and a dot per seed, coloured by the group that the method belongs to."""
+    figure = go.Figure()
+    names = list(dict.fromkeys(groups.values()))
+    for group, colour, symbol in zip(names, (BLUE, ORANGE, GREY), ("circle", "diamond", "x"), strict=False):
+        points = [(value, name) for name in counts if groups[name] == group for value in counts[name]]
+        figure.add_scatter(
+            x=[value for value, _ in points], y=[escaped(name) for _, name in points], mode="markers", name=group,
+            marker={"size": 11, "color": colour, "symbol": symbol}, cliponaxis=False,
+        )  # fmt: skip
+    figure.update_xaxes(title=x_title, rangemode="tozero")
+    _names_down(figure)
+    figure.update_yaxes(categoryorder="array", categoryarray=[escaped(name) for name in counts])
+    return finish(figure, title, height=170 + 30 * len(counts))
+
+
+def _names_down(figure: go.Figure) -> None:
+    """Names from top to bottom, with air between them and the axis."""
+    figure.update_yaxes(autorange="reversed", ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)")
 
 
 def rivals_figure(scores: Mapping[str, Mapping[str, float]], title: str, z_title: str) -> go.Figure:
@@ -56,8 +79,8 @@ def rivals_figure(scores: Mapping[str, Mapping[str, float]], title: str, z_title
     z = np.array([[by_rival[rival] for rival in rivals] for by_rival in scores.values()])
     figure.add_heatmap(
         z=z, x=[escaped(rival).replace(" ", "<br>") for rival in rivals], y=[escaped(name) for name in scores],
-        text=[[f"{value:.2f}" for value in row] for row in z], texttemplate="%{text}", textfont={"size": 12},
-        colorscale=[[0, "white"], [1, BLUE]], zmin=0, zmax=1, xgap=3, ygap=3, colorbar={"title": z_title},
+        text=[[f"{value:.2f}" for value in row] for row in z], texttemplate="%{text}", textfont={"size": 13, "color": "#111"},
+        colorscale=[[0, "white"], [1, "#7cb2e8"]], zmin=0, zmax=1, xgap=3, ygap=3, colorbar={"title": z_title},
     )  # fmt: skip
     figure.update_xaxes(side="top", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
@@ -81,6 +104,32 @@ def cone_drawing(title: str) -> go.Figure:
     say(figure, (3.35, 0.85), "0.6 across: free", colour=BLUE)
     drawing = as_drawing(figure, title, (-2.6, 6.2), (-0.9, 3.4), height=380)
     return drawing.update_yaxes(scaleanchor="x")  # a right angle looks like one
+
+
+def shuffle_drawing(title: str) -> go.Figure:
+    """A model that keeps its embedding and its norms, and one matrix of a block before and after its entries moved."""
+    figure = go.Figure()
+    for i, (name, colour) in enumerate(
+        (("embedding", GREEN), ("block 0", BLUE), ("block 1", BLUE), ("…", BLUE), ("unembedding", GREEN))
+    ):
+        box(figure, (1.75 * i - 0.6, 3.0), name, colour, width=1.35)
+        if i:
+            arrow(figure, (1.75 * i - 1.62, 3.0), (1.75 * i - 1.3, 3.0), INK)
+    say(figure, (2.9, 3.75), "green: stays as it was trained; blue: each matrix is shuffled within itself")
+    sizes = np.array([9, 1, 4, 2, 1, 7, 2, 1, 3, 1, 8, 2, 5, 1, 2, 6, 1, 3, 2, 9])
+    order = [12, 7, 19, 3, 15, 0, 9, 4, 17, 11, 2, 14, 8, 5, 18, 1, 13, 10, 6, 16]
+    for left, values, name in ((0.2, sizes, "trained matrix"), (4.1, sizes[order], "its twin")):
+        for i, value in enumerate(values):
+            x, y = left + 0.44 * (i % 5), 1.55 - 0.44 * (i // 5)
+            shade = 245 - 20 * int(value)
+            figure.add_shape(
+                type="rect", x0=x, x1=x + 0.42, y0=y, y1=y + 0.42, line={"width": 0},
+                fillcolor=f"rgb({shade},{min(250, shade + 25)},250)",
+            )  # fmt: skip
+        say(figure, (left + 1.1, -0.15), name)
+    arrow(figure, (2.65, 1.1), (3.85, 1.1), INK)
+    say(figure, (3.25, 1.4), "same numbers,<br>other places", size=12)
+    return as_drawing(figure, title, (-1.5, 7.3), (-0.4, 4.1), height=320)
 
 
 def tree_drawing(

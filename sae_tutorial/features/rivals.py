@@ -1,0 +1,126 @@
+"""Kinds of units side by side: who detects a concept best, chosen on some rows and judged on others, by document.
+
+A latent's score says little alone. Here the latents of several dictionaries, neurons, and the latents of a model that
+learned nothing are asked for the same concepts on the same rows, and their scores are compared on the same draws of
+documents.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csc_array, issparse
+from torch import Tensor
+
+from sae_tutorial.features.concepts import (
+    Detector,
+    Score,
+    Units,
+    best_unit,
+    f1_advantage,
+    mean_f1_advantage,
+    score_detector,
+)
+from sae_tutorial.features.intervals import Interval
+from sae_tutorial.features.latents import Latents
+
+SINK = 10  # times the median length, from which a row is an attention sink
+OFTEN = 5  # places from which the mean of a token's other places says something
+
+
+def some_rows(units: Units, mask: Bool[np.ndarray, " rows"]) -> Units:
+    """Some rows of a sparse or of a plain matrix."""
+    return csc_array(units.tocsr()[np.flatnonzero(mask)]) if issparse(units) else units[mask]
+
+
+def part_of(latents: Latents, mask: Bool[np.ndarray, " rows"]) -> Latents:
+    """What a dictionary's latents do at some of the rows."""
+    return replace(
+        latents,
+        matrix=some_rows(latents.matrix, mask),
+        token_ids=latents.token_ids[mask],
+        document_ids=latents.document_ids[mask],
+    )
+
+
+class Rivals:
+    """The best unit of every kind for every concept, and how clearly one kind beats another.
+
+    Args:
+        units: by kind, a number for every row and unit.
+        labels: by concept, which rows have it.
+        held: the rows that judge; the others choose.
+        documents: the document of each row that judges; intervals come from drawing these.
+
+    Attributes:
+        found: by concept and kind, the detector and its score on the rows that judge.
+    """
+
+    def __init__(
+        self,
+        units: Mapping[str, Units],
+        labels: Mapping[str, Bool[np.ndarray, " rows"]],
+        held: Bool[np.ndarray, " rows"],
+        documents: Int[np.ndarray, " held"],
+    ) -> None:
+        self.labels, self.held, self.documents = dict(labels), held, documents
+        self.sides = {kind: (some_rows(unit, ~held), some_rows(unit, held)) for kind, unit in units.items()}
+        self.found = {name: {kind: self.judge(kind, name) for kind in units} for name in labels}
+
+    def judge(
+        self,
+        kind: str,
+        concept: str,
+        find: Callable[[Units, Bool[np.ndarray, " rows"]], Detector] = best_unit,
+    ) -> tuple[Detector, Score]:
+        """The detector that `find` chooses on the rows to choose on, and its score on the others."""
+        chosen_on, unread = self.sides[kind]
+        truth = self.labels[concept]
+        detector = find(chosen_on, truth[~self.held])
+        return detector, score_detector(detector, unread, truth[self.held], self.documents)
+
+    def f1(self, kind: str) -> float:
+        """F1 of the best units of a kind, as a mean over the concepts."""
+        return float(np.mean([by_kind[kind][1].f1.value for by_kind in self.found.values()]))
+
+    def wins(self, kind: str, rival: str) -> int:
+        """For how many concepts `kind` is better: the whole interval of the difference lies above 0."""
+        return sum(
+            f1_advantage(*self._pair(kind, rival, name), self.documents).low > 0 for name in self.labels
+        )
+
+    def lead(self, kind: str, rival: str) -> Interval:
+        """F1 of `kind` minus F1 of `rival`, as a mean over the concepts."""
+        return mean_f1_advantage([self._pair(kind, rival, name) for name in self.labels], self.documents)
+
+    def _pair(self, kind: str, rival: str, concept: str) -> tuple[Any, Any, Bool[np.ndarray, " held"]]:
+        one, other = ((self.found[concept][k][0], self.sides[k][1]) for k in (kind, rival))
+        return one, other, self.labels[concept][self.held]
+
+
+def token_share(x: Float[Tensor, "rows d_in"], token_ids: Int[np.ndarray, " rows"]) -> float:
+    """How much of the variance of rows their token explains: each is guessed by the mean of the token's other places.
+
+    1 if a row depends on its token alone, 0 or a little less if the token says nothing. Tokens met fewer than five times
+    are left out, and rows more than ten times as long as the median (attention sinks).
+
+    Raises:
+        ValueError: no token is met often enough.
+    """
+    lengths = x.norm(dim=1)
+    usual = lengths < SINK * lengths.median()
+    x = x[usual]
+    _, token, counts = torch.tensor(np.asarray(token_ids))[usual.cpu()].unique(
+        return_inverse=True, return_counts=True
+    )
+    token, n = token.to(x.device), counts[token].to(x)
+    often = n >= OFTEN
+    if not often.any():
+        raise ValueError(f"no token is met {OFTEN} times or more in {len(x)} rows; pass more rows.")
+    sums = torch.zeros(len(counts), x.shape[1]).to(x).index_add(0, token, x)
+    guess = (sums[token] - x)[often] / (n[often] - 1)[:, None]
+    x = x[often]
+    return 1 - float((x - guess).pow(2).sum() / (x - x.mean(0)).pow(2).sum())

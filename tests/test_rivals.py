@@ -1,0 +1,99 @@
+"""Rivals are chosen on some rows and judged on others; tokens explain what they explain; lists are as good as their words."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csc_array
+from test_concepts import concept_rows
+from test_explanations import Words
+from test_gallery import DOCUMENTS, LENGTH, made
+
+from sae_tutorial.features.concepts import best_unit, f1_advantage, score_detector
+from sae_tutorial.features.rivals import Rivals, part_of, token_share
+from sae_tutorial.features.word_lists import list_scores, often_on, tokens_for, top_words
+
+
+@pytest.fixture
+def rows():
+    units, labels, documents = concept_rows()
+    held = documents >= 20
+    noise = np.random.default_rng(1).normal(size=units.shape)
+    return {"ours": csc_array(np.maximum(units, 0)), "noise": noise}, {"it": labels}, held, documents[held]
+
+
+def test_each_kind_is_chosen_on_some_rows_and_judged_on_the_others(rows):
+    units, labels, held, documents = rows
+    rivals = Rivals(*rows)
+    for kind, unit in units.items():
+        unit = unit.toarray() if kind == "ours" else unit
+        detector = best_unit(unit[~held], labels["it"][~held])
+        expected = score_detector(detector, unit[held], labels["it"][held], documents)
+        chosen, score = rivals.found["it"][kind]
+        assert (chosen.units.tolist(), chosen.threshold) == (detector.units.tolist(), detector.threshold)
+        assert score.f1 == expected.f1
+        assert rivals.f1(kind) == expected.f1.value
+
+
+def test_what_tracks_the_concept_wins_over_noise_by_the_paired_difference(rows):
+    rivals = Rivals(*rows)
+    assert (rivals.wins("ours", "noise"), rivals.wins("noise", "ours"), rivals.wins("ours", "ours")) == (
+        1,
+        0,
+        0,
+    )
+    (one, _), (other, _) = rivals.found["it"].values()
+    expected = f1_advantage(
+        (one, rivals.sides["ours"][1]), (other, rivals.sides["noise"][1]), rows[1]["it"][rows[2]], rows[3]
+    )
+    assert rivals.lead("ours", "noise") == expected
+    assert expected.low > 0
+
+
+def test_a_part_of_latents_is_what_they_do_at_these_rows():
+    read = made(np.arange(DOCUMENTS * LENGTH) % 3, np.ones(DOCUMENTS * LENGTH))
+    mask = read.document_ids % 2 == 0
+    part = part_of(read, mask)
+    np.testing.assert_array_equal(part.matrix.toarray(), read.matrix.toarray()[mask])
+    assert len(part) == len(part.token_ids) == len(part.document_ids) == mask.sum()
+    part.column(0)  # sorted column by column, as latents are
+
+
+def test_a_token_explains_what_depends_on_it_and_nothing_of_what_does_not():
+    draw = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, 40, (4000,), generator=draw)
+    table, noise = torch.randn(40, 16, generator=draw), torch.randn(4000, 16, generator=draw)
+    assert token_share(table[ids], ids.numpy()) == pytest.approx(1, abs=1e-4)
+    assert token_share(table[ids] + noise, ids.numpy()) == pytest.approx(0.5, abs=0.05)
+    assert token_share(noise, ids.numpy()) == pytest.approx(0, abs=0.05)
+    with_sinks = (table[ids] + noise).clone()
+    with_sinks[::500] = 1e4
+    assert token_share(with_sinks, ids.numpy()) == pytest.approx(0.5, abs=0.05)
+    with pytest.raises(ValueError, match="5 times or more"):
+        token_share(noise[:40], np.arange(40))
+
+
+def test_a_list_that_holds_the_latents_words_finds_it_and_another_latents_list_does_not():
+    n = DOCUMENTS * LENGTH
+    on, other = np.zeros(n), np.zeros(n)
+    on[20::60], other[50::60] = 2.0, 1.0
+    read = made(on, other)
+    read.token_ids[:] = 9
+    read.token_ids[20::60], read.token_ids[50::60] = 5, 6
+    assert [word.strip() for word in top_words(Words(), read, 0, 1)] == ["w5"]
+    own, others = list_scores(Words(), read, read, [0, 1]).T
+    assert own.tolist() == [1, 1] and (others < 0.6).all()
+    assert (tokens_for(read, 0), tokens_for(read, 1)) == (1, 1)
+    spread = made(np.ones(n))
+    spread.token_ids[:] = np.arange(n) % 10
+    assert tokens_for(spread, 0) == 8
+
+
+def test_only_latents_on_often_enough_on_both_sides_and_not_everywhere_are_tested():
+    n = DOCUMENTS * LENGTH
+    on = np.zeros((4, n))
+    on[0, ::11] = 1  # enough
+    on[1, : n // 2 : 11] = 1  # only on the first side
+    on[2] = 1  # everywhere
+    read = made(*on)
+    first = read.document_ids < read.document_ids[n // 2]
+    assert often_on(part_of(read, first), part_of(read, ~first)).tolist() == [0]
