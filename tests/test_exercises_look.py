@@ -326,6 +326,24 @@ def shuffle_in_numpy(weights, keep, generator):
     }
 
 
+def shuffle_on_a_list(weights, keep, generator):
+    twin = dict(weights)
+    for name in set(weights).difference(keep):
+        numbers = weights[name].flatten().tolist()
+        order = torch.randperm(len(numbers), generator=generator).tolist()
+        twin[name] = torch.tensor([numbers[i] for i in order]).view(weights[name].shape)
+    return twin
+
+
+def shuffle_by_scattering(weights, keep, generator):
+    def moved(W):
+        new = torch.empty(W.numel())
+        new[torch.randperm(W.numel(), generator=generator)] = W.flatten()
+        return new.view_as(W)
+
+    return {name: W.clone() if name in keep else moved(W) for name, W in weights.items()}
+
+
 def shuffle_in_place(weights, keep, generator):
     for name, W in weights.items():
         if name not in keep:
@@ -596,7 +614,14 @@ RIGHT: Right = [
     *[("paired_draws", (f,)) for f in (paired_by_weights, paired_in_numpy, paired_in_loops)],
     *[
         ("shuffle_weights", (f,))
-        for f in (shuffle_weights, shuffle_in_a_loop, shuffle_by_sorting, shuffle_in_numpy)
+        for f in (
+            shuffle_weights,
+            shuffle_in_a_loop,
+            shuffle_by_sorting,
+            shuffle_in_numpy,
+            shuffle_on_a_list,
+            shuffle_by_scattering,
+        )
     ],
     *[
         ("fit", (f,))

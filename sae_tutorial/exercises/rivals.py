@@ -91,18 +91,10 @@ _FREEZE_MISTAKES: Mistakes = [
         "a weighted mean of row and start has another cosine with the start. Build it from two parts at a right angle: "
         "`cosine` along the start, and the rest of the length across.",
     ),
-    *(
-        (
-            mix,
-            "the rows have length 1, but not the cosine: part of the row points along the start already, so together they "
-            "point too much that way. Take that part out first, and what is left is at a right angle.",
-        )
-        for mix in (
-            lambda W, s, c: torch.where(_parts(W, s)[0] < c, normalize(c * s + W, dim=1), W),
-            lambda W, s, c: torch.where(
-                _parts(W, s)[0] < c, normalize(c * s + (1 - c**2) ** 0.5 * W, dim=1), W
-            ),
-        )
+    (
+        lambda W, s, c: torch.where(_parts(W, s)[0] < c, normalize(c * s + W, dim=1), W),
+        "the rows have length 1, but not the cosine: part of the row points along the start already, so together they "
+        "point too much that way. Take that part out first, and what is left is at a right angle.",
     ),
     (
         lambda W, s, c: torch.where(
