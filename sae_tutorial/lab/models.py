@@ -1,6 +1,6 @@
 """The labs' language models, as TransformerLens bridges in evaluation mode."""
 
-import copy
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Mapping
@@ -83,17 +83,7 @@ def untrained_twin(model: TransformerBridge, seed: int = 0) -> TransformerBridge
     "Automated interpretability metrics do not distinguish trained and random transformers"). After many blocks little of the token is left: where the rows
     must still hold something to be found, take `shuffled_twin`.
     """
-    original = model.original_model
-    with (
-        torch.random.fork_rng(devices=[]),
-        torch.device("cpu"),
-    ):  # the same weights, whatever the default device
-        torch.default_generator.manual_seed(seed)
-        drawn = type(original)(original.config).eval()
-        return TransformerBridge.boot_transformers(
-            str(original.config.name_or_path), hf_model=drawn, tokenizer=model.tokenizer,
-            device=str(model.cfg.device), dtype=torch.float32,
-        )  # fmt: skip
+    return _like(model, seed, lambda drawn: None)
 
 
 def shuffle_weights(
@@ -126,19 +116,40 @@ def shuffled_twin(
     Raises:
         ValueError: `shuffle` leaves out a tensor, or gives one of another shape.
     """
-    twin = copy.deepcopy(model)
-    weights = dict(twin.original_model.named_parameters())
-    in_blocks = {id(W) for W in twin.blocks.parameters() if W.ndim == 2}
-    keep = {name for name, W in weights.items() if id(W) not in in_blocks}
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        old = {name: W.detach().cpu().clone() for name, W in weights.items()}
-        new = shuffle(old, keep, generator)
-        for name, W in weights.items():
-            if name not in new or new[name].shape != W.shape:
-                raise ValueError(
-                    f"shuffle must return a tensor of shape {tuple(W.shape)} for {name!r}; got "
-                    f"{tuple(new[name].shape) if name in new else 'none'}."
-                )
-            W.copy_(torch.as_tensor(new[name]))
-    return twin
+    # The bridge wraps modules, and the names say so; it has some weights under two names, of which one is the model's.
+    trained = {
+        name.replace("._original_component", ""): W.detach().cpu()
+        for name, W in model.original_model.state_dict().items()
+    }
+
+    def put_in(drawn: nn.Module) -> None:
+        weights = dict(drawn.named_parameters())
+        old = {name: trained[name].clone() for name in weights}
+        keep = {name for name, W in weights.items() if W.ndim != 2 or not re.search(r"\.\d+\.", name)}
+        new = shuffle(old, keep, torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            for name, W in weights.items():
+                if name not in new or new[name].shape != W.shape:
+                    raise ValueError(
+                        f"shuffle must return a tensor of shape {tuple(W.shape)} for {name!r}; got "
+                        f"{tuple(new[name].shape) if name in new else 'none'}."
+                    )
+                W.copy_(torch.as_tensor(new[name]))
+
+    return _like(model, seed, put_in)
+
+
+def _like(model: TransformerBridge, seed: int, change: Callable[[nn.Module], None]) -> TransformerBridge:
+    """A bridge around a model of the same architecture, with weights drawn anew and then changed."""
+    original = model.original_model
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.device("cpu"),
+    ):  # the same weights, whatever the default device
+        torch.default_generator.manual_seed(seed)
+        drawn = type(original)(original.config).eval()
+        change(drawn)
+        return TransformerBridge.boot_transformers(
+            str(original.config.name_or_path), hf_model=drawn, tokenizer=model.tokenizer,
+            device=str(model.cfg.device), dtype=torch.float32,
+        )  # fmt: skip
