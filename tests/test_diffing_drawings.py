@@ -8,6 +8,7 @@ from sae_tutorial.show.diffing_drawings import (
     crosscoder_drawing,
     share_figure,
     take_out_drawing,
+    two_tests_figure,
 )
 
 
@@ -40,3 +41,9 @@ def test_each_pair_of_models_has_a_row_of_its_own():
     assert [trace.name for trace in figure.data] == ["itself", "nobody"]
     assert [len(trace.x) for trace in figure.data] == [2, 0]
     assert all(abs(y) < 0.5 for y in figure.data[0].y)
+
+
+def test_directions_that_nearly_fall_together_share_one_label():
+    points = two_tests_figure({"a": (0.5, 0.0), "b": (0.51, 0.0), "c": (0.0, 0.7)}, "Tests").data
+    assert [point.text for point in points] == [("c",), ("a, b",)]
+    assert points[1].x == (0.5, 0.51) and points[1].y == (0.0, 0.0)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -37,12 +38,19 @@ def crosscoder_drawing(title: str) -> go.Figure:
 def artefact_drawing(title: str) -> go.Figure:
     """Three latents of share 1: one that is the tuned model's own, and the two ways in which another can look like it."""
     figure = go.Figure()
-    for y, name, colour in ((2.5, "tuned model", TUNED), (0.9, "base model", BASE)):
-        say(figure, (0.2, y), f"<b>{name}</b>", colour=colour)
+    for y, words, colour in (
+        (2.5, "what the latent writes<br>for the <b>tuned model</b>", TUNED),
+        (0.9, "what there is of it<br>in the <b>base model</b>", BASE),
+    ):  # fmt: skip
+        say(figure, (0.1, y), words, size=12, colour=colour)
     for x, name, reason in (
         (2.9, "its own", "the base model<br>has nothing of it"),
         (5.6, "complete shrinkage", "the base model has it,<br>and it was left out: ν<sup>ε</sup> high"),
-        (8.5, "latent decoupling", "another latent writes it<br>for the base model: ν<sup>r</sup> high"),
+        (
+            8.5,
+            "latent decoupling",
+            f"<span style='color:{OTHER}'>another latent</span> writes it<br>for the base model: ν<sup>r</sup> high",
+        ),
     ):
         say(figure, (x, 3.5), f"<b>{name}</b>", size=14)
         say(figure, (x, -0.3), reason, size=12)
@@ -67,7 +75,7 @@ def take_out_drawing(title: str) -> go.Figure:
         _dot(figure, row, INK)
         _dot(figure, (middle, row[1]), TUNED)
     say(figure, (8.3, 2.6), "a row x")
-    say(figure, (5.0, 2.25), "its share is set to the mean's", size=12, colour=TUNED)
+    say(figure, (5.0, 2.25), "moved to where the mean row stands", size=12, colour=TUNED)
     return as_drawing(figure, title, (-0.3, 9.9), (-0.7, 3.8), height=320)
 
 
@@ -92,7 +100,11 @@ def share_figure(
             x=[float(shares[latent])], y=[float(rows_on[latent])], mode="markers+text", text=[name],
             textposition="middle left", marker={"size": 10, "color": TUNED}, hoverinfo="skip", showlegend=False,
         )  # fmt: skip
-    figure.update_xaxes(title="tuned model's share of the decoder norm", range=[-0.03, 1.05])
+    _mark_middle(figure)
+    figure.update_xaxes(
+        title="tuned model's share of the decoder norm",
+        range=[min(0.4, float(shares[live].min())) - 0.02, 1.02],
+    )
     figure.update_yaxes(title="rows on which it is on", type="log", tickvals=[10, 30, 100, 300, 1000, 3000])
     return finish(figure, title)
 
@@ -104,11 +116,45 @@ def control_figure(shares: Mapping[str, Float[Tensor, " latents"]], title: str) 
         jitter = 0.5 * np.random.default_rng(i).random(len(found)) - 0.25
         figure.add_scatter(
             x=found.tolist(), y=(i + jitter).tolist(), mode="markers", hovertemplate="share %{x:.2f}<extra></extra>",
-            marker={"size": 5, "color": COLOURS[i % len(COLOURS)], "opacity": 0.6}, name=name, showlegend=False,
+            marker={"size": [11 if share == found.max() else 5 for share in found], "color": COLOURS[i % len(COLOURS)], "opacity": 0.6},
+            name=name, showlegend=False,
         )  # fmt: skip
-    figure.update_xaxes(title="second model's share of the decoder norm", range=[-0.03, 1.03])
+    _mark_middle(figure)
+    figure.update_xaxes(
+        title="second model's share of the decoder norm (a large dot: the largest)",
+        range=[min(0.4, *torch.cat(list(shares.values())).tolist()) - 0.02, 0.95],
+    )
     figure.update_yaxes(tickvals=list(range(len(shares))), ticktext=list(shares), autorange="reversed")
     return finish(figure, title, height=160 + 70 * len(shares))
+
+
+def two_tests_figure(results: Mapping[str, tuple[float, float]], title: str) -> go.Figure:
+    """Each direction as a point with its name: how often the habit came when it was put in, and stayed when it was out."""
+    figure = go.Figure()
+    placed: dict[tuple[int, int], list[str]] = {}
+    for name, (came, left) in results.items():  # names of points that nearly fall together stand side by side
+        placed.setdefault((round(20 * came), round(20 * left)), []).append(name)
+    for i, names in enumerate(sorted(placed.values(), key=lambda names: results[names[0]])):
+        came, left = zip(*(results[name] for name in names), strict=True)
+        figure.add_scatter(
+            x=came, y=left, mode="markers+text", text=[", ".join(names)], showlegend=False, hoverinfo="x+y",
+            textposition="top right" if i % 2 else "bottom right", marker={"size": 11, "color": COLOURS[i % len(COLOURS)]},
+        )  # fmt: skip
+    figure.update_xaxes(
+        title="put into the base model: share of texts with the habit", range=[-0.03, 1.0], tickformat=".0%"
+    )
+    figure.update_yaxes(title="taken out of the tuned one: share left", range=[-0.12, 1.0], tickformat=".0%")
+    return finish(figure, title, height=430)
+
+
+def _mark_middle(figure: go.Figure) -> None:
+    for share, words in ((0.5, "equal"), (0.9, "the paper's line")):
+        figure.add_vline(
+            share,
+            line={"color": GREY, "dash": "dot", "width": 1},
+            annotation_text=words,
+            annotation_position="top",
+        )
 
 
 def _dot(figure: go.Figure, at: Place, colour: str) -> None:
