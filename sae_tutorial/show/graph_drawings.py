@@ -17,6 +17,7 @@ KINDS = {  # colour and marker
     "error": (COLOURS[5], "diamond-open"),
     "mlp": (COLOURS[5], "square-open"),
 }
+BAND, ROOM = "rgba(128,128,128,0.1)", 1.6
 NAMES = {"logit": "answer", "latent": "latent", "token": "token", "error": "error", "mlp": "whole MLP"}
 
 
@@ -79,8 +80,7 @@ def attribution_figure(
     hovers: Mapping[tuple[int, int], str],
     title: str,
     *,
-    edges: int = 60,
-    named: int = 12,
+    edges: int = 25,
 ) -> go.Figure:
     """A graph with positions from left to right and layers from bottom to top; hover over a node for its contexts.
 
@@ -91,9 +91,10 @@ def attribution_figure(
         hovers: what is shown over a latent, HTML.
         title: what was found.
         edges: how many of the strongest edges are drawn, by their share in their target; what lowers is red and dashed.
-        named: how many of the most influential latents carry their name.
     """
-    figure, (places, centres) = go.Figure(), _places(graph, len(words))
+    figure, (places, columns) = go.Figure(), _places(graph, len(words))
+    for left, right in columns[::2]:  # a band for every second word, so that one sees what belongs to it
+        figure.add_vrect(left, right, fillcolor=BAND, line_width=0, layer="below")
     shares = normalised(graph.edges)
     strongest = shares.flatten().argsort(descending=True)[:edges].tolist()
     for i in strongest:
@@ -107,9 +108,6 @@ def attribution_figure(
             line={"color": COLOURS[0 if weight > 0 else 1], "dash": "solid" if weight > 0 else "dash", "width": 0.6 + 5 * share},
         )  # fmt: skip
     influence = graph.influence
-    most = {
-        int(i) for i in (influence * graph.of_kind("latent")).argsort(descending=True)[:named]
-    }  # fmt: skip
     for kind, (colour, symbol) in KINDS.items():
         here = [i for i, node in enumerate(graph.nodes) if node.kind == kind]
         if not here:
@@ -123,10 +121,10 @@ def attribution_figure(
             hovertext=[_hover(graph, i, words, names, hovers) for i in here], hoverinfo="text",
         )  # fmt: skip
         for i in here:
-            if i in most or kind == "logit":
+            if kind in ("latent", "logit"):
                 label = names.get((graph.nodes[i].layer, graph.nodes[i].index), "")
                 figure.add_annotation(
-                    x=places[i][0], y=places[i][1], text=html.escape(label), showarrow=False, yshift=15,
+                    x=places[i][0], y=places[i][1], text=html.escape(label, quote=False), showarrow=False, yshift=15,
                     font={"size": 10, "color": INK}, bgcolor="rgba(255,255,255,0.8)", borderpad=0,
                 )  # fmt: skip
     layers = sorted({node.layer for node in graph.nodes})
@@ -134,7 +132,7 @@ def attribution_figure(
     ticks = ["token" if layer < 0 else "answer" if layer == last else f"MLP {layer}" for layer in layers]
     figure.update_yaxes(tickvals=list(range(len(layers))), ticktext=ticks, showgrid=False, zeroline=False)
     figure.update_xaxes(
-        tickvals=centres, ticktext=[escaped(word) for word in words], showgrid=False, zeroline=False
+        tickvals=[sum(column) / 2 for column in columns], ticktext=[escaped(word) for word in words], showgrid=False, zeroline=False
     )  # fmt: skip
     return finish(figure, title, height=160 + 75 * max(4, min(len(layers), 9)))
 
@@ -149,23 +147,27 @@ def context_hover(contexts: Sequence[Context], raised: Sequence[str]) -> str:
     return "<br>".join([*lines, f"<i>raises</i> {html.escape(', '.join(word.strip() for word in raised))}"])
 
 
-def _places(graph: Graph, n_positions: int) -> tuple[list[tuple[float, float]], list[float]]:
-    """Where each node is drawn, those of one position and layer side by side, and the middle of each position."""
+def _places(graph: Graph, n_positions: int) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Where each node is drawn, those of one position and layer side by side, and from where to where a position goes."""
     rank = {layer: i for i, layer in enumerate(sorted({node.layer for node in graph.nodes}))}
     groups: dict[tuple[int, int], list[int]] = {}
     for i, node in enumerate(graph.nodes):
         groups.setdefault((node.layer, node.position), []).append(i)
-    widths = [  # a position is as wide as its fullest layer
+    fullest = [
         max((len(members) for (_, at), members in groups.items() if at == position), default=1)
         for position in range(n_positions)
     ]
-    centres = [sum(widths[:position]) + widths[position] / 2 for position in range(n_positions)]
+    widths = [1 if n == 1 else ROOM * n for n in fullest]  # names need more room where there are several
+    columns = [(sum(widths[:position]), sum(widths[: position + 1])) for position in range(n_positions)]
     places: list[tuple[float, float]] = [(0.0, 0.0)] * len(graph.nodes)
     for (layer, position), members in groups.items():
         for k, i in enumerate(members):
             offset = widths[position] * ((k + 0.5) / len(members) - 0.5)
-            places[i] = (centres[position] + offset, rank[layer] + 0.16 * (k % 3 - 1) * (len(members) > 2))
-    return places, centres
+            places[i] = (
+                sum(columns[position]) / 2 + offset,
+                rank[layer] + 0.16 * (k % 3 - 1) * (len(members) > 2),
+            )
+    return places, columns
 
 
 def _hover(
