@@ -25,10 +25,6 @@ SKIPPED = {
         "08_beyond_l1",
         "seconds[name] / seconds",
     ): "a table with the time of a step beside another's, on this machine",
-    (
-        "12_what_fine_tuning_changed",
-        "sorted(extra, key=extra.get",
-    ): "words that are equally frequent, in the order of a set",
 }
 
 # What differs from run to run whatever is computed.
