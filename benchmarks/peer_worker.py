@@ -2,10 +2,11 @@
 
 Started by `benchmarks.peers` with a JSON object as its only argument:
 
-    library        "sae-lens" or "dictionary-learning"
-    architecture   "topk", "batchtopk" or "standard" (sae-lens only)
+    library        "sae-lens", "dictionary-learning" or "sparsify"
+    architecture   "topk", "batchtopk" or "standard" (both sae-lens only), or "transcoder" (sparsify only)
     k, d_sae, batch_size, learning_rate, total_tokens, l1_coefficient, options
-    rows           a .npy file [n, d_in], float32, already scaled to mean norm √d_in
+    rows           a .npy file [n, d_in], float32, already scaled to mean norm √d_in; for a transcoder [n, 2 d_in], the
+                   targets behind the inputs
 
 It then answers one line of JSON to each line on standard input: {"steps": n} trains and gives the seconds it took,
 {"evaluate": file} gives the fraction of variance unexplained, L0 and the share of latents that never fire.
@@ -118,21 +119,63 @@ def dictionary_learning(settings: dict, d_in: int) -> tuple[Callable, Callable[[
     return step, lambda: (trainer.ae.encode, trainer.ae.decode)
 
 
+def sparsify(settings: dict, width: int) -> tuple[Callable, Callable[[], tuple[Encode, Encode]]]:
+    """Sparsify's transcoder without a skip, and the step of its trainer, which reads a language model of its own."""
+    from schedulefree import ScheduleFreeWrapper
+    from sparsify import SparseCoder, SparseCoderConfig
+    from sparsify.sign_sgd import SignSGD
+
+    d_in = width // 2
+    coder = SparseCoder(
+        d_in, SparseCoderConfig(k=settings["k"], num_latents=settings["d_sae"], transcode=True)
+    )
+    # The library's default optimizer; its rate falls with the root of the width.
+    rate = settings["learning_rate"] or 5e-3 / (settings["d_sae"] / 2**14) ** 0.5
+    optimizer = ScheduleFreeWrapper(SignSGD([{"params": coder.parameters(), "lr": rate}]), momentum=0.95)
+    first = True
+
+    def step(batch: torch.Tensor) -> None:
+        nonlocal first
+        optimizer.train()  # its weights between steps, which `eval` had exchanged for their running mean
+        x, y = batch[:, :d_in], batch[:, d_in:]
+        if first:  # as in its trainer: pre-activations centred, the bias of the output at its mean
+            coder.encoder.bias.data = -coder.encoder(x).mean(0).detach()
+            coder.b_dec.data = y.mean(0)
+            first = False
+        coder(x, y).fvu.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def encode(rows: torch.Tensor) -> torch.Tensor:
+        acts, indices, _ = coder.encode(rows[:, :d_in])
+        return torch.zeros(len(rows), settings["d_sae"]).scatter(1, indices, acts)
+
+    def transcoder() -> tuple[Encode, Encode]:
+        optimizer.eval()
+        return encode, lambda f: f @ coder.W_dec + coder.b_dec
+
+    return step, transcoder
+
+
 @torch.no_grad()
 def evaluate(encode: Encode, decode: Encode, rows: torch.Tensor) -> dict[str, float]:
-    """FVU with one global mean and float64 sums, mean L0, and the share of latents that are off on every row."""
+    """FVU with one global mean and float64 sums, mean L0, and the share of latents that are off on every row.
+
+    A transcoder's rows have the targets, as wide as what it decodes, behind the inputs.
+    """
     errors, active, counts = 0.0, 0, 0
     for batch in rows.split(1024):
-        f = encode(batch)
-        errors += float((batch - decode(f)).double().pow(2).sum())
+        y_hat = decode(f := encode(batch))
+        errors += float((batch[:, -y_hat.shape[1] :] - y_hat).double().pow(2).sum())
         active += int((f > 0).sum())
         counts = counts + (f > 0).sum(0)
-    spread = float((rows.double() - rows.double().mean(0)).pow(2).sum())
+    targets = rows[:, -y_hat.shape[1] :].double()
+    spread = float((targets - targets.mean(0)).pow(2).sum())
     dead = float((counts == 0).float().mean())
     return {"fvu": errors / spread, "l0": active / len(rows), "dead_fraction": dead}
 
 
-LIBRARIES = {"sae-lens": sae_lens, "dictionary-learning": dictionary_learning}
+LIBRARIES = {"sae-lens": sae_lens, "dictionary-learning": dictionary_learning, "sparsify": sparsify}
 
 if __name__ == "__main__":
     main()

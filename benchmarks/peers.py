@@ -36,8 +36,11 @@ from sae_tutorial.sae.runs import LOG_POINTS
 from sae_tutorial.sae.training import train_sae
 
 ENVIRONMENT = Path(__file__).resolve().parent.parent / "build" / "peers"
-# torch first and alone, as in the Makefile; the last without its dependencies, which pull builds for GPUs.
-INSTALLS = (["torch==2.13.0"], ["sae-lens==6.54.12"], ["--no-deps", "dictionary-learning==0.1.0"])
+# torch first and alone, as in the Makefile; the last two without their dependencies, which pull builds for GPUs.
+INSTALLS = (
+    ["torch==2.13.0"], ["sae-lens==6.54.12"], ["natsort", "schedulefree", "simple-parsing"],
+    ["--no-deps", "dictionary-learning==0.1.0"], ["--no-deps", "eai-sparsify==1.3.3"],
+)  # fmt: skip
 K, TURNS = 32, 12
 RELU_STEPS = 200  # two in a turn, since `train_sae` logs, and so takes turns, 100 times at most
 QUALITY_TOKENS, QUALITY_BATCH = 200_000, 1024
@@ -52,14 +55,14 @@ def run(quick: bool) -> list[Row]:
 
 def make_environment() -> None:
     """Install the peers once; pip's own errors end the run."""
-    python = ENVIRONMENT / "bin" / "python"
-    if (ENVIRONMENT / "installed").exists():
+    python, installed = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "installed"
+    if installed.exists() and installed.read_text() == str(INSTALLS):
         return
     note(f"peers: installing {', '.join(name for *_, name in INSTALLS)} into {ENVIRONMENT}, once")
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
     for arguments in INSTALLS:
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *arguments], check=True)
-    (ENVIRONMENT / "installed").touch()
+    installed.write_text(str(INSTALLS))
 
 
 class Peer:

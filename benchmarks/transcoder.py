@@ -1,15 +1,20 @@
-"""Transcoders: a step's time beside an autoencoder's, and quality at equal tokens beside what needs no latents.
+"""Transcoders: a step's time beside an autoencoder's and sparsify's, and quality at equal tokens beside its and a line's.
 
 Quality is that on the offline lab's layer 12: the variance of what its MLP writes that is left unexplained, on documents
-held out.
+held out. sparsify runs in the peers' environment (`peers.py`), with its default optimizer.
 """
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from benchmarks.peers import make_environment, peer
 from benchmarks.report import Row, note
 from benchmarks.training_speed import D_IN, TOPK_STEPS, in_turns, language_model_like, speed_row
 from sae_tutorial.activations.collect import collect_activations
@@ -23,15 +28,18 @@ from sae_tutorial.sae.metrics import ReconstructionSums
 from sae_tutorial.sae.runs import Run
 from sae_tutorial.sae.training import train_sae, train_step
 
-TEXTS, TOKENS, LAYER = 400, 240_000, 12
+TEXTS, TOKENS, LAYER, K, BATCH = 400, 240_000, 12, 32, 1024
+THEIR_RATES = (5e-3, 1e-2, 2e-2)  # its default at this width is 1.3e-2
 
 
 def run(quick: bool) -> list[Row]:
     """Speed, then quality."""
+    make_environment()
     note("transcoder: making data")
     x = language_model_like(10_000)
-    n_steps = TOPK_STEPS[1024] // (4 if quick else 1)
-    return [_step(x, 1024, n_steps), *_quality(TEXTS // (4 if quick else 1), TOKENS // (4 if quick else 1))]
+    n_steps = TOPK_STEPS[BATCH] // (4 if quick else 1)
+    quality = _quality(TEXTS // (4 if quick else 1), TOKENS // (4 if quick else 1))
+    return [_step(x, BATCH, n_steps), _step_beside_sparsify(x, n_steps), *quality]
 
 
 def _step(x: Float[Tensor, "n d_in"], batch_size: int, n_steps: int) -> Row:
@@ -53,6 +61,32 @@ def _step(x: Float[Tensor, "n d_in"], batch_size: int, n_steps: int) -> Row:
     return speed_row(name, batch_size, ours[1:], others[1:], at_least=0.77)  # 1.3 times as long at most
 
 
+def _step_beside_sparsify(x: Float[Tensor, "n d_in"], n_steps: int) -> Row:
+    """Steps of both on the same pairs, in turns; the first two of either prepare."""
+    note(f"transcoder: sparsify's beside ours, batch {BATCH}")
+    theirs: list[float] = []
+    y = x.flip(1)
+    with _pairs(x, y) as file, peer("sparsify", "transcoder", file, n_steps * BATCH, BATCH, 1e-2, 8 * D_IN) as other:  # fmt: skip
+        coder, config = (
+            SparseAutoencoder(SAEConfig(D_IN, k=K, d_out=D_IN)),
+            TrainConfig(n_steps * BATCH, BATCH),
+        )
+        _, ours, _ = in_turns(
+            coder, x, config, lambda: theirs.append(other.ask(steps=1)["seconds"]), target=y
+        )
+    what = f"a transcoder's step, TopK, k = {K}, {D_IN} x 8, batch {BATCH}, against sparsify's"
+    return speed_row(what, BATCH, ours[2:], np.array(theirs[2:]))
+
+
+@contextmanager
+def _pairs(x: Float[Tensor, "n d_in"], y: Float[Tensor, "n d_out"]) -> Iterator[Path]:
+    """A file with the rows and, behind each, its target."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "pairs.npy"
+        np.save(file, torch.cat([x, y], dim=1).float().numpy())
+        yield file
+
+
 def _quality(n_texts: int, tokens: int) -> list[Row]:
     """What a transcoder with and without a skip leaves unexplained, beside the best affine map."""
     lab = open_lab("offline", budget="quick", texts="wikipedia")
@@ -68,11 +102,31 @@ def _quality(n_texts: int, tokens: int) -> list[Row]:
         train_sae(coder, x[:n], TrainConfig(tokens), target=y[:n], progress=False)
         with torch.inference_mode():
             left[name] = _unexplained(coder(x[n:])[0], y[n:])
+    rival, left_by_it = _sparsify(x, y, n, tokens)
+    left[rival] = left_by_it
     what = f"MLP {LAYER} of SmolLM2-135M, {x.shape[1]} x 4, k = 32, {n:,} rows, {tokens:,} tokens, unexplained variance"
     return [
         Row(f"{name}: {what}, against {rival}", f"{left[name]:.3f}", f"{left[rival]:.3f}", left[name] / left[rival], at_most=1.0)
-        for name, rival in (("transcoder with skip", "affine map"), ("transcoder with skip", "transcoder"))
+        for name, rival in (("transcoder with skip", "affine map"), ("transcoder with skip", "transcoder"), ("transcoder", rival))
     ]  # fmt: skip
+
+
+def _sparsify(
+    x: Float[Tensor, "rows d_in"], y: Float[Tensor, "rows d_out"], n: int, tokens: int
+) -> tuple[str, float]:
+    """What its transcoder leaves unexplained at the best of its rates; trained on the first n rows."""
+    x, y = (
+        rows * rows.shape[1] ** 0.5 / rows[:n].norm(dim=1).mean() for rows in (x, y)
+    )  # as ours are scaled
+    left = {}
+    with _pairs(x[:n], y[:n]) as train, _pairs(x[n:], y[n:]) as test:
+        for rate in THEIR_RATES:
+            note(f"transcoder: sparsify, {tokens:,} tokens at {rate}")
+            with peer("sparsify", "transcoder", train, tokens, BATCH, rate, 4 * x.shape[1]) as other:
+                other.ask(steps=tokens // BATCH)
+                left[rate] = other.ask(evaluate=str(test))["fvu"]
+    best = min(left, key=left.get)
+    return f"sparsify's transcoder, best of {len(left)} rates ({best:g})", left[best]
 
 
 def _unexplained(y_hat: Float[Tensor, "rows d_out"], y: Float[Tensor, "rows d_out"]) -> float:
