@@ -59,7 +59,7 @@ unit-tests: .venv/installed
 notebook-tests: .venv/installed
 	rm -rf build/test-artifacts
 	$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/test-artifacts/ones" $(NBVAL) $(ONES) & ones=$$!; \
-	failed=0; $(if $(OTHERS),$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/test-artifacts/others" $(NBVAL) $(OTHERS) || failed=1;) \
+	trap 'kill $$ones' INT TERM; failed=0; $(if $(OTHERS),$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/test-artifacts/others" $(NBVAL) $(OTHERS) || failed=1;) \
 	wait $$ones || failed=1; exit $$failed
 
 # The notebooks that differ between labs also run on GPT-2's, with random weights: for the path, not for the outputs.

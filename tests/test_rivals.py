@@ -9,7 +9,8 @@ from test_explanations import Words
 from test_gallery import DOCUMENTS, LENGTH, made
 
 from sae_tutorial.features.concepts import best_unit, f1_advantage, score_detector
-from sae_tutorial.features.rivals import Rivals, part_of, token_share
+from sae_tutorial.features.latents import part_of
+from sae_tutorial.features.rivals import Rivals, token_share
 from sae_tutorial.features.word_lists import list_scores, often_on, tokens_for, top_words
 
 

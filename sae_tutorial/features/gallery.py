@@ -6,14 +6,13 @@ strength, a coder's first latents are function words; by specificity alone, they
 may have more than a set share of a latent's energy.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
 from scipy.sparse import csc_array
 
-from sae_tutorial.features.latents import Latents
+from sae_tutorial.features.latents import Latents, part_of
 from sae_tutorial.features.statistics import MIN_ACTIVE, TINY, token_statistics
 
 HIGHEST_TOKEN_SHARE, HIGHEST_GROUP_SHARE = 0.25, 0.5
@@ -66,7 +65,7 @@ def gallery(
     on_test = held_out[latents.document_ids]
     if not 0 < on_test.sum() < len(latents):
         raise ValueError(f"held_out has {on_test.sum()} of {len(latents)} rows; both sides need some.")
-    chosen_on, judged_on = some_rows(latents, ~on_test), some_rows(latents, on_test)
+    chosen_on, judged_on = part_of(latents, ~on_test), part_of(latents, on_test)
     overall = token_statistics(latents)
     topic = token_statistics(chosen_on, labels).topic
     energy = csc_array(judged_on.matrix.astype(np.float64).power(2))
@@ -93,16 +92,6 @@ def gallery(
         )
         for i in order
     ]  # fmt: skip
-
-
-def some_rows(latents: Latents, chosen: Bool[np.ndarray, " rows"]) -> Latents:
-    """What is on in the chosen rows, such as those of held-out articles."""
-    return replace(
-        latents,
-        matrix=csc_array(latents.matrix.tocsr()[np.flatnonzero(chosen)]),
-        token_ids=latents.token_ids[chosen],
-        document_ids=latents.document_ids[chosen],
-    )
 
 
 def _sums(energy: csc_array, keys: Int[np.ndarray, " rows"], n_keys: int) -> np.ndarray:

@@ -7,13 +7,13 @@ a token costs 8 bytes: a million tokens with 32 latents on at each are 256 MB.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from scipy.sparse import csc_array, csr_array
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csc_array, csr_array, issparse
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -215,4 +215,21 @@ def read_texts(
     matrix = encoded(sae, torch.cat(rows))
     return Latents(
         matrix, np.concatenate(token_ids), document_ids, {"hook_name": hook_name}, len(document_ids)
+    )
+
+
+def some_rows(
+    units: csc_array | Float[np.ndarray, "rows units"], chosen: Bool[np.ndarray, " rows"]
+) -> csc_array | Float[np.ndarray, "chosen units"]:
+    """The chosen rows of a sparse or of a plain matrix."""
+    return csc_array(units.tocsr()[np.flatnonzero(chosen)]) if issparse(units) else units[chosen]
+
+
+def part_of(latents: Latents, chosen: Bool[np.ndarray, " rows"]) -> Latents:
+    """What a dictionary's latents do at the chosen rows, such as those of held-out articles."""
+    return replace(
+        latents,
+        matrix=some_rows(latents.matrix, chosen),
+        token_ids=latents.token_ids[chosen],
+        document_ids=latents.document_ids[chosen],
     )

@@ -6,13 +6,11 @@ documents.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csc_array, issparse
 from torch import Tensor
 
 from sae_tutorial.features.concepts import (
@@ -25,25 +23,10 @@ from sae_tutorial.features.concepts import (
     score_detector,
 )
 from sae_tutorial.features.intervals import Interval
-from sae_tutorial.features.latents import Latents
+from sae_tutorial.features.latents import some_rows
 
 SINK = 10  # times the median length, from which a row is an attention sink
 OFTEN = 5  # places from which the mean of a token's other places says something
-
-
-def some_rows(units: Units, mask: Bool[np.ndarray, " rows"]) -> Units:
-    """Some rows of a sparse or of a plain matrix."""
-    return csc_array(units.tocsr()[np.flatnonzero(mask)]) if issparse(units) else units[mask]
-
-
-def part_of(latents: Latents, mask: Bool[np.ndarray, " rows"]) -> Latents:
-    """What a dictionary's latents do at some of the rows."""
-    return replace(
-        latents,
-        matrix=some_rows(latents.matrix, mask),
-        token_ids=latents.token_ids[mask],
-        document_ids=latents.document_ids[mask],
-    )
 
 
 class Rivals:

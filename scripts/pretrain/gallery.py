@@ -19,9 +19,9 @@ from card import PACKAGED, lab_store, lab_texts
 
 from sae_tutorial import storage
 from sae_tutorial.features.explanations import Task, detection_task, near_misses, spread_contexts
-from sae_tutorial.features.gallery import gallery, some_rows
+from sae_tutorial.features.gallery import gallery
 from sae_tutorial.features.intervals import Interval, document_draws
-from sae_tutorial.features.latents import read_latents
+from sae_tutorial.features.latents import part_of, read_latents
 from sae_tutorial.lab.models import load_offline_model
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.pretrained import GALLERY_FILE, RESIDUAL_SAE, pretrained_gallery, pretrained_sae
@@ -80,7 +80,7 @@ def write_explainers_packets(cache: Path, packets: Path) -> None:
     entries, shown = [], []
     for kind, coder in (("SAE", pretrained_sae()), ("control", control)):
         latents = read_latents(coder, store)
-        seen, unseen = some_rows(latents, ~test), some_rows(latents, test)
+        seen, unseen = part_of(latents, ~test), part_of(latents, test)
         for exhibit in gallery(latents, texts.labels, texts.groups, held_out, n=SHOWN):
             tasks = [detection_task(tokenizer, unseen, exhibit.latent, seed) for seed in range(DRAWS)]
             snippets = [
