@@ -38,7 +38,7 @@ from sae_tutorial.sae.training import train_sae
 ENVIRONMENT = Path(__file__).resolve().parent.parent / "build" / "peers"
 # torch first and alone, as in the Makefile; the last two without their dependencies, which pull builds for GPUs.
 INSTALLS = (
-    ["torch==2.13.0"], ["sae-lens==6.54.12"], ["natsort", "schedulefree", "simple-parsing"],
+    ["torch==2.13.0"], ["sae-lens==6.54.12"], ["natsort==8.4.0", "schedulefree==1.4.1", "simple-parsing==0.1.9"],
     ["--no-deps", "dictionary-learning==0.1.0"], ["--no-deps", "eai-sparsify==1.3.3"],
 )  # fmt: skip
 K, TURNS = 32, 12

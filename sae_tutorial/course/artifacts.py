@@ -104,9 +104,8 @@ def _alone(directory: Path) -> Iterator[None]:
     """Wait until no other notebook makes `directory`: of two that run side by side, the second finds it made."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        with suppress(
-            NotImplementedError, OSError
-        ):  # a file system without locks, of which the storage warns
+        # A file system without locks refuses; the storage warns of it.
+        with suppress(NotImplementedError, OSError):
             stack.enter_context(FileLock(directory.with_name(f".{directory.name}.made-once")))
         yield
 

@@ -183,7 +183,7 @@ def check_told(told: Iterable[str] | None) -> None:
                 "B": "B needs a second fine-tune of another kind. Here there was one plant, and we knew that there was one.",
                 "C": "C is more than was tried: it failed on one plant that acts at few tokens. What changes every token a little "
                 "could be its case.",
-                "E": "E says that nothing else changed. A crosscoder with a few hundred latents has no room for what is rare, "
+                "E": "E says that nothing else changed. A crosscoder with a thousand latents has no room for what is rare, "
                 "and what it does not show may be there.",
             },
         ),

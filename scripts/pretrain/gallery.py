@@ -27,10 +27,8 @@ from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.pretrained import GALLERY_FILE, RESIDUAL_SAE, pretrained_gallery, pretrained_sae
 
 SHOWN, PREDICTS = 50, 0.8
-DRAWS, NEAR = (
-    2,
-    5,
-)  # for each latent: detection tasks of ten snippets, and snippets that are nearer misses than theirs
+DRAWS = 2  # detection tasks of ten snippets, for each latent
+NEAR = 5  # snippets, for each latent, that are nearer misses than theirs
 SHUFFLED = 12  # latents of each coder that are also judged by the description of another one
 IN_A_FILE = 25
 YES = 5  # of 0 to 9, from which an answer is a yes
