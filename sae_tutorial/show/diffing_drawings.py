@@ -134,11 +134,14 @@ def two_tests_figure(results: Mapping[str, tuple[float, float]], title: str) -> 
     placed: dict[tuple[int, int], list[str]] = {}
     for name, (came, left) in results.items():  # names of points that nearly fall together stand side by side
         placed.setdefault((round(20 * came), round(20 * left)), []).append(name)
-    for i, names in enumerate(sorted(placed.values(), key=lambda names: results[names[0]])):
+    for i, names in enumerate(placed.values()):
         came, left = zip(*(results[name] for name in names), strict=True)
+        # A point close by on the right would lie under the name.
+        crowded = any(0 < x - came[0] < 0.15 and abs(y - left[0]) < 0.04 for x, y in results.values())
         figure.add_scatter(
-            x=came, y=left, mode="markers+text", text=[", ".join(names)], showlegend=False, hoverinfo="x+y",
-            textposition="top right" if i % 2 else "bottom right", marker={"size": 11, "color": COLOURS[i % len(COLOURS)]},
+            x=came, y=left, mode="markers+text", text=[*[""] * (len(names) - 1), "  " + ", ".join(names)], showlegend=False, hoverinfo="x+y",
+            textposition="bottom left" if crowded and len(names) == 1 else "middle right",
+            marker={"size": 11, "color": COLOURS[i % len(COLOURS)]},
         )  # fmt: skip
     figure.update_xaxes(
         title="put into the base model: share of texts with the habit", range=[-0.03, 1.0], tickformat=".0%"
