@@ -139,20 +139,20 @@ def batches_drawing(lengths: Sequence[int], batch_size: int) -> go.Figure:
 
 
 def split_drawing() -> go.Figure:
-    """Rows of four texts, held out one by one and text by text."""
+    """Rows of four articles, held out one by one and article by article."""
     figure = as_drawing(
         go.Figure(),
-        "A test row beside a training row of its own text is no test",
+        "A test row beside a training row of its own article is half known already",
         (-2.2, 15.2),
         (-1.2, 5.0),
         height=300,
     )
     by_row = ((1, 4), (0, 3), (2,), (1, 5))
-    for left, name, held_out in ((0, "by row: it leaks", by_row), (9, "by text", ((), (), range(6), ()))):
+    for left, name, held_out in ((0, "by row: it leaks", by_row), (9, "by article", ((), (), range(6), ()))):
         say(figure, (left + 3, 4.55), f"<b>{name}</b>")
         for text, tested in enumerate(held_out):
             if not left:
-                say(figure, (-1.1, 3.5 - text), f"text {text}")
+                say(figure, (-1.1, 3.5 - text), f"article {text}")
             for place in range(6):
                 is_test = place in tested
                 _cell(figure, (left + place, 3 - text), RED if is_test else BLUE, "solid", filled=is_test)
