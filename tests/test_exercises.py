@@ -121,6 +121,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "edges": (exercises.check_edges, graphs._EDGE_MISTAKES),
     "influence": (exercises.check_influence, graphs._INFLUENCE_MISTAKES),
     "prune": (exercises.check_prune, graphs._PRUNE_MISTAKES),
+    "edited": (exercises.check_edited, graphs._EDIT_MISTAKES),
     "crosscoder": (exercises.check_crosscoder, diffing._CROSSCODER_MISTAKES),
     "tuned_share": (exercises.check_tuned_share, diffing._SHARE_MISTAKES),
     "best_multiple": (exercises.check_best_multiple, diffing._MULTIPLE_MISTAKES),

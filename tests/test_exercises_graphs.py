@@ -57,6 +57,17 @@ def prune_in_a_loop(influence, share):
     return [i in kept for i in range(len(influence))]
 
 
+def edited_in_a_copy(f, mask, instead):
+    f, mask = f.clone(), mask.expand_as(f)
+    f[mask] = instead[mask]
+    return f
+
+
+def edited_in_place(f, mask, instead):
+    f[mask.expand_as(f)] = instead[mask.expand_as(f)]
+    return f
+
+
 RIGHT: Right = [
     *[("transcoder_loss", (f,)) for f in ways_to_return(graphs._transcoder_loss)],
     ("transcoder_loss", (loss_of_the_package,)),
@@ -71,6 +82,9 @@ RIGHT: Right = [
     *[("influence", (f,)) for f in (influence_by_length, influence_solved)],
     *[("prune", (f,)) for f in ways_to_return(graphs._prune)],
     ("prune", (prune_in_a_loop,)),
+    *[("edited", (f,)) for f in ways_to_return(graphs._edited)],
+    ("edited", (lambda f, mask, instead: f * ~mask + instead * mask,)),
+    *[("edited", (f,)) for f in (edited_in_a_copy, edited_in_place)],
     *[("graph_claims", (way,)) for way in ways_to_choose("C")],
 ]
 
@@ -115,6 +129,12 @@ WRONG: Wrong = [
     ("prune", (lambda i, s: ~graphs._prune(i, s),), "mark what stays"),
     ("prune", (lambda i, s: graphs._first(i, int((graphs._running(i)[1] < s - 1e-6).sum())),), "last node is missing"),
     ("prune", (lambda i, s: i * 0 == 0,), "expected"),
+    ("edited", (lambda f, mask, instead: torch.where(mask, f, instead),), "other way round"),
+    ("edited", (lambda f, mask, instead: f * ~mask,), "you take them out"),
+    ("edited", (lambda f, mask, instead: f + instead * mask,), "you added"),
+    ("edited", (lambda f, mask, instead: f * ~mask + instead,), "added everywhere"),
+    ("edited", (lambda f, mask, instead: instead,), "you replaced all"),
+    ("edited", (lambda f, mask, instead: 2 * f,), "expected"),
     ("graph_claims", ({"A", "C"},), "frozen attention"),
     ("graph_claims", ("b, c",), "not which"),
     ("graph_claims", (["C", "D"],), "very prompt"),

@@ -8,6 +8,8 @@ from sae_tutorial.features.contexts import Context
 from sae_tutorial.show.graph_drawings import (
     attribution_figure,
     context_hover,
+    edge_test_figure,
+    edits_drawing,
     frozen_drawing,
     transcoder_drawing,
 )
@@ -23,21 +25,18 @@ def graph():
     return Graph(nodes, edges, torch.zeros(6), torch.zeros(6), torch.tensor([0.0, 0, 0, 0, 0, 1]))
 
 
-def test_every_node_is_drawn_once_and_the_strongest_edges_by_sign():
-    figure = attribution_figure(
-        graph(), WORDS, {(0, 3): "Italy", (2, 9): "Rome"}, {(0, 3): "seen in"}, "Found", edges=4
-    )
+def test_every_node_is_drawn_once_with_its_strongest_way_in_and_every_latent_with_one_out():
+    drawn = graph()
+    drawn.edges[5, 3] = -0.5  # hardly anything to the answer, and all that this latent gives
+    figure = attribution_figure(drawn, WORDS, {(0, 3): "Italy", (2, 9): "Rome"}, {(0, 3): "seen in"}, "Found")
     points = [trace for trace in figure.data if trace.mode == "markers"]
     assert sum(len(trace.x) for trace in points) == 6
     lines = [trace for trace in figure.data if trace.mode == "lines"]
-    assert len(lines) == 4 and sum(line.line.dash == "dash" for line in lines) == 1
+    assert len(lines) == 4  # both latents' ways in and out; the error's edge is no node's strongest
+    assert sum(line.line.dash == "dash" for line in lines) == 1
     assert {note.text for note in figure.layout.annotations} >= {"Italy", "Rome"}
     places = [(x, y) for trace in points for x, y in zip(trace.x, trace.y, strict=True)]
     assert len(set(places)) == 6
-    assert (
-        len([t for t in attribution_figure(graph(), WORDS, {}, {}, "", edges=2).data if t.mode == "lines"])
-        == 2
-    )
 
 
 def test_words_are_shown_as_words_and_contexts_on_hover():
@@ -58,3 +57,16 @@ def test_the_drawing_names_both_coders():
 def test_the_drawing_of_a_frozen_way_names_what_is_held():
     words = [note.text for note in frozen_drawing("T").layout.annotations]
     assert words.count("× gain ÷ scale") == 2 and any("W_V W_O" in word for word in words)
+
+
+def test_edges_that_hold_lie_on_the_line():
+    edges = np.array([0.5, 0.1])
+    figure = edge_test_figure(edges, {"held": edges, "free": -edges}, "T", ["a", "b"])
+    line, held, free = figure.data
+    assert tuple(line.x) == tuple(line.y) == (0.1, 0.5)
+    assert tuple(held.x) == tuple(held.y) and tuple(free.y) == (-0.5, -0.1) and free.name == "free"
+
+
+def test_the_drawing_of_edits_names_them():
+    words = " ".join(note.text for note in edits_drawing("T").layout.annotations)
+    assert "take out behind the word" in words and "swap" in words

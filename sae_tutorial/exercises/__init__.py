@@ -65,6 +65,7 @@ from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_na
 from sae_tutorial.exercises.graphs import (
     check_back,
     check_edges,
+    check_edited,
     check_graph_claims,
     check_influence,
     check_prune,
@@ -155,6 +156,7 @@ __all__ = [
     "check_difference",
     "check_dimensionality",
     "check_edges",
+    "check_edited",
     "check_encode",
     "check_explained_variance",
     "check_faithfulness",

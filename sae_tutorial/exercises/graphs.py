@@ -1,4 +1,4 @@
-"""Checks for notebook 11: a transcoder's loss, readers, a frozen head, edges, influence, pruning, claims about graphs."""
+"""Checks for notebook 11: a transcoder's loss, readers, a frozen head, edges, influence, pruning, an edit, claims."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function
+from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function, read_tensor
 from sae_tutorial.exercises.reporting import Exercise
 
 
@@ -101,10 +101,21 @@ def check_prune(prune: Callable[[Tensor, float], Tensor]) -> None:
     exercise.check(lambda a: match_function(a, _prune, inputs, _PRUNE_MISTAKES), prune)
 
 
-def check_graph_claims(shown: Iterable[str] | None) -> None:
-    """Exercise 11.7: which of five sentences about a graph its intervention shows."""
+def check_edited(edited: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 11.7: `edited(f, mask, instead)`, latents with those of the mask as `instead` has them."""
     exercise = Exercise(
         "11.7",
+        "write the body of `edited`.",
+        "the section 'Put to the test'",
+        "you can take latents out of a model or put another text's in, by the same line.",
+    )
+    exercise.check(lambda a: PARTS["edited"][0](a), edited)
+
+
+def check_graph_claims(shown: Iterable[str] | None) -> None:
+    """Exercise 11.8: which of five sentences about a graph its intervention shows."""
+    exercise = Exercise(
+        "11.8",
         "replace None by a set of letters, such as {'A'}.",
         "the section 'Put to the test'",
         "you can read a paper's circuit for what its interventions show.",
@@ -336,6 +347,32 @@ _PRUNE_MISTAKES: Mistakes = [
         "you marked what goes; mark what stays.",
     ),
 ]
+
+
+def _edited(f: Tensor, mask: Tensor, instead: Tensor) -> Tensor:
+    return torch.where(mask, instead, f)
+
+
+_EDIT_MISTAKES: Mistakes = [
+    (lambda f, m, i: torch.where(m, f, i), "the other way round: where mask is True, `instead` is wanted."),
+    (lambda f, m, i: f.masked_fill(m, 0.0), "you take them out; `instead` has to come in their place."),
+    (lambda f, m, i: torch.where(m, f + i, f), "you added `instead`; it comes in the latents' place."),
+    (lambda f, m, i: f * ~m + i, "`instead` is added everywhere; it is wanted only where mask is True."),
+    (lambda f, m, i: i.expand_as(f), "you replaced all latents; those outside the mask stay."),
+]
+
+
+def _latents(seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents of two prompts at three places, a mask of some latents of each prompt, and the prompts exchanged."""
+    f, drawn = _drawn(seed, (2, 3, 4), (2, 1, 4))
+    return f.relu(), drawn > 0, f.relu()[[1, 0]]
+
+
+def _judge_edited(answer: Callable[..., Any]) -> None:
+    match_function(answer, _edited, [_latents(seed) for seed in range(3)], _EDIT_MISTAKES)
+
+
+PARTS = {"edited": (_judge_edited, _edited, read_tensor)}
 
 
 def _judge_claims(shown: Any) -> None:

@@ -7,12 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises import building_loss, collecting, collecting_loop, collecting_splits, looking
+from sae_tutorial.exercises import (
+    building_loss,
+    collecting,
+    collecting_loop,
+    collecting_splits,
+    graphs,
+    looking,
+)
 from sae_tutorial.exercises.reporting import call
 
 # Functions that an SAE is trained through; and those of which the notebook takes only what they return.
 _TRAINED = building_loss.PARTS
-_READ = collecting.PARTS | collecting_loop.PARTS | collecting_splits.PARTS | looking.PARTS
+_READ = collecting.PARTS | collecting_loop.PARTS | collecting_splits.PARTS | looking.PARTS | graphs.PARTS
 
 
 def yours_or_ours(**functions: Callable[..., Any]) -> SimpleNamespace:

@@ -3,12 +3,15 @@
 import html
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float
+from torch import Tensor
 
 from sae_tutorial.effects.graphs import Graph, normalised
 from sae_tutorial.features.contexts import Context
 from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
-from sae_tutorial.show.plots import COLOURS, escaped, finish, visible
+from sae_tutorial.show.plots import COLOURS, MARKERS, escaped, finish, visible
 
 KINDS = {  # colour and marker
     "logit": (COLOURS[4], "star"),
@@ -73,16 +76,69 @@ def frozen_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.4, 13.2), (-0.2, 4.5), height=380)
 
 
+def edits_drawing(title: str) -> go.Figure:
+    """Three ways to change latents of a prompt: out everywhere, out behind the word, and another prompt's in their place."""
+    figure, out, other = go.Figure(), COLOURS[1], COLOURS[3]
+    words = ("speak", "Italian", "is")
+    for left, name, after in ((0.0, "take out", 0), (5.2, "take out behind the word", 2)):
+        say(figure, (left + 1.6, 2.95), f"<b>{name}</b>", size=14)
+        for i, word in enumerate(words):
+            _latents_of(
+                figure,
+                (left + 0.5 + 1.1 * i, 1.6),
+                word,
+                ("○" if i >= after else "●", out if i >= after else INK),
+            )
+    say(figure, (12.4, 2.95), "<b>swap</b>", size=14)
+    for k, (word, colour) in enumerate((("Italian", other), ("French", COLOURS[0]))):
+        for i, token in enumerate(("speak", word, "is")):
+            _latents_of(figure, (10.4 + 1.1 * i + 3.9 * k, 1.6), token, ("●", colour))
+    arrow(figure, (13.0, 2.2), (14.0, 2.2), COLOURS[0])
+    arrow(figure, (14.0, 2.45), (13.0, 2.45), other)
+    say(figure, (1.6, 0.3), "○ set to zero", colour=out, size=12)
+    say(figure, (12.4, 0.3), "each prompt gets the other's values", size=12)
+    return as_drawing(figure, title, (-0.3, 17.3), (-0.1, 3.3), height=290)
+
+
+def _latents_of(figure: go.Figure, at: tuple[float, float], word: str, edited: tuple[str, str]) -> None:
+    """A word, above it three latents, two of which are named and edited."""
+    x, y = at
+    box(figure, (x, y - 0.75), word, INK, width=1.0, size=12)
+    for height, (mark, colour) in zip((0.0, 0.4, 0.8), ((edited), ("●", GREY), (edited)), strict=True):
+        say(figure, (x, y + height - 0.15), mark, colour=colour, size=16)
+
+
+def edge_test_figure(
+    edges: Float[np.ndarray, " edges"],
+    falls: Mapping[str, Float[np.ndarray, " edges"]],
+    title: str,
+    hover: Sequence[str],
+) -> go.Figure:
+    """What each edge promised against what fell when its source was taken out, by what was let go; kept promises lie on the line."""
+    figure = go.Figure()
+    ends = [float(edges.min()), float(edges.max())]
+    figure.add_scatter(
+        x=ends, y=ends, mode="lines", line={"dash": "dot", "color": GREY}, showlegend=False, hoverinfo="skip"
+    )
+    for i, (name, fell) in enumerate(falls.items()):
+        figure.add_scatter(
+            x=edges.astype(float), y=fell.astype(float), mode="markers", name=name, text=hover,
+            marker={"size": 9, "opacity": 0.8, "color": COLOURS[i], "symbol": MARKERS[i]},
+        )  # fmt: skip
+    figure.update_layout(xaxis_title="the edge, as drawn", yaxis_title="how much the late latent falls")
+    return finish(figure, title)
+
+
 def attribution_figure(
     graph: Graph,
     words: Sequence[str],
     names: Mapping[tuple[int, int], str],
     hovers: Mapping[tuple[int, int], str],
     title: str,
-    *,
-    edges: int = 25,
 ) -> go.Figure:
     """A graph with positions from left to right and layers from bottom to top; hover over a node for its contexts.
+
+    Of all edges it draws each node's strongest in, and each latent's strongest out: so none seems to lead nowhere.
 
     Args:
         graph: a pruned one.
@@ -90,18 +146,13 @@ def attribution_figure(
         names: of latents, by layer and latent.
         hovers: what is shown over a latent, HTML.
         title: what was found.
-        edges: how many of the strongest edges are drawn, by their share in their target; what lowers is red and dashed.
     """
     figure, (places, columns) = go.Figure(), _places(graph, len(words))
     for left, right in columns[::2]:  # a band for every second word, so that one sees what belongs to it
         figure.add_vrect(left, right, fillcolor=BAND, line_width=0, layer="below")
     shares = normalised(graph.edges)
-    strongest = shares.flatten().argsort(descending=True)[:edges].tolist()
-    for i in strongest:
-        target, source = divmod(i, len(graph.nodes))
+    for target, source in _ways(graph, shares):
         share, weight = float(shares[target, source]), float(graph.edges[target, source])
-        if not share:
-            continue
         (x0, y0), (x1, y1) = places[source], places[target]
         figure.add_scatter(
             x=[x0, x1], y=[y0, y1], mode="lines", showlegend=False, hoverinfo="skip", opacity=0.6,
@@ -135,6 +186,14 @@ def attribution_figure(
         tickvals=[sum(column) / 2 for column in columns], ticktext=[escaped(word) for word in words], showgrid=False, zeroline=False
     )  # fmt: skip
     return finish(figure, title, height=160 + 75 * max(4, min(len(layers), 9)))
+
+
+def _ways(graph: Graph, shares: Float[Tensor, "target source"]) -> list[tuple[int, int]]:
+    """The lines to draw, as target and source: the largest share in each target, and each latent's largest anywhere."""
+    into = [(target, int(row.argmax())) for target, row in enumerate(shares) if row.max() > 0]
+    latents = graph.of_kind("latent").nonzero()[:, 0].tolist()
+    out = [(int(shares[:, source].argmax()), source) for source in latents if shares[:, source].max() > 0]
+    return sorted(set(into + out))
 
 
 def context_hover(contexts: Sequence[Context], raised: Sequence[str]) -> str:
