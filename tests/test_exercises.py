@@ -92,7 +92,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "scale": (exercises.check_scale, collecting._SCALE_MISTAKES),
     "explained_variance": (exercises.check_explained_variance, training._EV_MISTAKES),
     "project": (exercises.check_project, training._PROJECT_MISTAKES),
-    "widest": (exercises.check_widest, training._WIDEST_MISTAKES),
+    "keep_largest": (exercises.check_keep_largest, training._KEEP_MISTAKES),
     "shares": (exercises.check_shares, looking._SHARE_MISTAKES),
     "seam": (exercises.check_seam, looking._SEAM_MISTAKES),
     "claimed_share": (exercises.check_claimed_share, looking._CLAIMED_MISTAKES),

@@ -1,6 +1,5 @@
 """Answers to the exercises of notebooks 04 to 06: right ones written in several ways, and plausible wrong ones."""
 
-import math
 import random
 from functools import cache
 
@@ -330,6 +329,17 @@ def classes_renamed(labels, document_ids, seed):
     return np.random.default_rng(seed).permutation(4)[labels][document_ids]
 
 
+# 6.5
+
+
+def kept_row_by_row(pre, k):
+    f = torch.zeros_like(pre)
+    for row, values in zip(f, pre, strict=True):
+        for i in values.argsort()[-k:]:
+            row[i] = max(float(values[i]), 0.0)
+    return f
+
+
 # 6.1
 
 
@@ -594,12 +604,10 @@ RIGHT: Right = [
         for f in (project_row_by_row, project_by_einsum, project_by_the_diagonal, project_for_any_norm)
     ],
     *[("beaten", (way,)) for way in ways_to_choose("B", "D")],
-    ("widest", (lambda tokens, k, firings: tokens * k // firings,)),
-    ("widest", (lambda tokens, k, firings: int(tokens * k / firings),)),
-    ("widest", (lambda tokens, k, firings: np.floor(tokens * k / firings),)),
-    ("widest", (lambda tokens, k, firings: torch.tensor(tokens * k).div(firings).floor(),)),
-    ("widest", (lambda tokens, k, firings: float(k * tokens // firings),)),
-    ("widest", (lambda tokens, k, firings: max(n for n in range(5_000) if n * firings <= tokens * k),)),
+    *[("keep_largest", (f,)) for f in ways_to_return(training._keep_largest)],
+    ("keep_largest", (lambda pre, k: pre.relu() * (pre >= pre.topk(k).values[:, -1:]),)),
+    ("keep_largest", (lambda pre, k: pre.relu() * (pre.argsort(1).argsort(1) >= pre.shape[1] - k),)),
+    ("keep_largest", (kept_row_by_row,)),
     *[("symptoms", (way,)) for way in ways_to_name_causes("cabde")],
     *[("first_diagnosis", (way,)) for way in ways_to_choose("c")],
     *[
@@ -913,14 +921,32 @@ WRONG: Wrong = [
     ("beaten", (set(),), "at least one"),
     ("beaten", ({"A", "B", "D"},), "A is not"),
     ("beaten", ({"F"},), "'F' is not one of"),
-    ("widest", (lambda tokens, k, firings: tokens // firings,), "k is not used"),
-    ("widest", (lambda tokens, k, firings: tokens * k / firings,), "not a whole number"),
-    ("widest", (lambda tokens, k, firings: int(tokens * k / firings + 0.5),), "nearest whole number"),
-    ("widest", (lambda tokens, k, firings: k * (tokens // firings),), "before you multiply"),
-    ("widest", (lambda tokens, k, firings: math.ceil(tokens * k / firings),), "you round up"),
-    ("widest", (lambda tokens, k, firings: tokens * k,), "all latents together"),
-    ("widest", (lambda tokens, k, firings: tokens * firings // k,), "changed places"),
-    ("widest", (lambda tokens, k, firings: tokens // firings // k,), "you divide by k"),
+    ("keep_largest", (lambda pre, k: pre.clamp(min=0),), "this is the ReLU"),
+    ("keep_largest", (lambda pre, k: pre * (pre >= pre.topk(k).values[:, -1:]),), "keep negative ones"),
+    (
+        "keep_largest",
+        (lambda pre, k: pre.relu() * (pre.abs() >= pre.abs().topk(k).values[:, -1:]),),
+        "rank by absolute size",
+    ),
+    (
+        "keep_largest",
+        (lambda pre, k: pre * (pre.abs() >= pre.abs().topk(k).values[:, -1:]),),
+        "largest by absolute size",
+    ),
+    (
+        "keep_largest",
+        (lambda pre, k: pre.relu() * (pre >= pre.flatten().topk(k * len(pre)).values[-1]),),
+        "BatchTopK",
+    ),
+    (
+        "keep_largest",
+        (lambda pre, k: pre.relu() * (pre >= pre.topk(k, dim=0).values[-1]),),
+        "down the columns",
+    ),
+    ("keep_largest", (lambda pre, k: pre.relu() * (pre > pre.topk(k).values[:, -1:]),), "one too few"),
+    ("keep_largest", (lambda pre, k: (training._keep_largest(pre, k) > 0).float(),), "which latents are on"),
+    ("keep_largest", (lambda pre, k: pre.topk(k),), "a pair"),
+    ("keep_largest", (lambda pre, k: pre.relu() + 1,), "expected"),
     ("symptoms", (list("aabde"),), "look again at A"),
     ("symptoms", (list("cbbde"),), "look again at B"),
     ("symptoms", (list("cadde"),), "look again at C"),

@@ -117,8 +117,8 @@ from sae_tutorial.exercises.superposition import (
 from sae_tutorial.exercises.training import (
     check_beaten,
     check_explained_variance,
+    check_keep_largest,
     check_project,
-    check_widest,
 )
 from sae_tutorial.exercises.using import (
     check_ablate,
@@ -174,6 +174,7 @@ __all__ = [
     "check_induction_score",
     "check_influence",
     "check_jumprelu_l0",
+    "check_keep_largest",
     "check_know_nothing",
     "check_latent_shares",
     "check_lens",
@@ -233,7 +234,6 @@ __all__ = [
     "check_unit_rows",
     "check_toy",
     "check_who_learns",
-    "check_widest",
     "clinic",
     "forget",
     "progress",

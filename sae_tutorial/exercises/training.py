@@ -1,4 +1,4 @@
-"""Checks for notebook 06: explained variance, gradient projection, a table of runs, a width. The clinic is in `patients`."""
+"""Checks for notebook 06: explained variance, gradient projection, TopK in a loop, a table of runs. The clinic is in `patients`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -59,10 +59,31 @@ def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
     exercise.check(lambda answer: match_function(answer, _project, inputs, _PROJECT_MISTAKES), project)
 
 
-def check_beaten(beaten: Iterable[str] | None) -> None:
-    """Exercise 6.5: which runs of the table another run beats for certain."""
+def check_keep_largest(keep_largest: Callable[[Tensor, int], Tensor]) -> None:
+    """Exercise 6.5: `keep_largest(pre, k)`, what takes the ReLU's place in the loop of a TopK SAE."""
     exercise = Exercise(
         "6.5",
+        "write the body of `keep_largest`.",
+        "the first line of the list above the exercise",
+        "by this one line the plain loop trains a TopK SAE.",
+    )
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        (
+            torch.tensor(
+                [[0.5, -3.0, 2.0, 1.0], [-1.0, 0.25, -2.0, -0.5], [4.0, 3.0, 5.0, 6.0], [0.1, -0.2, 1.5, 0.3]]
+            ),
+            2,
+        ),
+        (torch.randn(4, 6, generator=generator), 3),
+    ]
+    exercise.check(lambda answer: match_function(answer, _keep_largest, inputs, _KEEP_MISTAKES), keep_largest)
+
+
+def check_beaten(beaten: Iterable[str] | None) -> None:
+    """Exercise 6.6: which runs of the table another run beats for certain."""
+    exercise = Exercise(
+        "6.6",
         "replace None by a set of names, such as {'A', 'C'}.",
         "the section 'How to choose L0'; of the two columns of scores only one is on texts the SAE has not seen",
         "you can read a table of SAEs: held-out numbers only, and two numbers per run, never one.",
@@ -70,48 +91,47 @@ def check_beaten(beaten: Iterable[str] | None) -> None:
     exercise.check(_judge_beaten, beaten)
 
 
-def check_widest(widest: Callable[[int, int, int], float]) -> None:
-    """Exercise 6.6: `widest(tokens, k, firings)`, the most latents whose average number of firings is still `firings`."""
-    exercise = Exercise(
-        "6.6",
-        "write the body of `widest`.",
-        "the section 'How to choose the width'",
-        "you can tell before a run how often its latents will fire on average, and how wide it may be for that.",
-    )
-    inputs = [(5, 3, 4), (1_000, 4, 100), (135_000, 32, 1_000), (70, 3, 8)]
-    exercise.check(lambda answer: match_function(answer, _widest, inputs, _WIDEST_MISTAKES), widest)
+def _largest_by(pre: Tensor, k: int, size: Tensor) -> Tensor:
+    kept = torch.zeros_like(pre, dtype=torch.bool).scatter(-1, size.topk(k, dim=-1).indices, True)
+    return torch.where(kept, pre, 0.0)
 
 
-def _widest(tokens: int, k: int, firings: int) -> int:
-    return tokens * k // firings
+def _keep_largest(pre: Tensor, k: int) -> Tensor:
+    return _largest_by(pre, k, pre).relu()
 
 
-_WIDEST_MISTAKES: Mistakes = [
-    (lambda tokens, k, firings: tokens // firings, "k is not used: at every token k latents fire, not one."),
+_KEEP_MISTAKES: Mistakes = [
     (
-        lambda tokens, k, firings: tokens * firings // k,
-        "k and `firings` have changed places: more k, more firings.",
-    ),
-    (lambda tokens, k, firings: tokens * k, "this is how often all latents together fire; share it out."),
-    (
-        lambda tokens, k, firings: tokens * k / firings,
-        "the result is not a whole number of latents; round it down, since one more would leave too few for each.",
+        lambda pre, k: pre.relu(),
+        "this is the ReLU; of what it leaves on, only the k largest of each row stay.",
     ),
     (
-        lambda tokens, k, firings: -(-tokens * k // firings),
-        "you round up: with one latent more, the average falls below `firings`.",
+        lambda pre, k: _largest_by(pre, k, pre),
+        "in a row with fewer than k positive numbers you keep negative ones; a latent's activation is never below 0.",
     ),
     (
-        lambda tokens, k, firings: round(tokens * k / firings),
-        "you round to the nearest whole number: whenever that is up, the average falls below `firings`. Round down.",
+        lambda pre, k: _largest_by(pre, k, pre.abs()),
+        "you keep the k largest by absolute size; a strongly negative number is a latent that is off.",
     ),
     (
-        lambda tokens, k, firings: tokens // firings * k,
-        "you round down before you multiply by k, and lose latents that could be afforded; multiply first.",
+        lambda pre, k: _largest_by(pre, k, pre.abs()).relu(),
+        "you rank by absolute size, so strongly negative numbers take places and are then zeroed.",
     ),
     (
-        lambda tokens, k, firings: tokens // (k * firings),
-        "you divide by k; more latents per token mean more firings.",
+        lambda pre, k: _keep_largest(pre.flatten(), k * len(pre)).view_as(pre),
+        "you share k times the rows out over the whole batch (that is BatchTopK, notebook 08); here each row keeps k.",
+    ),
+    (
+        lambda pre, k: _keep_largest(pre.T, min(k, len(pre))).T,
+        "you rank down the columns; rank along each row (dim=-1).",
+    ),
+    (
+        lambda pre, k: pre.relu() * (pre > pre.topk(k, dim=-1).values[..., -1:]),
+        "one too few: the k-th largest itself stays too (>= instead of >).",
+    ),
+    (
+        lambda pre, k: (_keep_largest(pre, k) > 0).float(),
+        "you return which latents are on; how strongly is wanted.",
     ),
 ]
 
