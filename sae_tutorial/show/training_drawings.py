@@ -142,7 +142,7 @@ def split_drawing() -> go.Figure:
     """Rows of four articles, held out one by one and article by article."""
     figure = as_drawing(
         go.Figure(),
-        "A test row beside a training row of its own article is half known already",
+        "By row, every test row has neighbours in training; by article, none has",
         (-2.2, 15.2),
         (-1.2, 5.0),
         height=300,
