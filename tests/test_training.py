@@ -371,6 +371,26 @@ def test_a_restarted_latent_answers_its_row_with_about_the_error(x, architecture
     assert cosines.fill_diagonal_(0).max() <= 0.5 + 1e-5
 
 
+@pytest.mark.parametrize("architecture", ["batchtopk", "matryoshka"])
+def test_latents_that_restart_leave_the_shared_pairs_to_the_others(x, architecture):
+    """Else some hundred of them push the others out, which fall silent and restart as well: some runs got lost so."""
+    sae, dead = new_sae(architecture), torch.arange(32, 64)
+    inputs = Inputs.of([sae], x, None, None, CONFIG)
+    run = Run(sae, inputs, dataclasses.replace(CONFIG, dead_window=1), None)
+    with inputs.in_units([sae]):
+        run.begin_or_resume()
+        sae.b_enc.data[dead] = -100.0
+        batch = x * inputs.units.scale
+        loss = sae.loss(batch)
+        run.tokens_since_active[dead] = 1.0
+        restart_dead(run, batch, batch, loss, torch.ones(len(x)))
+        new = (run.tokens_since_active[dead] == 0).nonzero().flatten() + 32
+        assert len(new) > 8
+        after = sae.loss(batch)
+        on = torch.isin(after.pairs.latents, new) & (after.pairs.values > 0)
+        assert 0 < on.float().mean() <= len(new) / sae.config.d_sae
+
+
 def test_a_transcoder_may_be_given_its_own_rows_as_the_target(x):
     """A transcoder of the identity is still one: same object or a copy, the same bits."""
     results = []

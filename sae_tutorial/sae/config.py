@@ -116,8 +116,8 @@ class SAEConfig:
 class TrainConfig:
     """How to train. The defaults suit TopK on some 100 thousand to some million tokens of an MLP or a residual stream.
 
-    They were chosen there, on SmolLM2. On the heads of an attention layer restarts cost 5% of FVU (`restart_until=0` leaves
-    them out, and a third of the latents silent), and BatchTopK fails with these defaults (`docs/measurements.md`).
+    They were chosen there, on SmolLM2. On the heads of an attention layer restarts cost TopK 5% of FVU (`restart_until=0`
+    leaves them out, and a third of the latents silent; `docs/measurements.md`).
 
     Attributes:
         total_tokens: rows seen in all; more than the data has means several epochs.

@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from sae_tutorial.sae.coder import Loss, SparseAutoencoder
 from sae_tutorial.sae.runs import Run, mean_over_processes
+from sae_tutorial.sae.sparse import ActivePairs
 
 ALIKE = 0.5  # cosine over which two latents do not restart together
 
@@ -28,7 +29,8 @@ def restart_dead(
 
     Each takes the error e = y − ŷ of one row, drawn without replacement with a chance in proportion to its weighted
     length: W_dec gets the direction of e, W_enc half of the same (a transcoder's, the direction of x), the bias what lets
-    it answer that row with half of ‖e‖, and Adam forgets what it knew of the latent.
+    it answer that row with half of ‖e‖, and Adam forgets what it knew of the latent. Where the rows of a batch share the
+    pairs, the bias also keeps it to its share of them (`fair_bias`).
     """
     coder, config = run.coder, run.config
     dead = (run.tokens_since_active >= config.dead_window).nonzero().flatten()
@@ -51,7 +53,10 @@ def restart_dead(
     # answers its own row with the length of the error, and no row with more than it ought to.
     surplus = ((inputs * rows).sum(1) - errors.norm(dim=1)).clamp(min=0)
     new = {"W_dec": direction * coder.W_dec.norm(dim=1).mean(), "W_enc": coder.config.encoder_share * rows}
-    new["b_enc"] = new["b_mag"] = -coder.config.encoder_share * surplus
+    bias = -coder.config.encoder_share * surplus
+    if coder.config.prefixes:
+        bias = broadcast(torch.minimum(bias, fair_bias(coder, x - coder.centre, new["W_enc"], loss.pairs)))
+    new["b_enc"] = new["b_mag"] = bias
     new["r_mag"] = torch.zeros(len(dead), device=x.device)
     if coder.config.architecture == "jumprelu":
         new["threshold"] = coder.threshold.median().expand(len(dead))
@@ -62,6 +67,22 @@ def restart_dead(
                 if moment.ndim:  # not the count of steps
                     moment[dead] = 0.0
     run.tokens_since_active[dead] = 0.0
+
+
+def fair_bias(
+    coder: SparseAutoencoder,
+    centred: Float[Tensor, "batch d_in"],
+    rows: Float[Tensor, "new d_in"],
+    pairs: ActivePairs,
+) -> Float[Tensor, " new"]:
+    """The highest bias with which a new latent is on in no more rows of this batch than latents are on average.
+
+    BatchTopK's rows share k · batch pairs. Some hundred latents that start at once and answer every row along their
+    direction take a third of these from all others, which then fall silent and start anew themselves.
+    """
+    share = max(1, len(centred) * coder.config.k // coder.config.d_sae)
+    smallest = torch.where(pairs.values > 0, pairs.values, torch.inf).min()
+    return smallest - (centred @ rows.T).topk(min(share + 1, len(centred)), dim=0).values[-1]
 
 
 def apart(directions: Float[Tensor, "n d"]) -> Bool[Tensor, " n"]:
