@@ -41,15 +41,23 @@ def test_what_touches_zero_is_hollow_and_what_does_not_is_filled():
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(0.2)
 
 
+def test_a_forest_in_groups_has_a_colour_and_a_key_for_each():
+    rows = {"a": Interval(0.3, 0.1, 0.6), "b": Interval(0.1, -0.1, 0.2), "c": Interval(0.3, 0.2, 0.4)}
+    figure = doubt_drawings.forest_figure(rows, "title", "nats", {"a": "ours", "b": "control", "c": "ours"})
+    a, b, c, *keys = figure.data
+    assert a.marker.color == c.marker.color != b.marker.color
+    assert {key.name: key.marker.color for key in keys} == {"ours": a.marker.color, "control": b.marker.color}
+
+
 def test_every_seed_has_a_dot_in_the_row_of_its_method_and_the_colour_of_its_group():
     counts = {"topk": [1, 2], "held": [0, 0], "relu": [3]}
     groups = {"topk": "free", "relu": "free", "held": "frozen"}
     figure = doubt_drawings.seeds_figure(counts, groups, "title", "found")
     assert [(trace.name, list(trace.x), list(trace.y)) for trace in figure.data] == [
-        ("free", [1, 2, 3], ["topk", "topk", "relu"]),
-        ("frozen", [0, 0], ["held", "held"]),
+        ("free", [1, 2, 3], [-0.1, 0.1, 2.0]),
+        ("frozen", [0, 0], [0.9, 1.1]),  # equal counts lie beside each other
     ]
-    assert list(figure.layout.yaxis.categoryarray) == list(counts)
+    assert list(figure.layout.yaxis.ticktext) == list(counts)
 
 
 def test_every_score_is_written_on_its_patch():

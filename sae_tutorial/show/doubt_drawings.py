@@ -32,17 +32,28 @@ def replacement_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.6, 7.9), (-0.5, 1.9), height=270)
 
 
-def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.Figure:
-    """One row per entry: its value and its interval, beside a line at zero; what touches zero is drawn hollow."""
-    figure = go.Figure()
+def forest_figure(
+    rows: Mapping[str, Interval], title: str, x_title: str, groups: Mapping[str, str] | None = None
+) -> go.Figure:
+    """One row per entry: its value and its interval, beside a line at zero; what touches zero is drawn hollow.
+
+    With `groups`, a name for each entry, the entries of a group share a colour, and a key names the groups.
+    """
+    figure, named = go.Figure(), list(dict.fromkeys((groups or {}).values()))
+    colours = dict(zip(named, (BLUE, ORANGE, RED, GREY), strict=False))
     for name, found in rows.items():
         clear = found.low > 0 or found.high < 0
+        colour = colours[groups[name]] if groups else BLUE if clear else GREY
         figure.add_scatter(
             x=[found.value], y=[escaped(name)], mode="markers", showlegend=False,
-            marker={"size": 11, "color": BLUE if clear else GREY, "symbol": "circle" if clear else "circle-open"},
+            marker={"size": 11, "color": colour, "symbol": "circle" if clear else "circle-open"},
             error_x={"array": [found.high - found.value], "arrayminus": [found.value - found.low],
-                     "symmetric": False, "thickness": 2, "width": 4, "color": BLUE if clear else GREY},
+                     "symmetric": False, "thickness": 2, "width": 4, "color": colour},
         )  # fmt: skip
+    for group in named:
+        figure.add_scatter(
+            x=[None], y=[None], mode="markers", marker={"size": 11, "color": colours[group]}, name=group
+        )
     figure.add_vline(x=0, line={"color": INK, "dash": "dot", "width": 1})
     figure.update_xaxes(title=x_title)
     _names_down(figure)
@@ -52,19 +63,20 @@ def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.
 def seeds_figure(
     counts: Mapping[str, Sequence[float]], groups: Mapping[str, str], title: str, x_title: str
 ) -> go.Figure:
-    """A row per method and a dot per seed, coloured by the group that the method belongs to."""
+    """A row per method and a dot per seed, coloured by the group of the method; each seed has a line of its own in the row."""
     figure = go.Figure()
-    names = list(dict.fromkeys(groups.values()))
+    names, rows = list(dict.fromkeys(groups.values())), list(counts)
     for group, colour, symbol in zip(names, (BLUE, ORANGE, GREY), ("circle", "diamond", "x"), strict=False):
-        points = [(value, name) for name in counts if groups[name] == group for value in counts[name]]
+        points = [(value, rows.index(name) + 0.2 * (seed - (len(counts[name]) - 1) / 2))
+                  for name in counts if groups[name] == group for seed, value in enumerate(counts[name])]  # fmt: skip
         figure.add_scatter(
-            x=[value for value, _ in points], y=[escaped(name) for _, name in points], mode="markers", name=group,
-            marker={"size": 11, "color": colour, "symbol": symbol}, cliponaxis=False,
+            x=[value for value, _ in points], y=[y for _, y in points], mode="markers", name=group,
+            marker={"size": 8, "color": colour, "symbol": symbol}, cliponaxis=False,
         )  # fmt: skip
     figure.update_xaxes(title=x_title, rangemode="tozero")
     _names_down(figure)
-    figure.update_yaxes(categoryorder="array", categoryarray=[escaped(name) for name in counts])
-    return finish(figure, title, height=170 + 30 * len(counts))
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=[escaped(name) for name in rows])
+    return finish(figure, title, height=170 + 34 * len(counts))
 
 
 def _names_down(figure: go.Figure) -> None:
@@ -80,7 +92,7 @@ def rivals_figure(scores: Mapping[str, Mapping[str, float]], title: str, z_title
     figure.add_heatmap(
         z=z, x=[escaped(rival).replace(" ", "<br>") for rival in rivals], y=[escaped(name) for name in scores],
         text=[[f"{value:.2f}" for value in row] for row in z], texttemplate="%{text}", textfont={"size": 13, "color": "#111"},
-        colorscale=[[0, "white"], [1, "#7cb2e8"]], zmin=0, zmax=1, xgap=3, ygap=3, colorbar={"title": z_title},
+        colorscale=[[0, "white"], [1, "#4a90d9"]], zmin=0, zmax=1, xgap=3, ygap=3, colorbar={"title": z_title},
     )  # fmt: skip
     figure.update_xaxes(side="top", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
