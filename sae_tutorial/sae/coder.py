@@ -124,8 +124,8 @@ class SparseAutoencoder(nn.Module):
     ) -> Loss:
         """The training loss.
 
-        y is the target, x itself if there is none; (·)² is a mean over batch and d_out, Σ over latents one over the
-        batch as well, as a mean.
+        y is the target, x itself if there is none. Squares are means over batch and d_out; sums over latents are means
+        over the batch.
 
             relu             (y − ŷ)² + λ Σ f_i
             relu_free        (y − ŷ)² + λ Σ f_i ‖W_dec_i‖
@@ -276,7 +276,7 @@ class SparseAutoencoder(nn.Module):
     def after_step(self, pairs: ActivePairs, *, decoder_moved: bool = True) -> None:
         """Restore what holds between training steps; `pairs` are the latents that the step kept.
 
-        Decoder rows get norm 1 again (a row of zeros, a latent that was cut out, stays one), JumpReLU's thresholds
+        Decoder rows get norm 1 again (but a latent that was cut out keeps its row of zeros), JumpReLU's thresholds
         stay at 0 or above, and BatchTopK's follows the smallest activation that was kept, as a running mean.
         """
         if self.config.unit_decoder and decoder_moved:  # else rounding would move it
