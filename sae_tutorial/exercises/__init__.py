@@ -89,6 +89,7 @@ from sae_tutorial.exercises.patients import (
     check_second_repair,
     check_symptoms,
 )
+from sae_tutorial.exercises.removing import check_hold_constant
 from sae_tutorial.exercises.residual import (
     check_attribution,
     check_lens,
@@ -170,6 +171,7 @@ __all__ = [
     "check_frontier",
     "check_gated",
     "check_graph_claims",
+    "check_hold_constant",
     "check_holes",
     "check_induction_score",
     "check_influence",

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sae_tutorial.effects.steering import mentions
 from sae_tutorial.exercises.matching import (
     Mistakes,
     match_choices,
@@ -14,6 +15,8 @@ from sae_tutorial.exercises.matching import (
     read_number,
 )
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+
+FEWEST_TEXTS = 16  # of exercise 10.3
 
 
 def check_push(push: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
@@ -33,15 +36,20 @@ def check_push(push: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
     exercise.check(lambda answer: match_function(answer, _push, inputs, _PUSH_MISTAKES), push)
 
 
-def check_own_latent(found: float | None, random: float | None, extra_loss: float | None) -> None:
-    """Exercise 10.3: the shares of texts on a topic of one's own, steered and pushed at random, and the extra loss."""
+def check_own_latent(
+    my_words: str,
+    my_texts: Sequence[str] | None,
+    random_texts: Sequence[str] | None,
+    extra_loss: float | None,
+) -> None:
+    """Exercise 10.3: words of a topic of one's own, texts steered there, texts pushed at random, and the extra loss."""
     exercise = Exercise(
         "10.3",
-        "put the three numbers that you measured in place of None.",
+        "put your words, both lists of texts and the extra loss in place of the stubs.",
         "the folded help, on doses",
         "you have steered a language model with a latent of your own, and a control says that it was the latent.",
     )
-    exercise.check(_judge_own_latent, found, random, extra_loss)
+    exercise.check(_judge_own_latent, my_words, my_texts, random_texts, extra_loss)
 
 
 def check_ablate(ablate: Callable[[Tensor, Tensor, Tensor, list[int]], Tensor]) -> None:
@@ -115,9 +123,9 @@ def check_steers(steers: Iterable[str] | None) -> None:
 
 
 def check_false_alarms(rare: float | None, common: float | None) -> None:
-    """Exercise 10.7: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
+    """Exercise 10.8: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
     exercise = Exercise(
-        "10.7",
+        "10.8",
         "put a number between 0 and 1 in place of each None.",
         "the folded help; the rates are those of a point on a ROC curve",
         "you can tell from a ROC curve and a base rate whether a monitor would be switched off for crying wolf.",
@@ -161,12 +169,21 @@ _PUSH_MISTAKES: Mistakes = [
 ]
 
 
-def _judge_own_latent(found: Any, random: Any, extra_loss: Any) -> None:
-    shares = [read_number(name, value) for name, value in (("found", found), ("random", random))]
+def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_loss: Any) -> None:
+    if not isinstance(my_words, str) or not my_words.split():
+        raise WrongAnswer("my_words is to be one text with your words, separated by spaces.")
+    shares = []
+    for name, texts in (("my_texts", my_texts), ("random_texts", random_texts)):
+        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+            raise WrongAnswer(
+                f"{name} is to be a list of texts, the first of the two things that `write` returns."
+            )
+        if len(texts) < FEWEST_TEXTS:
+            raise WrongAnswer(
+                f"{name} has {len(texts)} texts; with fewer than {FEWEST_TEXTS} a share says little."
+            )
+        shares.append(mentions(texts, my_words).mean())
     loss = read_number("extra_loss", extra_loss)
-    for name, share in zip(("found", "random"), shares, strict=True):
-        if not 0 <= share <= 1:
-            raise WrongAnswer(f"{name} is {share:g}; it is a share of texts, a number between 0 and 1.")
     if shares[0] < 0.5:
         raise WrongAnswer(
             f"{shares[0]:.0%} of your texts are on the topic, and half is asked for. Push harder, or try another latent: "
