@@ -82,6 +82,7 @@ from sae_tutorial.exercises.meaning import (
     check_matched_rates,
     check_shown_claims,
 )
+from sae_tutorial.exercises.own_latent import check_own_latent
 from sae_tutorial.exercises.patients import (
     check_first_diagnosis,
     check_first_repair,
@@ -126,7 +127,6 @@ from sae_tutorial.exercises.using import (
     check_false_alarms,
     check_latent_shares,
     check_matched_latents,
-    check_own_latent,
     check_push,
     check_steers,
 )

@@ -1,4 +1,4 @@
-"""Checks for notebook 10: a push, steering claims, a latent of one's own, ablations, shares, matched controls, alarms."""
+"""Checks for notebook 10: a push, steering claims, ablations, shares, matched controls, alarms."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -6,17 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.effects.steering import mentions
 from sae_tutorial.exercises.matching import (
     Mistakes,
     match_choices,
     match_function,
     match_number,
-    read_number,
 )
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
-
-FEWEST_TEXTS = 16  # of exercise 10.3
+from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_push(push: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
@@ -34,22 +30,6 @@ def check_push(push: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
         (torch.randn(3, 1, 4, generator=draw), 3 * torch.randn(4, generator=draw), 0.75, 1.5),
     ]
     exercise.check(lambda answer: match_function(answer, _push, inputs, _PUSH_MISTAKES), push)
-
-
-def check_own_latent(
-    my_words: str,
-    my_texts: Sequence[str] | None,
-    random_texts: Sequence[str] | None,
-    extra_loss: float | None,
-) -> None:
-    """Exercise 10.3: words of a topic of one's own, texts steered there, texts pushed at random, and the extra loss."""
-    exercise = Exercise(
-        "10.3",
-        "put your words, both lists of texts and the extra loss in place of the stubs.",
-        "the folded help, on doses",
-        "you have steered a language model with a latent of your own, and a control says that it was the latent.",
-    )
-    exercise.check(_judge_own_latent, my_words, my_texts, random_texts, extra_loss)
 
 
 def check_ablate(ablate: Callable[[Tensor, Tensor, Tensor, list[int]], Tensor]) -> None:
@@ -167,37 +147,6 @@ _PUSH_MISTAKES: Mistakes = [
         "only the last position was pushed; the push goes to every position of x.",
     ),
 ]
-
-
-def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_loss: Any) -> None:
-    if not isinstance(my_words, str) or not my_words.split():
-        raise WrongAnswer("my_words is to be one text with your words, separated by spaces.")
-    shares = []
-    for name, texts in (("my_texts", my_texts), ("random_texts", random_texts)):
-        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-            raise WrongAnswer(
-                f"{name} is to be a list of texts, the first of the two things that `write` returns."
-            )
-        if len(texts) < FEWEST_TEXTS:
-            raise WrongAnswer(
-                f"{name} has {len(texts)} texts; with fewer than {FEWEST_TEXTS} a share says little."
-            )
-        shares.append(mentions(texts, my_words).mean())
-    loss = read_number("extra_loss", extra_loss)
-    if shares[0] < 0.5:
-        raise WrongAnswer(
-            f"{shares[0]:.0%} of your texts are on the topic, and half is asked for. Push harder, or try another latent: "
-            "not every latent that reads a topic also writes it."
-        )
-    if shares[0] - shares[1] < 0.3:
-        raise WrongAnswer(
-            f"a random push of the same size gives {shares[1]:.0%}, so your list of words is found without the latent too. "
-            "Take out words that are in many texts."
-        )
-    if loss > 1:
-        raise WrongAnswer(
-            f"the texts cost {loss:.2f} nats per token more than without steering: they are falling apart. Push less."
-        )
 
 
 def _weights(seed: int) -> tuple[Tensor, ...]:
