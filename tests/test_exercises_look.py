@@ -10,7 +10,16 @@ import torch
 from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises import analysing, architectures, frontier, looking, meaning, rivals, using
+from sae_tutorial.exercises import (
+    analysing,
+    architectures,
+    frontier,
+    looking,
+    meaning,
+    removing,
+    rivals,
+    using,
+)
 from sae_tutorial.lab.models import shuffle_weights
 
 CONTROLS = analysing._ANSWERS
@@ -526,6 +535,35 @@ def push_in_numpy(x, direction, dose, median_norm):
     return x.numpy() + unit * dose * median_norm
 
 
+# 10.3
+
+BEES = "bee bees wasp"
+ON_TOPIC, PLAIN = ["They say the bees are back."] * 20, ["The mayor had been seen."] * 20
+
+
+# 10.7
+
+
+def hold_by_outer(x, direction, mean):
+    return x - torch.outer(x @ direction - mean @ direction, direction) / direction.square().sum()
+
+
+def hold_in_two_steps(x, direction, mean):
+    unit = torch.nn.functional.normalize(direction, dim=0)
+    emptied = x - (x @ unit)[:, None] * unit
+    return emptied + (mean @ unit) * unit
+
+
+def hold_in_numpy(x, direction, mean):
+    unit = direction.numpy() / np.linalg.norm(direction.numpy())
+    return x.numpy() - np.outer((x.numpy() - mean.numpy()) @ unit, unit)
+
+
+def hold_row_by_row(x, direction, mean):
+    unit = direction / direction.norm()
+    return torch.stack([row + (mean @ unit - row @ unit) * unit for row in x])
+
+
 ALARMS = (0.0009 / 0.02088, 0.09 / 0.108)
 RIGHT: Right = [
     *[("shares", (f,)) for f in ways_to_return(looking._shares)],
@@ -671,9 +709,11 @@ RIGHT: Right = [
     *[("shown_claims", (way,)) for way in ways_to_choose("A", "F")],
     *[("push", (f,)) for f in ways_to_return(using._push)],
     *[("push", (f,)) for f in (push_normalised_first, push_in_numpy)],
-    *[("own_latent", ways) for ways in zip(*map(ways_to_count, (0.75, 0.125, 0.5)), strict=False)],
-    ("own_latent", (1, 0, -0.1)),
-    ("own_latent", ("40/64", "2/32", "0.9")),
+    *[("own_latent", (BEES, ON_TOPIC, PLAIN, way)) for way in ways_to_count(0.5)],
+    ("own_latent", ("Bees", tuple(ON_TOPIC), tuple(PLAIN), -0.1)),
+    ("own_latent", ("wasp\nbees", [text.upper() for text in ON_TOPIC], PLAIN[:16], "0.9")),
+    *[("hold_constant", (f,)) for f in ways_to_return(removing._held)],
+    *[("hold_constant", (f,)) for f in (hold_in_two_steps, hold_by_outer, hold_in_numpy, hold_row_by_row)],
     *[("ablate", (f,)) for f in ways_to_return(using._ablate)],
     *[("ablate", (f,)) for f in (ablate_one_by_one, ablate_with_the_rest, ablate_in_numpy)],
     *[("latent_shares", (f,)) for f in ways_to_return(using._shares)],
@@ -734,12 +774,23 @@ WRONG: Wrong = [
         "its own length",
     ),
     ("push", (lambda x, v, dose, norm: x.lerp(norm * v / v.norm(), dose),), "lost a share of itself"),
-    ("own_latent", (0.3, 0.0, 0.4), "30% of your texts are on the topic"),
-    ("own_latent", (0.9, 0.7, 0.4), "found without the latent too"),
-    ("own_latent", (0.9, 0.0, 2.5), "they are falling apart"),
-    ("own_latent", (0.75, 0.1, "little"), "extra_loss"),
-    ("own_latent", (75, 12, 0.5), "found is 75; it is a share of texts"),
-    ("own_latent", (0.75, -1, 0.5), "random is -1; it is a share"),
+    ("own_latent", (BEES, ON_TOPIC[:6] + PLAIN[:14], PLAIN, 0.4), "30% of your texts are on the topic"),
+    ("own_latent", (BEES, ON_TOPIC, ON_TOPIC, 0.4), "found without the latent too"),
+    ("own_latent", (BEES, ON_TOPIC, PLAIN, 2.5), "they are falling apart"),
+    ("own_latent", (BEES, ON_TOPIC, PLAIN, "little"), "extra_loss"),
+    ("own_latent", (" ", ON_TOPIC, PLAIN, 0.5), "my_words is to be one text"),
+    ("own_latent", (BEES.split(), ON_TOPIC, PLAIN, 0.5), "my_words is to be one text"),
+    ("own_latent", (BEES, ON_TOPIC[:8], PLAIN, 0.5), "my_texts has 8 texts"),
+    ("own_latent", (BEES, ON_TOPIC, 0.0, 0.5), "random_texts is to be a list of texts"),
+    ("hold_constant", (lambda x, v, mean: x - torch.outer(x @ v, v) / v.norm() ** 2,), "nowhere near 0"),
+    ("hold_constant", (lambda x, v, mean: x - torch.outer((x - mean) @ v, v),), "enters twice"),
+    ("hold_constant", (lambda x, v, mean: hold_by_outer(x, v, mean) - mean,), "subtracted the whole mean"),
+    ("hold_constant", (lambda x, v, mean: x + mean - hold_by_outer(x, v, mean),), "the other way round"),
+    ("hold_constant", (lambda x, v, mean: 2 * hold_by_outer(x, v, mean) - x,), "mirrored"),
+    ("hold_constant", (lambda x, v, mean: 2 * x - hold_by_outer(x, v, mean),), "twice as large"),
+    ("hold_constant", (lambda x, v, mean: hold_by_outer(x, v, mean * 0) + mean,), "added the whole mean"),
+    ("hold_constant", (lambda x, v, mean: x - v[None] / v.square().sum().sqrt(),), "Each row loses its own"),
+    ("hold_constant", (lambda x, v, mean: hold_by_outer(x, v, x.mean(0)),), "expected"),
     ("density", (lambda f: f.mean(axis=0),), "mean activation: "),
     ("density", (lambda f: np.count_nonzero(f, axis=0),), "these are counts"),
     ("density", (lambda f: (f > 0).float().mean(-1),), "averaged over latents"),

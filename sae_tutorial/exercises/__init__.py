@@ -82,6 +82,7 @@ from sae_tutorial.exercises.meaning import (
     check_matched_rates,
     check_shown_claims,
 )
+from sae_tutorial.exercises.own_latent import check_own_latent
 from sae_tutorial.exercises.patients import (
     check_first_diagnosis,
     check_first_repair,
@@ -89,6 +90,7 @@ from sae_tutorial.exercises.patients import (
     check_second_repair,
     check_symptoms,
 )
+from sae_tutorial.exercises.removing import check_hold_constant
 from sae_tutorial.exercises.residual import (
     check_attribution,
     check_lens,
@@ -125,7 +127,6 @@ from sae_tutorial.exercises.using import (
     check_false_alarms,
     check_latent_shares,
     check_matched_latents,
-    check_own_latent,
     check_push,
     check_steers,
 )
@@ -170,6 +171,7 @@ __all__ = [
     "check_frontier",
     "check_gated",
     "check_graph_claims",
+    "check_hold_constant",
     "check_holes",
     "check_induction_score",
     "check_influence",

@@ -1,4 +1,4 @@
-"""Checks for notebook 10: a push, steering claims, a latent of one's own, ablations, shares, matched controls, alarms."""
+"""Checks for notebook 10: a push, steering claims, ablations, shares, matched controls, alarms."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -11,9 +11,8 @@ from sae_tutorial.exercises.matching import (
     match_choices,
     match_function,
     match_number,
-    read_number,
 )
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_push(push: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
@@ -31,17 +30,6 @@ def check_push(push: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
         (torch.randn(3, 1, 4, generator=draw), 3 * torch.randn(4, generator=draw), 0.75, 1.5),
     ]
     exercise.check(lambda answer: match_function(answer, _push, inputs, _PUSH_MISTAKES), push)
-
-
-def check_own_latent(found: float | None, random: float | None, extra_loss: float | None) -> None:
-    """Exercise 10.3: the shares of texts on a topic of one's own, steered and pushed at random, and the extra loss."""
-    exercise = Exercise(
-        "10.3",
-        "put the three numbers that you measured in place of None.",
-        "the folded help, on doses",
-        "you have steered a language model with a latent of your own, and a control says that it was the latent.",
-    )
-    exercise.check(_judge_own_latent, found, random, extra_loss)
 
 
 def check_ablate(ablate: Callable[[Tensor, Tensor, Tensor, list[int]], Tensor]) -> None:
@@ -115,9 +103,9 @@ def check_steers(steers: Iterable[str] | None) -> None:
 
 
 def check_false_alarms(rare: float | None, common: float | None) -> None:
-    """Exercise 10.7: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
+    """Exercise 10.8: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
     exercise = Exercise(
-        "10.7",
+        "10.8",
         "put a number between 0 and 1 in place of each None.",
         "the folded help; the rates are those of a point on a ROC curve",
         "you can tell from a ROC curve and a base rate whether a monitor would be switched off for crying wolf.",
@@ -159,28 +147,6 @@ _PUSH_MISTAKES: Mistakes = [
         "only the last position was pushed; the push goes to every position of x.",
     ),
 ]
-
-
-def _judge_own_latent(found: Any, random: Any, extra_loss: Any) -> None:
-    shares = [read_number(name, value) for name, value in (("found", found), ("random", random))]
-    loss = read_number("extra_loss", extra_loss)
-    for name, share in zip(("found", "random"), shares, strict=True):
-        if not 0 <= share <= 1:
-            raise WrongAnswer(f"{name} is {share:g}; it is a share of texts, a number between 0 and 1.")
-    if shares[0] < 0.5:
-        raise WrongAnswer(
-            f"{shares[0]:.0%} of your texts are on the topic, and half is asked for. Push harder, or try another latent: "
-            "not every latent that reads a topic also writes it."
-        )
-    if shares[0] - shares[1] < 0.3:
-        raise WrongAnswer(
-            f"a random push of the same size gives {shares[1]:.0%}, so your list of words is found without the latent too. "
-            "Take out words that are in many texts."
-        )
-    if loss > 1:
-        raise WrongAnswer(
-            f"the texts cost {loss:.2f} nats per token more than without steering: they are falling apart. Push less."
-        )
 
 
 def _weights(seed: int) -> tuple[Tensor, ...]:

@@ -71,8 +71,8 @@ def grouped_bar_figure(values: Mapping[str, Mapping[str, float]], title: str, y_
     figure = go.Figure(layout={"barmode": "group", "yaxis": {"title": y_title}})
     for i, (name, bars) in enumerate(values.items()):
         marker = {"color": COLOURS[i % 12], "pattern": {"shape": ("", "/", ".")[i % 3]}}
-        y = [float(height) for height in bars.values()]
-        figure.add_bar(x=list(bars), y=y, name=name, text=y, textposition="outside", marker=marker)
+        y, text = zip(*((float(height), f"{height:.3g}") for height in bars.values()), strict=True)
+        figure.add_bar(x=list(bars), y=y, name=name, text=text, textposition="outside", marker=marker)
     return finish(figure, title)
 
 

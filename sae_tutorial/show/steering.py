@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from IPython.display import HTML
 
+from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
-from sae_tutorial.show.plots import COLOURS, visible
+from sae_tutorial.show.plots import COLOURS, finish, series_style, visible
 
 PUSH, LINE_WIDTH, LINES = COLOURS[1], 100, 3
 
@@ -44,6 +45,27 @@ def dose_slider(texts: Mapping[str, Sequence[str]], pattern: str, title: str, st
         sliders=[{"steps": steps, "active": list(texts).index(start), "currentvalue": {"prefix": "dose "}}],
         margin={"b": 70},
     )
+
+
+def price_figure(curves: Mapping[str, Mapping[str, tuple[Interval, Interval]]], title: str) -> go.Figure:
+    """What a push brings against what it costs, with intervals both ways: `curves[way][point]` is its price and its share.
+
+    A way with several points is joined by a line, and each point has its name beside it.
+    """
+    figure = go.Figure(layout={"yaxis": {"tickformat": ".0%"}})
+    for i, (way, points) in enumerate(curves.items()):
+        bars = []
+        for part in zip(*points.values(), strict=True):
+            above, below = zip(*((one.high - one.value, one.value - one.low) for one in part), strict=True)
+            bars.append({"array": above, "arrayminus": below, "thickness": 1, "width": 3})
+        x, y = ([one.value for one in part] for part in zip(*points.values(), strict=True))
+        figure.add_scatter(
+            x=x, y=y, name=way, text=list(points) if len(points) > 1 else None, mode="lines+markers+text",
+            textposition="top left", error_x=bars[0], error_y=bars[1], **series_style(i),
+        )  # fmt: skip
+    figure.update_xaxes(title="price: extra loss, nats per token")
+    figure.update_yaxes(title="share of the texts on the topic")
+    return finish(figure, title)
 
 
 def push_drawing(layer: int, title: str) -> go.Figure:

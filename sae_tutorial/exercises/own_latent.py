@@ -1,0 +1,57 @@
+"""The check of notebook 10's exercise on steering with a latent of one's own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sae_tutorial.effects.steering import mentions
+from sae_tutorial.exercises.matching import read_number
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+
+FEWEST_TEXTS = 16
+
+
+def check_own_latent(
+    my_words: str,
+    my_texts: Sequence[str] | None,
+    random_texts: Sequence[str] | None,
+    extra_loss: float | None,
+) -> None:
+    """Exercise 10.3: words of a topic of one's own, texts steered there, texts pushed at random, and the extra loss."""
+    exercise = Exercise(
+        "10.3",
+        "put your words, both lists of texts and the extra loss in place of the stubs.",
+        "the folded help, on doses",
+        "you have steered a language model with a latent of your own, and a control says that it was the latent.",
+    )
+    exercise.check(_judge_own_latent, my_words, my_texts, random_texts, extra_loss)
+
+
+def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_loss: Any) -> None:
+    if not isinstance(my_words, str) or not my_words.split():
+        raise WrongAnswer("my_words is to be one text with your words, separated by spaces.")
+    shares = []
+    for name, texts in (("my_texts", my_texts), ("random_texts", random_texts)):
+        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+            raise WrongAnswer(
+                f"{name} is to be a list of texts, the first of the two things that `write` returns."
+            )
+        if len(texts) < FEWEST_TEXTS:
+            raise WrongAnswer(
+                f"{name} has {len(texts)} texts; with fewer than {FEWEST_TEXTS} a share says little."
+            )
+        shares.append(mentions(texts, my_words).mean())
+    loss = read_number("extra_loss", extra_loss)
+    if shares[0] < 0.5:
+        raise WrongAnswer(
+            f"{shares[0]:.0%} of your texts are on the topic, and half is asked for. Push harder, or try another latent: "
+            "not every latent that reads a topic also writes it."
+        )
+    if shares[0] - shares[1] < 0.3:
+        raise WrongAnswer(
+            f"a random push of the same size gives {shares[1]:.0%}, so your list of words is found without the latent too. "
+            "Take out words that are in many texts."
+        )
+    if loss > 1:
+        raise WrongAnswer(
+            f"the texts cost {loss:.2f} nats per token more than without steering: they are falling apart. Push less."
+        )

@@ -1,0 +1,75 @@
+"""The check of notebook 10's exercise on removal: a direction whose share of x is held constant."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sae_tutorial.exercises.matching import Mistakes, match_function
+from sae_tutorial.exercises.reporting import Exercise
+
+
+def check_hold_constant(hold_constant: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 10.7: `hold_constant(x, direction, mean)`, every row with the share along the direction that the mean has."""
+    exercise = Exercise(
+        "10.7",
+        "write the body of `hold_constant`.",
+        "the folded help, on a row's share along a direction",
+        "you can silence a direction whoever writes there, which taking out latents does not do.",
+    )
+    draw = torch.Generator().manual_seed(5)
+    inputs = [
+        (torch.tensor([[3.0, 4.0], [0.0, 1.0]]), torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.5])),
+        *(
+            (torch.randn(n, d, generator=draw), 3 * torch.randn(d, generator=draw), torch.randn(d, generator=draw))
+            for n, d in ((4, 5), (3, 6))
+        ),
+    ]  # fmt: skip
+    exercise.check(lambda answer: match_function(answer, _held, inputs, _HELD_MISTAKES), hold_constant)
+
+
+def _held(x: Tensor, direction: Tensor, mean: Tensor) -> Tensor:
+    unit = direction / direction.norm()
+    return x - ((x - mean) @ unit)[:, None] * unit
+
+
+def _projected(x: Tensor, v: Tensor) -> Tensor:
+    return (x @ v)[:, None] * v / (v @ v)
+
+
+_HELD_MISTAKES: Mistakes = [
+    (
+        lambda x, v, mean: x - _projected(x, v),
+        "you set the share along the direction to 0. That is a constant too, but rows there are nowhere near 0, so it "
+        "pushes all of them; set it to the share that the mean has.",
+    ),
+    (
+        lambda x, v, mean: x - ((x - mean) @ v)[:, None] * v,
+        "the direction still has its own length, which enters twice. Divide by it first.",
+    ),
+    (
+        lambda x, v, mean: x - _projected(x - mean, v) - mean,
+        "you subtracted the whole mean; only along the direction should anything change.",
+    ),
+    (
+        lambda x, v, mean: mean + _projected(x - mean, v),
+        "you kept the share along the direction and made all else constant: the other way round.",
+    ),
+    (
+        lambda x, v, mean: x - 2 * _projected(x - mean, v),
+        "the rows are mirrored: subtract the difference from the mean once, not twice.",
+    ),
+    (
+        lambda x, v, mean: x + _projected(x - mean, v),
+        "you added the difference from the mean: it is now twice as large. Subtract it.",
+    ),
+    (
+        lambda x, v, mean: x - _projected(x, v) + mean,
+        "you added the whole mean; add its share along the direction only.",
+    ),
+    (
+        lambda x, v, mean: x - v / v.norm(),
+        "you took the same vector from every row, so the rows still differ along the direction. Each row loses its own "
+        "share.",
+    ),
+]
