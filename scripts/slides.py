@@ -37,7 +37,7 @@ p, ol {{ font-size: 3.4vmin; margin: 1.5vmin 0; }}
 img {{ width: min(100%, 58vh * var(--ratio)); background: #fff; border-radius: 1vmin; }}
 aside {{ display: none; background: var(--notes); padding: 1vmin 3vmin; border-radius: 1vmin; margin-top: 2vmin; }}
 img.left {{ clip-path: inset(0 50% 0 0); }}
-img.right-only {{ clip-path: inset(0 0 0 50%); }}
+img.right-only {{ clip-path: inset(13% 0 0 50.9%); }}
 .notes aside {{ display: block; }}
 section:has(img.left) aside p + p {{ display: none; }}
 aside p {{ font-size: 2.4vmin; }}
