@@ -11,15 +11,16 @@ from sae_tutorial.sae.pretrained import pretrained_card
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "_static"
 SHOWN = {
     "the SAE": "the SAE",
+    "decoder soft-frozen at random": "an SAE held near random directions",
     "32 principal components": "32 principal components",
-    "untrained random directions": "32 of 2,304 random directions",
+    "untrained random directions": "random directions, untrained",
 }
 PANELS = (
     ("explained variance", "variance kept, of 1", 1.0, "{:.2f}"),
     ("extra nats", "loss added in the model, nats", 4.0, "{:.2f}"),
 )
 COLOURS = {"light": ("#1c1f23", "#b45309", "#9aa3ad"), "dark": ("#e6edf3", "#f0ad3a", "#6e7781")}
-NAMES, PANEL, ROW, TOP = 250, 270, 34, 62  # pixels
+NAMES, PANEL, ROW, TOP = 280, 260, 34, 62  # pixels
 
 
 def draw(theme: str) -> str:
@@ -27,7 +28,7 @@ def draw(theme: str) -> str:
     ink, ours, others = COLOURS[theme]
     rows = {row["coder"]: row for row in pretrained_card()["measured"]}
     height = TOP + ROW * len(SHOWN) + 8
-    title = "32 numbers per token: the SAE keeps twice what principal components keep"
+    title = "A token described by 32 numbers: the SAE beside three controls"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {NAMES + 2 * PANEL + 40} {height}" role="img" '
         f'font-family="system-ui, sans-serif" font-size="14" fill="{ink}"><title>{html.escape(title)}</title>',

@@ -3,8 +3,8 @@
     slides.py TALK.html
 
 `docs/teaching/talk.md` is the source. A picture there is a file, or a figure of a notebook by the start of its title,
-taken from the committed notebook: what the talk shows is what the course computed. After `#left` or `#right` only that
-half is seen until the next key.
+taken from the committed notebook: what the talk shows is what the course computed. After `#left` only that half is seen
+until the next key, and of the notes the first paragraph; after `#right-only` the other half is never seen.
 """
 
 import base64
@@ -37,12 +37,13 @@ p, ol {{ font-size: 3.4vmin; margin: 1.5vmin 0; }}
 img {{ width: min(100%, 58vh * var(--ratio)); background: #fff; border-radius: 1vmin; }}
 aside {{ display: none; background: var(--notes); padding: 1vmin 3vmin; border-radius: 1vmin; margin-top: 2vmin; }}
 img.left {{ clip-path: inset(0 50% 0 0); }}
-img.right {{ clip-path: inset(0 0 0 50%); }}
+img.right-only {{ clip-path: inset(13% 0 0 50.9%); }}
 .notes aside {{ display: block; }}
+section:has(img.left) aside p + p {{ display: none; }}
 aside p {{ font-size: 2.4vmin; }}
 .notes img {{ width: min(100%, 42vh * var(--ratio)); }}
 footer {{ position: fixed; right: 2vmin; bottom: 1.5vmin; font-size: 2vmin; }}
-@media print {{ img {{ clip-path: none; }} section {{ display: flex; break-after: page; }} aside {{ display: block; }} footer {{ display: none; }} }}
+@media print {{ img.left {{ clip-path: none; }} section:has(img.left) aside p + p {{ display: block; }} section {{ display: flex; break-after: page; }} aside {{ display: block; }} footer {{ display: none; }} }}
 </style></head><body>
 <main>
 <h1>{title}</h1>
@@ -52,7 +53,7 @@ footer {{ position: fixed; right: 2vmin; bottom: 1.5vmin; font-size: 2vmin; }}
 <script>
 const slides = [...document.querySelectorAll("section")];
 let at = 0;
-const half = () => slides[at].querySelector("img.left, img.right");
+const half = () => slides[at].querySelector("img.left");
 function on() {{
   if (half()) half().className = "";
   else show(at + 1);

@@ -17,6 +17,7 @@ from sae_tutorial.exercises import (
     collecting,
     collecting_loop,
     collecting_splits,
+    cutting,
     training,
 )
 from sae_tutorial.toys.known_dictionary import KnownDictionary
@@ -103,6 +104,17 @@ def test_the_collectors_functions_are_used_too_and_read_alike(capsys):
         assert rows[document_ids == 0, 0].tolist() == [7, 8]
     assert parts.split is collecting_splits._split
     assert "real_rows (yours), catch (yours), collect (yours), split (ours)" in capsys.readouterr().out
+
+
+def test_the_functions_of_notebook_03_are_used_and_read_alike(capsys):
+    parts = exercises.yours_or_ours(
+        cut_keys=lambda stream, z, mean, W_O, norm, W_K: norm(stream) @ W_K,
+        average_head=lambda z, head: z.index_fill(2, torch.tensor(head), float(z[:, :, head].mean())),
+        faithfulness=lambda full, ablated, circuit: torch.tensor((ablated - circuit) / (ablated - full)),
+    )
+    assert (parts.cut_keys, parts.average_head) == (cutting._cut, cutting._average)
+    assert parts.faithfulness(2.0, 10.0, 4.0) == 0.75
+    assert "cut_keys (ours), average_head (ours), faithfulness (yours)" in capsys.readouterr().out
 
 
 def test_the_functions_of_notebook_07_are_used_and_read_alike(capsys):

@@ -8,6 +8,7 @@ from transformer_lens import head_detector
 from sae_tutorial.transformer.heads import (
     attention_patterns,
     attention_to_offset,
+    induction_scores,
     k_composition,
     random_heads,
     repeated_tokens,
@@ -68,7 +69,7 @@ def test_attention_to_offset_on_patterns_made_by_hand():
     for query in range(N + 1, size):
         induction[query, query - N + 1] = 0.5
     both = torch.stack([induction, previous])
-    assert attention_to_offset(both, N - 1, N + 1).tolist() == [0.5, 0.0]
+    assert induction_scores(both).tolist() == [0.5, 0.0]
     assert attention_to_offset(both, 1, 1).tolist() == [0.0, 1.0]
     assert attention_to_offset(both, N, N + 1).tolist() == [
         0.0,
@@ -81,7 +82,7 @@ def test_induction_scores_agree_with_transformer_lens(model, monkeypatch):
     monkeypatch.setattr(type(model), "to_tokens", lambda self, given: given)
     theirs = head_detector.detect_head(model, tokens, "induction_head")
     patterns = attention_patterns(cache_stream(model, tokens), model.cfg.n_layers)
-    ours = attention_to_offset(patterns, N - 1, N + 1)[:, 0]
+    ours = induction_scores(patterns)[:, 0]
     # It divides the same sum by all of the attention, 1 for each of 2N + 1 queries.
     torch.testing.assert_close(ours * N / (2 * N + 1), theirs.to(ours), rtol=1e-4, atol=1e-5)
 

@@ -219,7 +219,10 @@ def test_the_talk_has_its_figures_and_notes_and_loads_nothing(tmp_path):
     pictures = talk.select("section img")
     assert len(pictures) >= 5 and all(picture["alt"] for picture in pictures)
     assert all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
-    assert [picture["class"] for picture in pictures if picture.has_attr("class")] == [["left"], ["right"]]
+    assert [picture["class"] for picture in pictures if picture.has_attr("class")] == [
+        ["left"],
+        ["right-only"],
+    ]
     assert all(section.select("aside") and section.select("h2") for section in talk.select("section"))
     source = tmp_path / "talk.md"
     for fault in ('![x](99_no "A")', '![x](00_start_here "No such title")', "![x](gone.png)"):

@@ -82,10 +82,7 @@ def check_faithfulness(faithfulness: Callable[[float, float, float], float]) -> 
         "the section 'What a claim about a circuit needs'",
         "you can put a circuit of any size on one scale: 0 as bad as no heads at all, 1 as good as the model.",
     )
-    inputs = [(2.0, 10.0, 4.0), (1.5, 3.0, 3.75), (6.0, 12.0, 6.0)]
-    exercise.check(
-        lambda answer: match_function(answer, _faithfulness, inputs, _FAITHFULNESS_MISTAKES), faithfulness
-    )
+    exercise.check(_judge_faithfulness, faithfulness)
 
 
 def _pattern(size: int, seed: int) -> Tensor:
@@ -278,6 +275,11 @@ _PATCH_MISTAKES: Mistakes = [
 ]
 
 
+def _judge_faithfulness(faithfulness: Callable[[float, float, float], float]) -> None:
+    inputs = [(2.0, 10.0, 4.0), (1.5, 3.0, 3.75), (6.0, 12.0, 6.0)]
+    match_function(faithfulness, _faithfulness, inputs, _FAITHFULNESS_MISTAKES)
+
+
 def _faithfulness(full: float, ablated: float, circuit: float) -> float:
     return (ablated - circuit) / (ablated - full)
 
@@ -331,3 +333,7 @@ def _judge_shown(shown: Any) -> None:
             "matters.",
         },
     )
+
+
+# What the notebook goes on with where the learner's function is right.
+PARTS = {"faithfulness": (_judge_faithfulness, _faithfulness, float)}

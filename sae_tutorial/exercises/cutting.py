@@ -17,6 +17,25 @@ def check_cut_keys(cut_keys: Callable[..., Tensor]) -> None:
         "the section 'Two heads in a row'",
         "you can cut one connection between two heads and leave everything else as it is.",
     )
+    exercise.check(_judge_cut, cut_keys)
+
+
+def check_average_head(average_head: Callable[[Tensor, int], Tensor]) -> None:
+    """Exercise 3.6: `average_head(z, head)`, one head's output replaced by its mean over the prompts."""
+    exercise = Exercise(
+        "3.6",
+        "write the body of `average_head`.",
+        "the section 'Three methods meet in one head'",
+        "you can take out what a head knows of *this* prompt, and leave what it does on every prompt.",
+    )
+    exercise.check(_judge_average, average_head)
+
+
+def _rms_norm(stream: Tensor) -> Tensor:
+    return stream / stream.square().mean(-1, keepdim=True).sqrt()
+
+
+def _judge_cut(cut_keys: Callable[..., Tensor]) -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = [
         (
@@ -36,25 +55,7 @@ def check_cut_keys(cut_keys: Callable[..., Tensor]) -> None:
             torch.randn(6, 5, generator=generator),
         ),
     ]
-    exercise.check(lambda answer: match_function(answer, _cut, inputs, _CUT_MISTAKES), cut_keys)
-
-
-def check_average_head(average_head: Callable[[Tensor, int], Tensor]) -> None:
-    """Exercise 3.6: `average_head(z, head)`, one head's output replaced by its mean over the prompts."""
-    exercise = Exercise(
-        "3.6",
-        "write the body of `average_head`.",
-        "the section 'Three methods meet in one head'",
-        "you can take out what a head knows of *this* prompt, and leave what it does on every prompt.",
-    )
-    generator = torch.Generator().manual_seed(0)
-    small = torch.tensor([[[[1.0], [5.0]]], [[[3.0], [6.0]]]])
-    inputs = [(small, 0), (torch.randn(4, 5, 6, 3, generator=generator), 2)]
-    exercise.check(lambda answer: match_function(answer, _average, inputs, _AVERAGE_MISTAKES), average_head)
-
-
-def _rms_norm(stream: Tensor) -> Tensor:
-    return stream / stream.square().mean(-1, keepdim=True).sqrt()
+    match_function(cut_keys, _cut, inputs, _CUT_MISTAKES)
 
 
 def _cut(
@@ -118,6 +119,12 @@ _CUT_MISTAKES: Mistakes = [
 ]
 
 
+def _judge_average(average_head: Callable[[Tensor, int], Tensor]) -> None:
+    small = torch.tensor([[[[1.0], [5.0]]], [[[3.0], [6.0]]]])
+    large = torch.randn(4, 5, 6, 3, generator=torch.Generator().manual_seed(0))
+    match_function(average_head, _average, [(small, 0), (large, 2)], _AVERAGE_MISTAKES)
+
+
 def _average(z: Tensor, head: int) -> Tensor:
     return _put(z, head, z[:, :, head].mean(0))
 
@@ -178,3 +185,11 @@ _AVERAGE_MISTAKES: Mistakes = [
         "the second axis is the position, so this averages all heads at one place. Heads are the third: [:, :, head].",
     ),
 ]
+
+
+# What the notebook goes on with where the learner's function is right: how it is judged, ours, and what makes one kind
+# of thing of a right answer.
+PARTS = {
+    "cut_keys": (_judge_cut, _cut, torch.as_tensor),
+    "average_head": (_judge_average, _average, torch.as_tensor),
+}

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from sae_tutorial.exercises import (
     building_loss,
+    circuits,
     collecting,
     collecting_loop,
     collecting_splits,
+    cutting,
     graphs,
     looking,
 )
@@ -19,7 +21,15 @@ from sae_tutorial.exercises.reporting import call
 
 # Functions that an SAE is trained through; and those of which the notebook takes only what they return.
 _TRAINED = building_loss.PARTS
-_READ = collecting.PARTS | collecting_loop.PARTS | collecting_splits.PARTS | looking.PARTS | graphs.PARTS
+_READ = (
+    circuits.PARTS
+    | cutting.PARTS
+    | collecting.PARTS
+    | collecting_loop.PARTS
+    | collecting_splits.PARTS
+    | looking.PARTS
+    | graphs.PARTS
+)
 
 
 def yours_or_ours(**functions: Callable[..., Any]) -> SimpleNamespace:

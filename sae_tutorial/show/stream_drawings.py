@@ -184,10 +184,12 @@ _GUESSED = (
 )
 
 
-def induction_drawing(title: str, steps: Sequence[str] = _GUESSED) -> go.Figure:
+def induction_drawing(
+    title: str, steps: Sequence[str] = _GUESSED, *, note: str = "“P came before me”"
+) -> go.Figure:
     """Two heads in a row: one notes at Q that P came before, the other finds the note from the second P and copies Q.
 
-    `steps` are the words beside its four arrows: what is guessed, or what was measured.
+    `steps` are the words beside its four arrows, `note` those in its box: what is guessed, or what was measured.
     """
     figure = go.Figure()
     for x, word in ((0, "P"), (2.4, "Q"), (4.8, "..."), (7.2, "P")):
@@ -195,7 +197,7 @@ def induction_drawing(title: str, steps: Sequence[str] = _GUESSED) -> go.Figure:
         if word != "...":
             line(figure, [(x, 0.3), (x, 3.9)], STREAM, 4)
     arrow(figure, (0.05, 0.8), (2.3, 1.3), MOVES, width=3)
-    box(figure, (2.4, 1.6), "“P came before me”", MOVES, width=1.9)
+    box(figure, (2.4, 1.6), note, MOVES, width=1.9)
     say(figure, (-0.15, 1.75), steps[0], size=12, colour=MOVES)
     arrow(figure, (7.15, 2.2), (3.4, 1.7), COLOURS[3], width=2)
     say(figure, (5.3, 1.35), steps[1], size=12)

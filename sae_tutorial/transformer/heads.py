@@ -64,12 +64,19 @@ def attention_to_offset(
 ) -> Float[Tensor, "*kinds"]:
     """Mean attention from each query, `first_query` and later, to the key `offset` places before it.
 
-    Offset 1 scores previous-token heads. On `repeated_tokens` of length n, with the queries of the second half
-    (`first_query` n + 1), offset n − 1 scores induction heads: they look at the token that *followed* the same
-    token last time (Olsson et al. 2022, "In-context learning and induction heads").
+    Offset 1 scores previous-token heads.
     """
     diagonal = patterns.diagonal(-offset, dim1=-2, dim2=-1)
     return diagonal[..., first_query - offset :].mean(-1)
+
+
+def induction_scores(patterns: Float[Tensor, "*kinds query key"]) -> Float[Tensor, "*kinds"]:
+    """Mean attention, on `repeated_tokens`, from the second half to the token that followed the same token last time.
+
+    Heads that score high are induction heads (Olsson et al. 2022, "In-context learning and induction heads").
+    """
+    length = (patterns.shape[-1] - 1) // 2
+    return attention_to_offset(patterns, length - 1, length + 1)
 
 
 def strongest_heads(scores: Float[Tensor, "layers heads"], n: int) -> list[Head]:

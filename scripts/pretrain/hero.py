@@ -27,6 +27,7 @@ from sae_tutorial.sae.pretrained import pretrained_sae
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "_static"
 PIXELS_WIDE, SHARPNESS = 900, 2
 SENTENCES, WIDTH = 4, 8
+NOTE = "the latent that keeps most to one topic: {:.0%} of its energy"
 COLOURS = {
     "light": ("#ffffff", "#1c2126", "#59636e", "#f0a830"),
     "dark": ("#0d1117", "#e6e9ed", "#a3adb8", "#9a5b00"),
@@ -49,18 +50,16 @@ def columns(cache: Path) -> list[str]:
     store, (texts, held_out), trained = lab_store(cache), lab_texts(), pretrained_sae()
     tokenizer = load_offline_model("cpu").tokenizer
     coders = {
-        ("Trained SAE", "of 2,304 latents the one most about one topic: {:.0%}"): trained,
-        ("Untrained SAE", "the one most about one topic, by the same rule: {:.0%}"): random_dictionary(
-            trained.config, store
-        ),
+        "Trained SAE": trained,
+        "Untrained SAE": random_dictionary(trained.config, store),
     }
     found = []
-    for (title, note), coder in coders.items():
+    for title, coder in coders.items():
         latents = read_latents(coder, store)
         first = gallery(latents, texts.labels, texts.groups, held_out, n=1)[0]
         contexts = top_contexts(tokenizer, latents, first.latent, n=SENTENCES, width=WIDTH)
         print(f"{title}: {first.latent}, specificity {first.specificity:.2f}")
-        found.append(_column(title, note.format(first.specificity), contexts, first.maximum))
+        found.append(_column(title, NOTE.format(first.specificity), contexts, first.maximum))
     return found
 
 
