@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor
 
+from sae_tutorial.effects.steering import word_shares
 from sae_tutorial.exercises.matching import (
     Mistakes,
     match_choices,
@@ -279,17 +280,12 @@ def _judge_word_shares(answer: Callable[[list[list[str]]], Mapping[str, float]])
         if all(_nearly(mistake(texts), shares) for texts, shares in zip(_TEXTS, got, strict=True)):
             raise WrongAnswer(message)
     for texts, shares in zip(_TEXTS, got, strict=True):
-        if not _nearly(_word_shares(texts), shares):
-            raise WrongAnswer(f"for texts = {texts} expected {_word_shares(texts)}, got {shares}.")
+        if not _nearly(word_shares(texts), shares):
+            raise WrongAnswer(f"for texts = {texts} expected {word_shares(texts)}, got {shares}.")
 
 
 def _nearly(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
     return all(abs(one.get(word, 0) - other.get(word, 0)) < 1e-4 for word in {*one, *other})
-
-
-def _word_shares(texts: list[list[str]]) -> dict[str, float]:
-    counts = Counter(word for text in texts for word in set(text))
-    return {word: count / len(texts) for word, count in counts.items()}
 
 
 def _in_all(texts: list[list[str]]) -> Counter[str]:
@@ -314,7 +310,7 @@ _WORD_MISTAKES: list[tuple[Callable[[list[list[str]]], Mapping[str, float]], str
         "that is the number of texts; a share is wanted. Divide by `len(texts)`.",
     ),
     (
-        lambda texts: {word: n * len(texts) / len(_in_all(texts)) for word, n in _word_shares(texts).items()},
+        lambda texts: {word: n * len(texts) / len(_in_all(texts)) for word, n in word_shares(texts).items()},
         "you divided by the number of different words. Divide by the number of texts.",
     ),
 ]

@@ -52,7 +52,7 @@ def scaling_drawing(title: str) -> go.Figure:
         say(figure, (x + 0.6, -0.3), "base", size=12)
         say(figure, (x, -0.95), f"ν<sup>ε</sup> = ({own} + {nobody}) / 10 = {(own + nobody) / 10}")
         say(figure, (x, -1.5), f"ν<sup>r</sup> = ({own} + {others}) / 10 = {(own + others) / 10}")
-    for y, words, colour in ((3.6, "this latent writes it", TUNED), (2.8, "other latents write it", OTHER), (2.0, "nobody writes it", GREY)):  # fmt: skip
+    for y, words, colour in ((3.6, "this latent writes it", TUNED), (2.8, "other latents write it", OTHER), (2.0, "nobody writes it", INK)):  # fmt: skip
         say(figure, (10.1, y), words, colour=colour)
     return as_drawing(figure, title, (0.2, 11.4), (-1.9, 5.3), height=400)
 
@@ -143,8 +143,10 @@ def two_tests_figure(results: Mapping[str, tuple[float, float]], title: str) -> 
         )  # fmt: skip
     figure.update_xaxes(title="share of texts with the habit", range=[-0.03, 1.0], tickformat=".0%")
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
-    return finish(figure, title, height=190 + 32 * len(names))
+    finish(figure, title, height=210 + 32 * len(names))
+    return figure.update_layout(
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin={"t": 95}
+    )
 
 
 def _mark_middle(figure: go.Figure) -> None:
