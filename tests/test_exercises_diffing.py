@@ -1,6 +1,7 @@
 """Answers to the exercises of notebook 12: right ones written in several ways, and plausible wrong ones."""
 
 from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -95,6 +96,23 @@ def by_hand(texts):
     return shares
 
 
+def by_sets(texts):
+    sets = [set(text) for text in texts]
+    return {word: sum(word in one for one in sets) / len(sets) for one in sets for word in one}
+
+
+def by_fractions(texts):
+    return {
+        word: Fraction(sum(word in text for text in texts), len(texts)) for text in texts for word in text
+    }
+
+
+def by_tensors(texts):
+    return {
+        word: torch.tensor([word in text for text in texts]).float().mean() for word in set(sum(texts, []))
+    }
+
+
 def side_by_side(base, tuned, W_enc, b_enc, W_dec, b_dec):
     f = ((torch.cat([base, tuned], dim=1) - b_dec) @ W_enc + b_enc).relu()
     return f @ W_dec + b_dec
@@ -147,7 +165,10 @@ RIGHT: Right = [
     ("best_multiple", (by_a_solver,)),
     *(("nu", (way,)) for way in ways_to_return(nu_by_formula)),
     ("nu", (nu_without_the_divisor,)),
-    *(("word_shares", (way,)) for way in (by_a_counter, by_membership, by_hand)),
+    *(
+        ("word_shares", (way,))
+        for way in (by_a_counter, by_membership, by_hand, by_sets, by_fractions, by_tensors)
+    ),
     *(("own_latents", (way,)) for way in ways_to_choose("B")),
     *(("told", (way,)) for way in ways_to_choose("A", "D")),
 ]
