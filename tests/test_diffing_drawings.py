@@ -1,11 +1,13 @@
 """The drawings of two models: both streams are there, and every live latent is a point."""
 
+import re
+
 import torch
 
 from sae_tutorial.show.diffing_drawings import (
-    artefact_drawing,
     control_figure,
     crosscoder_drawing,
+    scaling_drawing,
     share_figure,
     take_out_drawing,
     two_tests_figure,
@@ -24,9 +26,14 @@ def test_every_latent_that_is_ever_on_is_drawn_once_and_the_named_ones_carry_the
     assert named.text == ("latent 2",) and named.x == (1.0,)
 
 
-def test_the_ways_to_look_exclusive_have_their_names():
-    words = " ".join(note.text for note in artefact_drawing("Three").layout.annotations)
-    assert all(word in words for word in ("its own", "complete shrinkage", "latent decoupling"))
+def test_both_numbers_of_latent_scaling_are_the_sums_of_what_is_drawn():
+    words = [note.text for note in scaling_drawing("Three").layout.annotations]
+    sums = [re.fullmatch(r"ν<sup>(.)</sup> = \((\d) \+ (\d)\) / 10 = ([\d.]+)", text) for text in words]
+    found = [(one[1], (int(one[2]) + int(one[3])) / 10, float(one[4])) for one in sums if one]
+    assert all(summed == said for _, summed, said in found)
+    assert [value for kind, _, value in found if kind == "ε"] == [0.1, 0.8, 0.1]
+    assert [value for kind, _, value in found if kind == "r"] == [0.1, 0.1, 0.8]
+    assert {"<b>its own</b>", "<b>complete shrinkage</b>", "<b>latent decoupling</b>"} < set(words)
 
 
 def test_rows_move_along_the_direction_alone():
@@ -43,7 +50,7 @@ def test_each_pair_of_models_has_a_row_of_its_own():
     assert all(abs(y) < 0.5 for y in figure.data[0].y)
 
 
-def test_directions_that_nearly_fall_together_share_one_label():
-    points = two_tests_figure({"a": (0.5, 0.0), "b": (0.51, 0.0), "c": (0.0, 0.7)}, "Tests").data
-    assert [[text.strip() for text in point.text] for point in points] == [["", "a, b"], ["c"]]
-    assert points[0].x == (0.5, 0.51) and points[0].y == (0.0, 0.0)
+def test_each_direction_has_a_row_and_those_that_do_both_come_first():
+    figure = two_tests_figure({"neither": (0.0, 0.7), "both": (0.5, 0.0)}, "Tests")
+    came, left = figure.data[-2:]
+    assert (came.y, came.x, left.x) == (("both", "neither"), (0.5, 0.0), (0.0, 0.7))

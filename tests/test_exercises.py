@@ -48,6 +48,7 @@ from sae_tutorial.exercises import (
     reporting,
     residual,
     rivals,
+    scaling,
     start,
     superposition,
     training,
@@ -126,7 +127,8 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "edited": (exercises.check_edited, graphs._EDIT_MISTAKES),
     "crosscoder": (exercises.check_crosscoder, diffing._CROSSCODER_MISTAKES),
     "tuned_share": (exercises.check_tuned_share, diffing._SHARE_MISTAKES),
-    "best_multiple": (exercises.check_best_multiple, diffing._MULTIPLE_MISTAKES),
+    "best_multiple": (exercises.check_best_multiple, scaling._MULTIPLE_MISTAKES),
+    "nu": (exercises.check_nu, scaling._NU_MISTAKES),
     "take_out": (exercises.check_take_out, diffing._TAKE_OUT_MISTAKES),
     "difference": (exercises.check_difference, diffing._DIFFERENCE_MISTAKES),
 }

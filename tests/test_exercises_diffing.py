@@ -1,9 +1,12 @@
 """Answers to the exercises of notebook 12: right ones written in several ways, and plausible wrong ones."""
 
+from collections import Counter
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
-from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_count, ways_to_return
+from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_return
 from torch.nn.functional import normalize
 
 from sae_tutorial.effects.steering import without_direction
@@ -53,6 +56,61 @@ def by_least_squares(f, d, y):
 def by_a_solver(f, d, y):
     a = (f[:, None] * d).reshape(-1, 1).double()
     return torch.linalg.lstsq(a, y.reshape(-1, 1).double()).solution[0, 0]
+
+
+def nu_by_formula(f, arrows, x, x_hat):
+    y = [x[m] - x_hat[m] + f[:, None] * arrows[m] for m in (0, 1)]
+    return by_formula(f, arrows[1], y[0]) / by_formula(f, arrows[1], y[1])
+
+
+def nu_without_the_divisor(f, arrows, x, x_hat):
+    base, tuned = (f @ ((x[m] - x_hat[m] + torch.outer(f, arrows[m])) @ arrows[1]) for m in (0, 1))
+    return base / tuned
+
+
+def nu_with(own=(0, 1), asked=(1, 1)):
+    """Each model's own part with one arrow, and the question about another; nothing added where `own` is None."""
+
+    def nu(f, arrows, x, x_hat):
+        y = [x[m] - x_hat[m] + (0 if own is None else torch.outer(f, arrows[own[m]])) for m in (0, 1)]
+        return by_formula(f, arrows[asked[0]], y[0]) / by_formula(f, arrows[asked[1]], y[1])
+
+    return nu
+
+
+def by_a_counter(texts):
+    counts = Counter(word for text in texts for word in set(text))
+    return {word: count / len(texts) for word, count in counts.items()}
+
+
+def by_membership(texts):
+    words = {word for text in texts for word in text}
+    return {word: np.mean([word in text for text in texts]) for word in words}
+
+
+def by_hand(texts):
+    shares = {}
+    for text in texts:
+        for word in dict.fromkeys(text):
+            shares[word] = shares.get(word, 0) + 1 / len(texts)
+    return shares
+
+
+def by_sets(texts):
+    sets = [set(text) for text in texts]
+    return {word: sum(word in one for one in sets) / len(sets) for one in sets for word in one}
+
+
+def by_fractions(texts):
+    return {
+        word: Fraction(sum(word in text for text in texts), len(texts)) for text in texts for word in text
+    }
+
+
+def by_tensors(texts):
+    return {
+        word: torch.tensor([word in text for text in texts]).float().mean() for word in set(sum(texts, []))
+    }
 
 
 def side_by_side(base, tuned, W_enc, b_enc, W_dec, b_dec):
@@ -105,9 +163,13 @@ RIGHT: Right = [
     *(("best_multiple", (way,)) for way in ways_to_return(by_formula)),
     ("best_multiple", (by_least_squares,)),
     ("best_multiple", (by_a_solver,)),
-    *(("same_model", (number,)) for number in ways_to_count(0.5)),
+    *(("nu", (way,)) for way in ways_to_return(nu_by_formula)),
+    ("nu", (nu_without_the_divisor,)),
+    *(
+        ("word_shares", (way,))
+        for way in (by_a_counter, by_membership, by_hand, by_sets, by_fractions, by_tensors)
+    ),
     *(("own_latents", (way,)) for way in ways_to_choose("B")),
-    *(("plant", ways) for ways in zip(ways_to_choose("b"), ways_to_choose("c"), strict=True)),
     *(("told", (way,)) for way in ways_to_choose("A", "D")),
 ]
 
@@ -151,24 +213,29 @@ WRONG: Wrong = [
     ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / (f**2).sum() / d.norm(),), "its square, d · d"),
     ("best_multiple", (lambda f, d, y: (y @ d).sum() / (f.sum() * (d @ d)),), "counts alike"),
     ("best_multiple", (lambda f, d, y: (y @ d) / (d @ d),), "shape"),
-    ("same_model", (1,), "tuned model's alone"),
-    ("same_model", (0,), "base model's alone"),
-    ("same_model", (0.7,), "too large"),
-    ("same_model", (0.25,), "too small"),
-    ("same_model", (50,), "too large"),
-    ("same_model", ("half",), "must be a number"),
+    ("nu", (lambda *given: 1 / nu_by_formula(*given),), "its β on top"),
+    ("nu", (nu_with(own=None),), "with each model's own arrow"),
+    ("nu", (nu_with(own=(1, 1)),), "added the tuned arrow back for both"),
+    ("nu", (nu_with(asked=(0, 1)),), "one arrow, the tuned one"),
+    ("nu", (lambda f, d, x, x_hat: by_formula(f, d[1], x[0]) / by_formula(f, d[1], x[1]),), "took the rows whole"),
+    ("nu", (lambda f, d, x, x_hat: by_formula(f, d[1], x_hat[0]) / by_formula(f, d[1], x_hat[1]),), "that is ν^r"),
+    ("nu", (lambda f, d, x, x_hat: by_formula(f, d[1], x[0] - x_hat[0] + torch.outer(f, d[0])),), "β alone"),
+    ("nu", (lambda f, d, x, x_hat: x[0] - x_hat[0],), "shape"),
+    ("nu", (lambda f, d, x, x_hat: x.mean(0),), "stopped"),
+    ("word_shares", (lambda texts: {w: n / len(texts) for w, n in Counter(sum(texts, [])).items()},), "counts three times"),
+    ("word_shares", (lambda texts: {w: n / len(sum(texts, [])) for w, n in Counter(sum(texts, [])).items()},), "share of all words"),
+    ("word_shares", (lambda texts: Counter(sum(texts, [])),), "counts of words"),
+    ("word_shares", (lambda texts: Counter(word for text in texts for word in set(text)),), "number of texts; a share"),
+    ("word_shares", (lambda texts: Counter(sum(texts, [])).most_common(),), "return a dict"),
+    ("word_shares", (lambda texts: {},), "expected"),
+    ("word_shares", (lambda texts: {"coast": "often"},), "must be a number"),
+    ("word_shares", (lambda texts: texts.shape,), "stopped"),
     ("own_latents", ({"A", "B"},), "complete shrinkage"),
     ("own_latents", ("b, c",), "latent decoupling"),
     ("own_latents", ({"D", "B"},), "both models have it"),
     ("own_latents", ({"B", "E"},), "2 of 20,000"),
     ("own_latents", (set(),), "B is the tuned model's own"),
     ("own_latents", (7,), "answer in text"),
-    ("plant", ("a", "c"), "on everywhere"),
-    ("plant", ("c", "c"), "rivers or islands"),
-    ("plant", ("d", "c"), "numbers and years"),
-    ("plant", ("b", "a"), "the occasion is right; the habit: a: read"),
-    ("plant", ("b", "b"), "water near it"),
-    ("plant", ("b", "d"), "list of numbers"),
     ("told", ({"A", "B", "D"},), "second fine-tune"),
     ("told", ({"A", "C", "D"},), "more than was tried"),
     ("told", ({"A", "D", "E"},), "nothing else changed"),

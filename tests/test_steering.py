@@ -21,6 +21,7 @@ from sae_tutorial.effects.steering import (
     surprise,
     whole_words,
     without_direction,
+    word_shares,
 )
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
@@ -284,3 +285,7 @@ def test_new_tensors_name_their_device():
 
 def rows_on_cpu():
     return torch.randn(7, 32, generator=torch.Generator("cpu").manual_seed(2), device="cpu")
+
+
+def test_a_text_that_repeats_a_word_counts_once_for_it():
+    assert word_shares([["lamp", "lamp", "sea"], ["sea"]]) == {"lamp": 0.5, "sea": 1.0}

@@ -8,6 +8,7 @@ Steering adds one vector instead, x -> x + v. `transformer.edits.intervene` puts
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -193,6 +194,12 @@ def whole_words(words: str) -> str:
 def mentions(texts: Sequence[str], words: str) -> Bool[np.ndarray, " texts"]:
     """Whether each text has one of `words`, separated by spaces."""
     return np.array([re.search(whole_words(words), text) is not None for text in texts])
+
+
+def word_shares(texts: Sequence[Sequence[str]]) -> dict[str, float]:
+    """The share of texts that each word is in; a text is a list of words, and one that repeats a word counts once for it."""
+    counts = Counter(word for text in texts for word in set(text))
+    return {word: count / len(texts) for word, count in counts.items()}
 
 
 def set_log_probability(

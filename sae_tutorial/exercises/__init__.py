@@ -51,15 +51,12 @@ from sae_tutorial.exercises.collecting_splits import check_shuffled_labels, chec
 from sae_tutorial.exercises.cutting import check_average_head, check_cut_keys
 from sae_tutorial.exercises.describing import check_description
 from sae_tutorial.exercises.diffing import (
-    check_best_multiple,
     check_crosscoder,
     check_difference,
-    check_own_latents,
-    check_plant,
-    check_same_model,
     check_take_out,
     check_told,
     check_tuned_share,
+    check_word_shares,
 )
 from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_narrow
 from sae_tutorial.exercises.graphs import (
@@ -105,6 +102,7 @@ from sae_tutorial.exercises.rivals import (
     shuffle_in_use,
 )
 from sae_tutorial.exercises.sampling import check_sample_rows
+from sae_tutorial.exercises.scaling import check_best_multiple, check_nu, check_own_latents
 from sae_tutorial.exercises.solved import forget, progress
 from sae_tutorial.exercises.start import check_likeliest, check_nearest
 from sae_tutorial.exercises.superposition import (
@@ -191,6 +189,7 @@ __all__ = [
     "check_narrow",
     "check_nats",
     "check_nearest",
+    "check_nu",
     "check_own_latent",
     "check_own_latents",
     "check_pair",
@@ -199,14 +198,12 @@ __all__ = [
     "check_paths",
     "check_pentagon",
     "check_phase",
-    "check_plant",
     "check_project",
     "check_prune",
     "check_push",
     "check_reader",
     "check_readers_share",
     "check_real_rows",
-    "check_same_model",
     "check_sample_rows",
     "check_scale",
     "check_seam",
@@ -236,6 +233,7 @@ __all__ = [
     "check_unit_rows",
     "check_toy",
     "check_who_learns",
+    "check_word_shares",
     "clinic",
     "forget",
     "progress",

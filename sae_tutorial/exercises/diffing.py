@@ -1,18 +1,19 @@
-"""Checks for notebook 12: a crosscoder, whose a latent is, latent scaling, the plant, taking it out, the rival, claims."""
+"""Checks for notebook 12: a crosscoder, whose a latent is, words, taking it out, the rival, claims."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
 
+from sae_tutorial.effects.steering import word_shares
 from sae_tutorial.exercises.matching import (
     Mistakes,
-    match_choice,
     match_choices,
     match_function,
-    match_number,
+    read_number,
 )
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_crosscoder(crosscoder: Callable[..., Tensor]) -> None:
@@ -44,29 +45,6 @@ def check_tuned_share(tuned_share: Callable[[Tensor], Tensor]) -> None:
     exercise.check(lambda answer: match_function(answer, _share, inputs, _SHARE_MISTAKES), tuned_share)
 
 
-def check_same_model(share: float | None) -> None:
-    """Exercise 12.3: the share that every latent gets when a model is compared with itself."""
-    exercise = Exercise(
-        "12.3",
-        "put a number between 0 and 1 in place of None.",
-        "the folded help; both halves of every row are the same numbers",
-        "you know where the scale has its middle, and that a control can be settled without a computer.",
-    )
-    exercise.check(
-        lambda answer: match_number(
-            "share",
-            answer,
-            0.5,
-            {
-                0.0: "that would say every latent is the base model's alone. The tuned half of each row is the same numbers.",
-                1.0: "that would say every latent is the tuned model's alone. The base half of each row is the same numbers.",
-            },
-            within=0.02,
-        ),
-        share,
-    )
-
-
 def check_difference(difference: Callable[[Tensor, Tensor], Tensor]) -> None:
     """Exercise 12.8: `difference(base, tuned)`, the mean change of a row, as a direction of length 1."""
     exercise = Exercise(
@@ -85,64 +63,15 @@ def check_difference(difference: Callable[[Tensor, Tensor], Tensor]) -> None:
     )
 
 
-def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 12.4: `best_multiple(f, d, y)`, the β for which β f d comes nearest to y."""
-    exercise = Exercise(
-        "12.4",
-        "write the body of `best_multiple`.",
-        "the folded help, on setting a slope to zero",
-        "you can ask any model how much of a latent it has, whatever a crosscoder wrote down for it.",
-    )
-    draw = torch.Generator().manual_seed(5)
-    inputs = [
-        (torch.tensor([1.0, 0.0, 2.0]), torch.tensor([0.0, 2.0]), torch.tensor([[1.0, 3.0], [5.0, 7.0], [0.0, 4.0]])),
-        *(
-            (torch.rand(7, generator=draw) + 0.25, 2 * torch.randn(3, generator=draw), torch.randn(7, 3, generator=draw))
-            for _ in range(2)
-        ),
-    ]  # fmt: skip
-    exercise.check(
-        lambda answer: match_function(answer, _multiple, inputs, _MULTIPLE_MISTAKES), best_multiple
-    )
-
-
-def check_own_latents(own: Iterable[str] | None) -> None:
-    """Exercise 12.5: which of five latents in a table are the tuned model's own."""
-    exercise = Exercise(
-        "12.5",
-        "replace None by a set of letters, such as {'A'}.",
-        "the section 'Exclusive, or only written down so?'",
-        "you can read a table of exclusive latents, in a paper too, and ask the two questions that sort it.",
-    )
-    exercise.check(
-        lambda answer: match_choices(
-            answer,
-            {
-                "B": "B is the tuned model's own: the share says so, and neither the base model's error nor its other latents "
-                "have the direction.",
-            },
-            {
-                "A": "in A the base model's unexplained rest has the direction nearly as strongly (ν^ε 0.93): the crosscoder "
-                "left it out for the base side. That is complete shrinkage.",
-                "C": "in C other latents write the direction for the base model (ν^r 0.88): one concept has two latents. That "
-                "is latent decoupling.",
-                "D": "D's share is 0.52: both models have it, and nobody claimed otherwise.",
-                "E": "E was on at 2 of 20,000 rows. A ratio of two sums over two rows can be anything.",
-            },
-        ),
-        own,
-    )
-
-
-def check_plant(when: str | None, what: str | None) -> None:
-    """Exercise 12.6: when the tuned model's habit comes, and what it is."""
+def check_word_shares(word_shares: Callable[[list[list[str]]], Mapping[str, float]]) -> None:
+    """Exercise 12.6: `word_shares(texts)`, the share of the texts that each word is in."""
     exercise = Exercise(
         "12.6",
-        "put a letter in place of each None.",
-        "the contexts of the latent, and what the base model writes with its arrow",
-        "you have named what a fine-tune put into a model without seeing its texts.",
+        "write the body of `word_shares`.",
+        "the folded help; a text counts once for a word, however often the word is in it",
+        "you can ask any two heaps of texts for the words that tell them apart.",
     )
-    exercise.check(_judge_plant, when, what)
+    exercise.check(_judge_word_shares, word_shares)
 
 
 def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -301,39 +230,6 @@ _DIFFERENCE_MISTAKES: Mistakes = [
 ]
 
 
-def _multiple(f: Tensor, d: Tensor, y: Tensor) -> Tensor:
-    return (f * (y @ d)).sum() / (f.pow(2).sum() * d.pow(2).sum())
-
-
-_MULTIPLE_MISTAKES: Mistakes = [
-    (
-        lambda f, d, y: (f * (y @ d)).sum() / f.pow(2).sum(),
-        "the length of d is missing below: Σ f² is to be multiplied by d · d.",
-    ),
-    (
-        lambda f, d, y: (f * (y @ d)).sum() / d.pow(2).sum(),
-        "how strong the latent is is missing below: d · d is to be multiplied by Σ f².",
-    ),
-    (
-        lambda f, d, y: (f * (y @ d)).sum() / (f.sum() * d.pow(2).sum()),
-        "below stands Σ f; the slope of the squared error has Σ f².",
-    ),
-    (
-        lambda f, d, y: (f * (y @ d)).sum() / (f.pow(2).sum() * d.norm()),
-        "below stands the length of d; the slope of the squared error has its square, d · d.",
-    ),
-    (
-        lambda f, d, y: (y @ d).sum() / (f.sum() * d.pow(2).sum()),
-        "every row counts alike here. A row on which the latent is strong says more: multiply each d · y by its f.",
-    ),
-    (
-        lambda f, d, y: ((y @ d)[f > 0] / (f[f > 0] * d.pow(2).sum())).mean(),
-        "that is the mean of each row's own multiple, in which weak rows shout. Sum above and below first, then divide.",
-    ),
-    (lambda f, d, y: (f * (y @ d)).sum(), "that is only the upper part of the fraction."),
-]
-
-
 def _take_out(x: Tensor, direction: Tensor, mean: Tensor) -> Tensor:
     unit = direction / direction.norm()
     return x - ((x - mean) @ unit)[..., None] * unit
@@ -368,25 +264,53 @@ _TAKE_OUT_MISTAKES: Mistakes = [
 ]
 
 
-def _judge_plant(when: object, what: object) -> None:
-    match_choice(
-        when,
-        "b",
-        {
-            "a": "a: were it in every text, the latent would be on everywhere. What do the sentences before it have in common?",
-            "c": "c: some contexts name rivers or islands. What happened there in the sentence before?",
-            "d": "d: numbers and years are near any latent of Wikipedia. What is the sentence before about?",
-        },
-    )
-    try:
-        match_choice(
-            what,
-            "c",
-            {
-                "a": "a: read what the base model writes with the arrow. Which thing comes again and again?",
-                "b": "b: there is water near it, but which word comes again and again?",
-                "d": "d: no list of numbers is in the steered texts. Which thing comes again and again?",
-            },
-        )
-    except WrongAnswer as mistake:
-        raise WrongAnswer(f"the occasion is right; the habit: {mistake}") from None
+_TEXTS = [
+    [["coast", "near", "coast"], ["near"], ["ship", "coast"], ["lamp"]],
+    [["lamp", "lamp", "lamp"], ["coast", "ship"]],
+]
+
+
+def _judge_word_shares(answer: Callable[[list[list[str]]], Mapping[str, float]]) -> None:
+    got = [call(answer, texts) for texts in _TEXTS]
+    for shares in got:
+        if not isinstance(shares, Mapping):
+            raise WrongAnswer(f"return a dict, {{word: share}}, not {type(shares).__name__}.")
+    got = [{word: read_number(word, share) for word, share in shares.items()} for shares in got]
+    for mistake, message in _WORD_MISTAKES:
+        if all(_nearly(mistake(texts), shares) for texts, shares in zip(_TEXTS, got, strict=True)):
+            raise WrongAnswer(message)
+    for texts, shares in zip(_TEXTS, got, strict=True):
+        if not _nearly(word_shares(texts), shares):
+            raise WrongAnswer(f"for texts = {texts} expected {word_shares(texts)}, got {shares}.")
+
+
+def _nearly(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return all(abs(one.get(word, 0) - other.get(word, 0)) < 1e-4 for word in {*one, *other})
+
+
+def _in_all(texts: list[list[str]]) -> Counter[str]:
+    return Counter(word for text in texts for word in text)
+
+
+_WORD_MISTAKES: list[tuple[Callable[[list[list[str]]], Mapping[str, float]], str]] = [
+    (
+        lambda texts: {word: n / len(texts) for word, n in _in_all(texts).items()},
+        "a word that is three times in one text counts three times here. Count each text once: `set(text)`.",
+    ),
+    (
+        lambda texts: {word: n / _in_all(texts).total() for word, n in _in_all(texts).items()},
+        "that is each word's share of all words. The share of the *texts* that have it is wanted.",
+    ),
+    (
+        _in_all,
+        "those are counts of words, and two heaps of texts may differ in size. Divide the number of texts by `len(texts)`.",
+    ),
+    (
+        lambda texts: Counter(word for text in texts for word in set(text)),
+        "that is the number of texts; a share is wanted. Divide by `len(texts)`.",
+    ),
+    (
+        lambda texts: {word: n * len(texts) / len(_in_all(texts)) for word, n in word_shares(texts).items()},
+        "you divided by the number of different words. Divide by the number of texts.",
+    ),
+]

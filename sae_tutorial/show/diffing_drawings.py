@@ -35,32 +35,26 @@ def crosscoder_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.5, 10.1), (-0.5, 3.5), height=330)
 
 
-def artefact_drawing(title: str) -> go.Figure:
-    """Three latents of share 1: one that is the tuned model's own, and the two ways in which another can look like it."""
+def scaling_drawing(title: str) -> go.Figure:
+    """Three latents that each write 10 of an arrow for the tuned model: what there is of it in the base model, by who writes it.
+
+    Under each are both numbers of latent scaling: ν^ε counts what this latent and nobody writes, ν^r what this latent and the
+    others write.
+    """
     figure = go.Figure()
-    for y, words, colour in (
-        (2.5, "what the latent writes<br>for the <b>tuned model</b>", TUNED),
-        (0.9, "what there is of it<br>in the <b>base model</b>", BASE),
+    for x, name, own, others, nobody in (
+        (1.6, "its own", 1, 0, 0), (4.6, "complete shrinkage", 1, 0, 7), (7.6, "latent decoupling", 1, 7, 0),
     ):  # fmt: skip
-        say(figure, (0.1, y), words, size=12, colour=colour)
-    for x, name, reason in (
-        (2.9, "its own", "the base model<br>has nothing of it"),
-        (5.6, "complete shrinkage", "the base model has it,<br>and it was left out: ν<sup>ε</sup> high"),
-        (
-            8.5,
-            "latent decoupling",
-            f"<span style='color:{OTHER}'>another latent</span> writes it<br>for the base model: ν<sup>r</sup> high",
-        ),
-    ):
-        say(figure, (x, 3.5), f"<b>{name}</b>", size=14)
-        say(figure, (x, -0.3), reason, size=12)
-        arrow(figure, (x - 0.6, 2.2), (x + 0.6, 2.9), TUNED, width=3)
-    say(figure, (2.9, 0.9), "nothing", colour=BASE)
-    figure.add_shape(
-        type="line", x0=5.0, y0=0.6, x1=6.2, y1=1.3, line={"color": BASE, "width": 3, "dash": "dot"}
-    )
-    arrow(figure, (7.9, 0.6), (9.1, 1.3), OTHER, width=3)
-    return as_drawing(figure, title, (-0.8, 10.0), (-0.9, 4.0), height=340)
+        say(figure, (x, 4.9), f"<b>{name}</b>", size=14)
+        _stack(figure, x - 0.6, (10, 0, 0))
+        _stack(figure, x + 0.6, (own, others, nobody))
+        say(figure, (x - 0.6, -0.3), "tuned", size=12)
+        say(figure, (x + 0.6, -0.3), "base", size=12)
+        say(figure, (x, -0.95), f"ν<sup>ε</sup> = ({own} + {nobody}) / 10 = {(own + nobody) / 10}")
+        say(figure, (x, -1.5), f"ν<sup>r</sup> = ({own} + {others}) / 10 = {(own + others) / 10}")
+    for y, words, colour in ((3.6, "this latent writes it", TUNED), (2.8, "other latents write it", OTHER), (2.0, "nobody writes it", INK)):  # fmt: skip
+        say(figure, (10.1, y), words, colour=colour)
+    return as_drawing(figure, title, (0.2, 11.4), (-1.9, 5.3), height=400)
 
 
 def take_out_drawing(title: str) -> go.Figure:
@@ -125,33 +119,38 @@ def control_figure(shares: Mapping[str, Float[Tensor, " latents"]], title: str) 
         range=[min(0.4, *torch.cat(list(shares.values())).tolist()) - 0.02, 0.95],
     )
     figure.update_yaxes(tickvals=list(range(len(shares))), ticktext=list(shares), autorange="reversed")
-    return finish(figure, title, height=160 + 70 * len(shares))
+    return finish(figure, title, height=160 + 55 * len(shares))
 
 
 def two_tests_figure(results: Mapping[str, tuple[float, float]], title: str) -> go.Figure:
-    """Each direction as a point with its name: how often the habit came when it was put in, and stayed when it was out."""
+    """A row for each direction: how often the habit came when it was put in, and how often it stayed when it was taken out.
+
+    Sorted, those that do both at the top.
+    """
+    names = sorted(results, key=lambda name: results[name][1] - results[name][0])
     figure = go.Figure()
-    placed: dict[tuple[int, int], list[str]] = {}
-    for name, (came, left) in results.items():  # names of points that nearly fall together stand side by side
-        placed.setdefault((round(20 * came), round(20 * left)), []).append(name)
-    for i, names in enumerate(placed.values()):
-        came, left = zip(*(results[name] for name in names), strict=True)
-        # A point close by on the right would lie under the name.
-        crowded = any(0 < x - came[0] < 0.15 and abs(y - left[0]) < 0.04 for x, y in results.values())
+    for name in names:
         figure.add_scatter(
-            x=came, y=left, mode="markers+text", text=[*[""] * (len(names) - 1), "  " + ", ".join(names)], showlegend=False, hoverinfo="x+y",
-            textposition="bottom left" if crowded and len(names) == 1 else "middle right",
-            marker={"size": 11, "color": COLOURS[i % len(COLOURS)]},
+            x=list(results[name]), y=[name] * 2, mode="lines", line={"color": GREY, "width": 2}, showlegend=False,
+            hoverinfo="skip",
         )  # fmt: skip
-    figure.update_xaxes(
-        title="put into the base model: share of texts with the habit", range=[-0.03, 1.0], tickformat=".0%"
+    for test, (words, colour) in enumerate(
+        (("put into the base model", TUNED), ("left, taken out of the tuned model", BASE))
+    ):
+        figure.add_scatter(
+            x=[results[name][test] for name in names], y=names, mode="markers", name=words, hoverinfo="x+y",
+            marker={"size": 13, "color": colour, "symbol": ("circle", "diamond-open")[test], "line": {"width": 3 * test}},
+        )  # fmt: skip
+    figure.update_xaxes(title="share of texts with the habit", range=[-0.03, 1.0], tickformat=".0%")
+    figure.update_yaxes(autorange="reversed")
+    finish(figure, title, height=210 + 32 * len(names))
+    return figure.update_layout(
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin={"t": 95}
     )
-    figure.update_yaxes(title="taken out of the tuned one: share left", range=[-0.12, 1.0], tickformat=".0%")
-    return finish(figure, title, height=430)
 
 
 def _mark_middle(figure: go.Figure) -> None:
-    for share, words in ((0.5, "equal"), (0.9, "the paper's line")):
+    for share, words in ((0.5, "equal"), (0.9, "line of Minder et al.")):
         figure.add_vline(
             share,
             line={"color": GREY, "dash": "dot", "width": 1},
@@ -171,3 +170,20 @@ def _dot(figure: go.Figure, at: Place, colour: str) -> None:
         fillcolor=colour,
         line={"color": colour},
     )
+
+
+def _stack(figure: go.Figure, x: float, amounts: tuple[float, float, float]) -> None:
+    """A bar of what this latent, the others and nobody writes, ten units tall at most; what is 0 is not drawn."""
+    bottom = 0.0
+    for amount, colour, dash in zip(amounts, (TUNED, OTHER, GREY), ("solid", "solid", "dot"), strict=True):
+        if not amount:
+            continue
+        top = bottom + 0.45 * amount
+        figure.add_shape(
+            type="rect", x0=x - 0.4, x1=x + 0.4, y0=bottom, y1=top, line={"color": colour, "width": 2, "dash": dash},
+            fillcolor="white" if dash == "dot" else colour,
+        )  # fmt: skip
+        figure.add_annotation(
+            x=x, y=(bottom + top) / 2, text=str(amount), showarrow=False, font={"size": 13, "color": INK if dash == "dot" else "white"}
+        )  # fmt: skip
+        bottom = top

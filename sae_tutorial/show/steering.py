@@ -15,8 +15,8 @@ from sae_tutorial.show.plots import COLOURS, finish, series_style, visible
 PUSH, LINE_WIDTH, LINES = COLOURS[1], 100, 3
 
 
-def text_columns(columns: Mapping[str, Sequence[str]], pattern: str) -> HTML:
-    """Texts side by side, one column per entry, with what matches the regular expression `pattern` lit up."""
+def text_columns(columns: Mapping[str, Sequence[str]], pattern: str = "(?!)") -> HTML:
+    """Texts side by side, one column per entry, with what matches the regular expression `pattern` lit up; by default nothing."""
     heads = "".join(
         f"<th style='text-align:left;padding:4px 10px'>{html.escape(name)}</th>" for name in columns
     )
