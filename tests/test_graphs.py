@@ -6,6 +6,7 @@ from tiny_families import make
 
 from sae_tutorial.effects.frozen import freeze
 from sae_tutorial.effects.graphs import Graph, Node, attribution_graph, normalised, pruned, total_influence
+from sae_tutorial.effects.held import hold
 from sae_tutorial.effects.steering import set_latents
 from sae_tutorial.effects.transcoders import edited_mlps, mlp_effects, mlp_hooks
 from sae_tutorial.sae.coder import SparseAutoencoder
@@ -204,3 +205,63 @@ def test_an_mlp_gives_way_to_what_is_put_in_its_place(gpt2):
     for name in ("the MLP itself", "what it wrote"):
         assert effects.extra_loss(name).value == pytest.approx(0, abs=1e-4)
     assert effects.divergence("a transcoder").value > 1e-3
+
+
+# The same model with everything but the edit held
+
+READ = mlp_hooks(1)[0]
+
+
+@torch.no_grad()
+def falls(model, tokens, sources, targets, parts):
+    """How much each target of layer 1, and each answer, falls without each source of layer 0: [targets, sources]."""
+    copies, seen = torch.arange(len(sources)), {}
+
+    def without_one(f):
+        f = f.clone()
+        f[copies, [node.position - 1 for node in sources], [node.index for node in sources]] = 0
+        return f
+
+    batch = tokens.repeat(len(sources) + 1, 1)
+    with hold(model, tokens, CODERS, parts), edited_mlps(model, CODERS, {0: without_one}), watch(model, [READ], seen):  # fmt: skip
+        logits = model(batch)[:, -1]
+    pre = CODERS[1].pre_activations(seen[READ])
+    found = torch.stack([pre[:, node.position, node.index] for node in targets])
+    answers = (logits - logits.mean(1, keepdim=True))[:, ANSWERS].T
+    return found[:, -1:] - found[:, :-1], answers[:, -1:] - answers[:, :-1]
+
+
+@pytest.fixture
+def drawn(graph):
+    """Edges from layer 0 into layer 1 and into the answers, with their nodes."""
+    early, late = (
+        [i for i, node in enumerate(graph.nodes) if node[:2] == ("latent", layer)] for layer in CODERS
+    )
+    answers = graph.of_kind("logit").nonzero()[:, 0]
+    nodes = [[graph.nodes[i] for i in places] for places in (early, late)]
+    return graph.edges[late][:, early], graph.edges[answers][:, early], *nodes
+
+
+def test_with_all_held_a_latent_falls_by_its_edge(model, tokens, drawn):
+    edges, to_answers, sources, targets = drawn
+    fell, fell_answers = falls(model, tokens, sources, targets, ("attention", "norms", "MLPs"))
+    assert edges.abs().max() > 0.05 and to_answers.abs().max() > 0.01
+    torch.testing.assert_close(fell, edges, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(fell_answers, to_answers, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("part", ["attention", "norms"])
+def test_what_is_let_go_answers(model, tokens, drawn, part):
+    edges, _, sources, targets = drawn
+    fell, _ = falls(model, tokens, sources, targets, {"attention", "norms", "MLPs"} - {part})
+    assert (fell - edges).abs().max() > 1e-3
+
+
+def test_nothing_held_is_the_model_itself_and_it_is_set_back(model, tokens):
+    before = model(tokens[None])
+    with hold(model, tokens, CODERS, ()):
+        torch.testing.assert_close(model(tokens[None]), before)
+    with hold(model, tokens, CODERS, ("attention", "norms", "MLPs")):
+        other = model(tokens.flip(0)[None])
+    assert not torch.allclose(other, model(tokens.flip(0)[None]))
+    torch.testing.assert_close(model(tokens[None]), before)

@@ -33,11 +33,16 @@ def hold(
         coders: transcoders by layer. The skip of one is linear, so it stays alive when its MLP is held.
         parts: "attention" holds where each head looked; "norms" what each norm divided by; "MLPs" what each wrote.
             An inner context (`transcoders.edited_mlps`) edits what is held.
+
+    Raises:
+        RuntimeError: during a pass, a batch of another length than the prompt.
+        KeyError: a family whose blocks lack one of these hooks (`frozen.freeze` says which).
     """
     layers = range(model.cfg.n_layers)
     names = {
         "attention": [f"blocks.{layer}.attn.hook_pattern" for layer in layers],
-        "norms": [f"blocks.{layer}.{norm}.hook_scale" for layer in layers for norm in ("ln1", "ln2")],
+        "norms": [f"blocks.{layer}.{norm}.hook_scale" for layer in layers for norm in ("ln1", "ln2")]
+        + ["ln_final.hook_scale"],
         "MLPs": [mlp_hooks(layer)[1] for layer in layers],
     }
     reads = [mlp_hooks(layer)[0] for layer, coder in coders.items() if coder.config.skip]

@@ -104,7 +104,7 @@ def _latents_of(figure: go.Figure, at: tuple[float, float], word: str, edited: t
     """A word, above it three latents, two of which are named and edited."""
     x, y = at
     box(figure, (x, y - 0.75), word, INK, width=1.0, size=12)
-    for height, (mark, colour) in zip((0.0, 0.4, 0.8), ((edited), ("●", GREY), (edited)), strict=True):
+    for height, (mark, colour) in zip((0.0, 0.4, 0.8), (edited, ("●", GREY), edited), strict=True):
         say(figure, (x, y + height - 0.15), mark, colour=colour, size=16)
 
 
