@@ -129,7 +129,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "tuned_share": (exercises.check_tuned_share, diffing._SHARE_MISTAKES),
     "best_multiple": (exercises.check_best_multiple, scaling._MULTIPLE_MISTAKES),
     "nu": (exercises.check_nu, scaling._NU_MISTAKES),
-    "take_out": (exercises.check_take_out, diffing._TAKE_OUT_MISTAKES),
+    "take_out": (exercises.check_take_out, removing._HELD_MISTAKES),
     "difference": (exercises.check_difference, diffing._DIFFERENCE_MISTAKES),
 }
 

@@ -53,7 +53,6 @@ from sae_tutorial.exercises.describing import check_description
 from sae_tutorial.exercises.diffing import (
     check_crosscoder,
     check_difference,
-    check_take_out,
     check_told,
     check_tuned_share,
     check_word_shares,
@@ -87,7 +86,7 @@ from sae_tutorial.exercises.patients import (
     check_second_repair,
     check_symptoms,
 )
-from sae_tutorial.exercises.removing import check_hold_constant
+from sae_tutorial.exercises.removing import check_hold_constant, check_take_out
 from sae_tutorial.exercises.residual import (
     check_attribution,
     check_lens,

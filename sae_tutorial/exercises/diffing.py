@@ -1,4 +1,4 @@
-"""Checks for notebook 12: a crosscoder, whose a latent is, words, taking it out, the rival, claims."""
+"""Checks for notebook 12: a crosscoder, whose a latent is, words, the rival, claims."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -72,25 +72,6 @@ def check_word_shares(word_shares: Callable[[list[list[str]]], Mapping[str, floa
         "you can ask any two heaps of texts for the words that tell them apart.",
     )
     exercise.check(_judge_word_shares, word_shares)
-
-
-def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 12.7: `take_out(x, direction, mean)`, x with its share of a direction set to that of a mean row."""
-    exercise = Exercise(
-        "12.7",
-        "write the body of `take_out`.",
-        "the drawing above the exercise: only the part along the direction changes",
-        "you can take any direction out of any model, and ask what goes with it.",
-    )
-    draw = torch.Generator().manual_seed(6)
-    inputs = [
-        (torch.tensor([[[3.0, 4.0], [0.0, 2.0]]]), torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.5])),
-        *(
-            (torch.randn(2, 3, 4, generator=draw), 3 * torch.randn(4, generator=draw), torch.randn(4, generator=draw))
-            for _ in range(2)
-        ),
-    ]  # fmt: skip
-    exercise.check(lambda answer: match_function(answer, _take_out, inputs, _TAKE_OUT_MISTAKES), take_out)
 
 
 def check_told(told: Iterable[str] | None) -> None:
@@ -227,40 +208,6 @@ _DIFFERENCE_MISTAKES: Mistakes = [
         lambda b, t: (t - b).mean(1),
         "you took the mean over the width, one number for each row. The mean over rows is dim 0.",
     ),
-]
-
-
-def _take_out(x: Tensor, direction: Tensor, mean: Tensor) -> Tensor:
-    unit = direction / direction.norm()
-    return x - ((x - mean) @ unit)[..., None] * unit
-
-
-_TAKE_OUT_MISTAKES: Mistakes = [
-    (
-        lambda x, d, m: x - (x @ (d / d.norm()))[..., None] * (d / d.norm()),
-        "that sets the share to 0, which may be far from what any row has. Set it to the mean row's: take (x − mean).",
-    ),
-    (
-        lambda x, d, m: x - ((x - m) @ d)[..., None] * d,
-        "the direction has its own length here, which counts twice. Divide it by its length first.",
-    ),
-    (
-        lambda x, d, m: x - ((x - m) @ d)[..., None] * (d / d.norm()),
-        "the direction has its own length in the dot product. Divide it by its length first.",
-    ),
-    (
-        lambda x, d, m: x - d / d.norm(),
-        "that takes the same step off every row. Take off what each row has of the direction: a dot product.",
-    ),
-    (
-        lambda x, d, m: x + ((x - m) @ (d / d.norm()))[..., None] * (d / d.norm()),
-        "the sign: the share is to go, and you added it once more.",
-    ),
-    (
-        lambda x, d, m: ((x - m) @ (d / d.norm()))[..., None] * (d / d.norm()),
-        "that is the part which should go. Subtract it from x.",
-    ),
-    (lambda x, d, m: x - m, "you took the whole mean row off. Only the share along the direction changes."),
 ]
 
 

@@ -1,10 +1,11 @@
-"""The check of notebook 10's exercise on removal: a direction whose share of x is held constant."""
+"""The checks of notebooks 10 and 12 on removal: a direction whose share of x is held constant."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from sae_tutorial.effects.steering import without_direction
 from sae_tutorial.exercises.matching import Mistakes, match_function
 from sae_tutorial.exercises.reporting import Exercise
 
@@ -28,13 +29,31 @@ def check_hold_constant(hold_constant: Callable[[Tensor, Tensor, Tensor], Tensor
     exercise.check(lambda answer: match_function(answer, _held, inputs, _HELD_MISTAKES), hold_constant)
 
 
+def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 12.7: `take_out(x, direction, mean)`, x with its share of a direction set to that of a mean row."""
+    exercise = Exercise(
+        "12.7",
+        "write the body of `take_out`.",
+        "the drawing above the exercise: only the part along the direction changes",
+        "you can take any direction out of any model, and ask what goes with it.",
+    )
+    draw = torch.Generator().manual_seed(6)
+    inputs = [
+        (torch.tensor([[[3.0, 4.0], [0.0, 2.0]]]), torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.5])),
+        *(
+            (torch.randn(2, 3, 4, generator=draw), 3 * torch.randn(4, generator=draw), torch.randn(4, generator=draw))
+            for _ in range(2)
+        ),
+    ]  # fmt: skip
+    exercise.check(lambda answer: match_function(answer, _held, inputs, _HELD_MISTAKES), take_out)
+
+
 def _held(x: Tensor, direction: Tensor, mean: Tensor) -> Tensor:
-    unit = direction / direction.norm()
-    return x - ((x - mean) @ unit)[:, None] * unit
+    return without_direction(direction, mean)(x)
 
 
 def _projected(x: Tensor, v: Tensor) -> Tensor:
-    return (x @ v)[:, None] * v / (v @ v)
+    return (x @ v)[..., None] * v / (v @ v)
 
 
 _HELD_MISTAKES: Mistakes = [
@@ -44,7 +63,7 @@ _HELD_MISTAKES: Mistakes = [
         "pushes all of them; set it to the share that the mean has.",
     ),
     (
-        lambda x, v, mean: x - ((x - mean) @ v)[:, None] * v,
+        lambda x, v, mean: x - ((x - mean) @ v)[..., None] * v,
         "the direction still has its own length, which enters twice. Divide by it first.",
     ),
     (
@@ -66,6 +85,15 @@ _HELD_MISTAKES: Mistakes = [
     (
         lambda x, v, mean: x - _projected(x, v) + mean,
         "you added the whole mean; add its share along the direction only.",
+    ),
+    (
+        lambda x, v, mean: x - ((x - mean) @ v)[..., None] * v / v.norm(),
+        "the direction has its own length in the dot product. Divide it by its length first.",
+    ),
+    (lambda x, v, mean: _projected(x - mean, v), "that is the part which should go. Subtract it from x."),
+    (
+        lambda x, v, mean: x - mean,
+        "you took the whole mean row off. Only the share along the direction changes.",
     ),
     (
         lambda x, v, mean: x - v / v.norm(),
