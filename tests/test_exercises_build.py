@@ -18,6 +18,7 @@ from sae_tutorial.exercises import (
     collecting_loop,
     collecting_splits,
     cutting,
+    graphs,
     training,
 )
 from sae_tutorial.toys.known_dictionary import KnownDictionary
@@ -122,11 +123,27 @@ def test_the_functions_of_notebook_07_are_used_and_read_alike(capsys):
         density=lambda f: (f > 0).float().mean(0).tolist(),
         shares=lambda f, m: np.minimum(f / m, 1),
         seam=lambda rows: 1,
+        top_rows=lambda values, document_ids, n: np.array([1, 0]),
     )
+    assert parts.top_rows(torch.tensor([3.0, 0.0, 2.0]), torch.tensor([0, 1, 1]), 2) == [0, 2]
     assert parts.density(torch.tensor([[1.0, 0.0], [2.0, 0.0]])).tolist() == [1, 0]
     assert torch.equal(parts.shares(torch.tensor([[3.0]]), torch.tensor([2.0])), torch.tensor([[1.0]]))
     assert float(parts.seam(torch.tensor([[0.0], [1.0], [2.0]]))) == 2
-    assert "density (yours), shares (yours), seam (ours)" in capsys.readouterr().out
+    assert "density (yours), shares (yours), seam (ours), top_rows (ours)" in capsys.readouterr().out
+
+
+def test_the_functions_of_notebook_11_are_used_and_read_alike(capsys):
+    parts = exercises.yours_or_ours(
+        reader=lambda row, gain, scale: row / scale * gain,
+        back=lambda gradient, pattern, W_V, W_O: gradient,
+        edges=lambda f, W_dec, readers: (readers @ (f[:, None] * W_dec).T).tolist(),
+        influence=lambda edges, weights: weights,
+        prune=lambda influence, share: influence > 0,
+    )
+    assert parts.edges(torch.tensor([2.0]), torch.eye(1), torch.tensor([[3.0]])).tolist() == [[6.0]]
+    assert (parts.back, parts.influence, parts.prune) == (graphs._back, graphs._influence, graphs._prune)
+    printed = capsys.readouterr().out
+    assert "reader (yours), back (ours), edges (yours), influence (ours), prune (ours)" in printed
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import torch
 from sae_tutorial.effects.graphs import Graph, Node
 from sae_tutorial.features.contexts import Context
 from sae_tutorial.show.graph_drawings import (
+    _way_around,
     attribution_figure,
     context_hover,
     edge_test_figure,
@@ -37,6 +38,14 @@ def test_every_node_is_drawn_once_with_its_strongest_way_in_and_every_latent_wit
     assert {note.text for note in figure.layout.annotations} >= {"Italy", "Rome"}
     places = [(x, y) for trace in points for x, y in zip(trace.x, trace.y, strict=True)]
     assert len(set(places)) == 6
+
+
+def test_a_line_goes_round_a_node_that_it_does_not_join():
+    places = [(0.0, 0.0), (0.0, 1.0), (0.0, 2.0), (4.0, 2.0)]
+    x, y = _way_around(places, 0, 2)
+    assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 0, 2) and abs(x[16]) > 0.1
+    x, _ = _way_around(places, 0, 1)
+    assert max(map(abs, x)) == 0  # nothing in the way
 
 
 def test_words_are_shown_as_words_and_contexts_on_hover():

@@ -10,8 +10,10 @@ from sae_tutorial.features.probes import activations_of_every_layer, probe_accur
 
 @pytest.mark.parametrize("hook", ["hook_mlp_out", "hook_resid_post"])
 def test_rows_are_what_single_passes_give(gpt2, tokenizer, hook):
-    positions = (2, 5, 9)
-    x, texts = activations_of_every_layer(gpt2, TEXTS, positions=positions, hook=hook)
+    positions, hooks = (2, 5, 9), ("hook_mlp_out", "hook_resid_post")
+    found, texts = activations_of_every_layer(gpt2, TEXTS, positions=positions, hooks=hooks)
+    assert set(found) == set(hooks)
+    x = found[hook]
     ids = [
         [0, *tokenizer(t, add_special_tokens=False, split_special_tokens=True)["input_ids"]] for t in TEXTS
     ]

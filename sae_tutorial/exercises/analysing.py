@@ -41,17 +41,7 @@ def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
         "the section 'Do not trust the top', and the folded help",
         "your contexts come from different documents, so one repetitive text cannot pass for a meaning.",
     )
-    inputs = [
-        (torch.tensor([3.0, 0.5, 9.0, 8.0, 7.0, 0.0, 2.0]), torch.tensor([0, 0, 1, 1, 1, 2, 3]), 3),
-        (torch.tensor([1.0, 6.0, 5.0, 4.0, 0.0]), torch.tensor([0, 0, 0, 1, 2]), 3),
-        # Documents in no order, so that agreeing with a mistake by chance is out of the question.
-        (
-            torch.randn(24, generator=torch.Generator().manual_seed(0)).relu(),
-            torch.randint(8, (24,), generator=torch.Generator().manual_seed(1)),
-            5,
-        ),
-    ]
-    exercise.check(lambda answer: match_function(answer, _top_rows, inputs, _TOP_MISTAKES), top_rows)
+    exercise.check(_judge_top_rows, top_rows)
 
 
 def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -232,6 +222,27 @@ _TOP_MISTAKES: Mistakes = [
     (lambda v, d, n: v[_top_rows(v, d, n)], "you return the activations; return the rows they are at."),
     (lambda v, d, n: _top_rows(-v + v.max() + 1, d, n), "these are the smallest: sort in descending order."),
 ]
+
+
+def _judge_top_rows(answer: Any) -> None:
+    match_function(answer, _top_rows, _top_inputs(), _TOP_MISTAKES)
+
+
+def _top_inputs() -> list[tuple[Tensor, Tensor, int]]:
+    """Values and document ids [rows], and how many rows are wanted."""
+    return [
+        (torch.tensor([3.0, 0.5, 9.0, 8.0, 7.0, 0.0, 2.0]), torch.tensor([0, 0, 1, 1, 1, 2, 3]), 3),
+        (torch.tensor([1.0, 6.0, 5.0, 4.0, 0.0]), torch.tensor([0, 0, 0, 1, 2]), 3),
+        # Documents in no order, so that agreeing with a mistake by chance is out of the question.
+        (
+            torch.randn(24, generator=torch.Generator().manual_seed(0)).relu(),
+            torch.randint(8, (24,), generator=torch.Generator().manual_seed(1)),
+            5,
+        ),
+    ]
+
+
+TOP_ROWS = (_judge_top_rows, _top_rows)
 
 
 def _per_class(values: Tensor, topics: Tensor) -> Tensor:

@@ -30,9 +30,7 @@ def check_reader(reader: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         "the section 'Freeze'",
         "you can say what a latent reads in the stream, though a norm stands between.",
     )
-    inputs = [(torch.tensor([1.0, -2.0, 0.5]), torch.tensor([2.0, 1.0, 4.0]), torch.tensor(4.0))]
-    inputs += [(*_drawn(seed, (5,), (5,)), torch.tensor(1.5 + seed)) for seed in range(2)]
-    exercise.check(lambda a: match_function(a, _reader, inputs, _READER_MISTAKES), reader)
+    exercise.check(lambda a: PARTS["reader"][0](a), reader)
 
 
 def check_back(back: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -43,12 +41,7 @@ def check_back(back: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> None
         "the section 'Freeze'",
         "you can follow a gradient from where something is read to where it was written.",
     )
-    inputs = []
-    for seed in range(3):
-        gradient, scores, W_V, W_O = _drawn(seed, (3, 4), (3, 3), (4, 2), (2, 4))
-        masked = scores.masked_fill(torch.ones(3, 3).triu(1).bool(), -torch.inf)
-        inputs.append((gradient, masked.softmax(1), W_V, W_O))
-    exercise.check(lambda a: match_function(a, _back, inputs, _BACK_MISTAKES), back)
+    exercise.check(lambda a: PARTS["back"][0](a), back)
 
 
 def check_edges(edges: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -59,17 +52,7 @@ def check_edges(edges: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         "the section 'Nodes and edges'",
         "you can take a latent's pre-activation apart into what each earlier latent gave.",
     )
-    inputs = [
-        (
-            torch.tensor([2.0, 0.0, 0.5]),
-            torch.tensor([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]),
-            torch.tensor([[1.0, 1.0], [0.5, -2.0]]),
-        )
-    ]
-    for seed in range(2):
-        f, W_dec, readers = _drawn(seed, (4,), (4, 3), (2, 3))
-        inputs.append((f.abs(), W_dec, readers))
-    exercise.check(lambda a: match_function(a, _edges, inputs, _EDGE_MISTAKES), edges)
+    exercise.check(lambda a: PARTS["edges"][0](a), edges)
 
 
 def check_influence(influence: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -80,8 +63,7 @@ def check_influence(influence: Callable[[Tensor, Tensor], Tensor]) -> None:
         "the section 'Influence'",
         "you can rank nodes by all paths at once, of which there may be millions.",
     )
-    inputs = [(*_graph(seed),) for seed in range(3)]
-    exercise.check(lambda a: match_function(a, _influence, inputs, _INFLUENCE_MISTAKES), influence)
+    exercise.check(lambda a: PARTS["influence"][0](a), influence)
 
 
 def check_prune(prune: Callable[[Tensor, float], Tensor]) -> None:
@@ -92,13 +74,7 @@ def check_prune(prune: Callable[[Tensor, float], Tensor]) -> None:
         "the folded help, on the running sum",
         "you can make a graph small by a rule, not by taste.",
     )
-    inputs = [
-        (torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]), 0.75),
-        (torch.tensor([4.0, 1.0, 3.0, 2.0]), 0.65),
-        (torch.tensor([0.2, 0.7, 0.4, 0.1, 0.6]), 0.6),
-        (torch.tensor([1.0, 8.0, 1.0]), 0.8),
-    ]
-    exercise.check(lambda a: match_function(a, _prune, inputs, _PRUNE_MISTAKES), prune)
+    exercise.check(lambda a: PARTS["prune"][0](a), prune)
 
 
 def check_edited(edited: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -183,6 +159,12 @@ def _reader(row: Tensor, gain: Tensor, scale: Tensor) -> Tensor:
     return row * gain / scale
 
 
+def _reader_inputs() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """A row and a gain [d], and a scale."""
+    small = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([2.0, 1.0, 4.0]), torch.tensor(4.0)
+    return [small, *((*_drawn(seed, (5,), (5,)), torch.tensor(1.5 + seed)) for seed in range(2))]
+
+
 _READER_MISTAKES: Mistakes = [
     (lambda r, g, s: r * g, "divide by the scale, which is held where it came out."),
     (lambda r, g, s: r / s, "the norm also multiplies each dimension by its gain."),
@@ -198,6 +180,13 @@ _READER_MISTAKES: Mistakes = [
 
 def _back(gradient: Tensor, pattern: Tensor, W_V: Tensor, W_O: Tensor) -> Tensor:
     return gradient + pattern.T @ gradient @ W_O.T @ W_V.T
+
+
+def _head(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A gradient [3, 4], a causal pattern of three positions, W_V [4, 2] and W_O [2, 4]."""
+    gradient, scores, W_V, W_O = _drawn(seed, (3, 4), (3, 3), (4, 2), (2, 4))
+    masked = scores.masked_fill(torch.ones(3, 3).triu(1).bool(), -torch.inf)
+    return gradient, masked.softmax(1), W_V, W_O
 
 
 _BACK_MISTAKES: Mistakes = [
@@ -230,6 +219,16 @@ _BACK_MISTAKES: Mistakes = [
 
 def _edges(f: Tensor, W_dec: Tensor, readers: Tensor) -> Tensor:
     return (readers @ W_dec.T) * f
+
+
+def _edge_inputs() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Activations [sources], decoder rows [sources, d] and readers [targets, d]."""
+    rows, readers = (
+        torch.tensor([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]),
+        torch.tensor([[1.0, 1.0], [0.5, -2.0]]),
+    )
+    drawn = (_drawn(seed, (4,), (4, 3), (2, 3)) for seed in range(2))
+    return [(torch.tensor([2.0, 0.0, 0.5]), rows, readers), *((f.abs(), *others) for f, *others in drawn)]
 
 
 _EDGE_MISTAKES: Mistakes = [
@@ -323,6 +322,12 @@ def _prune(influence: Tensor, share: float) -> Tensor:
     return _first(influence, int((held < share - 1e-6).sum()) + 1)
 
 
+_PRUNE_INPUTS = [
+    (torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]), 0.75),
+    (torch.tensor([4.0, 1.0, 3.0, 2.0]), 0.65),
+    (torch.tensor([0.2, 0.7, 0.4, 0.1, 0.6]), 0.6),
+    (torch.tensor([1.0, 8.0, 1.0]), 0.8),
+]
 _PRUNE_MISTAKES: Mistakes = [
     (
         lambda i, s: _first(i, int((_running(i)[1] <= s + 1e-6).sum())),
@@ -368,11 +373,29 @@ def _latents(seed: int) -> tuple[Tensor, Tensor, Tensor]:
     return f.relu(), drawn > 0, f.relu()[[1, 0]]
 
 
-def _judge_edited(answer: Callable[..., Any]) -> None:
-    match_function(answer, _edited, [_latents(seed) for seed in range(3)], _EDIT_MISTAKES)
+def _judge(
+    reference: Callable[..., Tensor], inputs: Callable[[], list[tuple[Any, ...]]], mistakes: Mistakes
+) -> Callable[[Any], None]:
+    """Raises where an answer differs from `reference` on `inputs`."""
+    return lambda answer: match_function(answer, reference, inputs(), mistakes)
 
 
-PARTS = {"edited": (_judge_edited, _edited, read_tensor)}
+PARTS = {
+    "reader": (_judge(_reader, _reader_inputs, _READER_MISTAKES), _reader, read_tensor),
+    "back": (_judge(_back, lambda: [_head(seed) for seed in range(3)], _BACK_MISTAKES), _back, read_tensor),
+    "edges": (_judge(_edges, _edge_inputs, _EDGE_MISTAKES), _edges, read_tensor),
+    "influence": (
+        _judge(_influence, lambda: [_graph(seed) for seed in range(3)], _INFLUENCE_MISTAKES),
+        _influence,
+        read_tensor,
+    ),
+    "prune": (_judge(_prune, lambda: _PRUNE_INPUTS, _PRUNE_MISTAKES), _prune, read_tensor),
+    "edited": (
+        _judge(_edited, lambda: [_latents(seed) for seed in range(3)], _EDIT_MISTAKES),
+        _edited,
+        read_tensor,
+    ),
+}
 
 
 def _judge_claims(shown: Any) -> None:

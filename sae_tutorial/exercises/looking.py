@@ -239,6 +239,7 @@ def _judge_calendar(chance: Any) -> None:
 PARTS = {
     "shares": (_judge_shares, _shares, read_tensor),
     "density": (*analysing.DENSITY, read_tensor),
+    "top_rows": (*analysing.TOP_ROWS, read_tensor),
     "seam": (_judge_seam, _seam, read_tensor),
     "claimed_share": (_judge_claimed, _claimed, read_tensor),
 }

@@ -5,6 +5,7 @@ labels.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,13 @@ def activations_of_every_layer(
     texts: Sequence[str],
     *,
     positions: Sequence[int] = (8, 16, 24),
-    hook: str = "hook_mlp_out",
-) -> tuple[Float[np.ndarray, "layers rows d_in"], Int[np.ndarray, " rows"]]:
-    """What passes `hook` of every layer at a few positions of each text, in one forward pass per batch.
+    hooks: Sequence[str] = ("hook_mlp_out",),
+) -> tuple[dict[str, Float[np.ndarray, "layers rows d_model"]], Int[np.ndarray, " rows"]]:
+    """What passes each of `hooks` of every layer at a few positions of each text, in one forward pass per batch.
 
     Returns:
-        The activations, and the index of the text that each row comes from. Texts too short for the last position
-        are left out.
+        The activations by hook, and the index of the text that each row comes from. Texts too short for the last
+        position are left out.
 
     Raises:
         ValueError: a position that the model does not have.
@@ -46,23 +47,27 @@ def activations_of_every_layer(
         model.tokenizer, [text[: 20 * context] for text in texts], context, warn=False
     )
     long_enough = np.flatnonzero(np.diff(starts) == context)
-    rows = np.zeros(
-        (model.cfg.n_layers, len(long_enough), len(positions), model.cfg.d_model), dtype=np.float32
-    )
+    shape = (model.cfg.n_layers, len(long_enough), len(positions), model.cfg.d_model)
+    rows = {name: np.zeros(shape, dtype=np.float32) for name in hooks}
     batch: list[int] = []
 
-    def keep(activation: Tensor, hook: Any) -> None:  # TransformerLens requires the name `hook`
+    def keep(activation: Tensor, hook: Any, name: str) -> None:  # TransformerLens requires the name `hook`
         layer = int(hook.name.split(".")[1])
-        rows[layer, batch] = activation[:, list(positions)].float().cpu().numpy()
+        rows[name][layer, batch] = activation[:, list(positions)].float().cpu().numpy()
 
-    hooks = [(f"blocks.{layer}.{hook}", keep) for layer in range(model.cfg.n_layers)]
+    watched = [
+        (f"blocks.{layer}.{name}", partial(keep, name=name))
+        for layer in range(model.cfg.n_layers)
+        for name in hooks
+    ]
     lengths = np.full(len(long_enough), context)
     for batch in tqdm(batches_by_length(lengths, 1024), desc="every layer", leave=False):
         tokens = pad_right([token_ids[starts[d] : starts[d + 1]] for d in long_enough[batch]])
         model.run_with_hooks(
-            tokens.to(model.cfg.device), fwd_hooks=hooks, stop_at_layer=model.cfg.n_layers, return_type=None
+            tokens.to(model.cfg.device), fwd_hooks=watched, stop_at_layer=model.cfg.n_layers, return_type=None
         )
-    return rows.reshape(model.cfg.n_layers, -1, model.cfg.d_model), np.repeat(long_enough, len(positions))
+    by_row = {name: found.reshape(shape[0], -1, shape[-1]) for name, found in rows.items()}
+    return by_row, np.repeat(long_enough, len(positions))
 
 
 def probe_accuracy(

@@ -21,6 +21,7 @@ KINDS = {  # colour and marker
     "mlp": (COLOURS[5], "square-open"),
 }
 BAND, ROOM = "rgba(128,128,128,0.1)", 1.6
+CLEAR = 0.04  # how far a line keeps from nodes that it does not join, of the drawing's height
 NAMES = {"logit": "answer", "latent": "latent", "token": "token", "error": "error", "mlp": "whole MLP"}
 
 
@@ -153,9 +154,9 @@ def attribution_figure(
     shares = normalised(graph.edges)
     for target, source in _ways(graph, shares):
         share, weight = float(shares[target, source]), float(graph.edges[target, source])
-        (x0, y0), (x1, y1) = places[source], places[target]
+        x, y = _way_around(places, source, target)
         figure.add_scatter(
-            x=[x0, x1], y=[y0, y1], mode="lines", showlegend=False, hoverinfo="skip", opacity=0.6,
+            x=x, y=y, mode="lines", showlegend=False, hoverinfo="skip", opacity=0.6,
             line={"color": COLOURS[0 if weight > 0 else 1], "dash": "solid" if weight > 0 else "dash", "width": 0.6 + 5 * share},
         )  # fmt: skip
     influence = graph.influence
@@ -194,6 +195,25 @@ def _ways(graph: Graph, shares: Float[Tensor, "target source"]) -> list[tuple[in
     latents = graph.of_kind("latent").nonzero()[:, 0].tolist()
     out = [(int(shares[:, source].argmax()), source) for source in latents if shares[:, source].max() > 0]
     return sorted(set(into + out))
+
+
+def _way_around(
+    places: Sequence[tuple[float, float]], source: int, target: int
+) -> tuple[list[float], list[float]]:
+    """A line from node to node, x and y: straight, or bent as little as keeps it off every other node."""
+    nodes = np.array(places)
+    size = np.ptp(nodes, axis=0).clip(min=1) / (1.6, 1.0)  # of the drawing, which is wider than high
+    others = np.delete(nodes, [source, target], axis=0) / size
+    start, end = nodes[source] / size, nodes[target] / size
+    along = np.linspace(0, 1, 33)[:, None]
+    ways = []
+    for bend in sorted(np.linspace(-0.3, 0.3, 13), key=abs):  # of the drawing's height, at the middle
+        way = start + along * (end - start) + 4 * along * (1 - along) * [bend, 0]
+        clear = np.linalg.norm(way[:, None] - others[None], axis=2).min(initial=1.0)
+        ways.append((min(clear, CLEAR), way))
+    _, best = max(ways, key=lambda way: way[0])  # the first, and so the straightest, of those that are clear
+    x, y = (best * size).T.tolist()
+    return x, y
 
 
 def context_hover(contexts: Sequence[Context], raised: Sequence[str]) -> str:

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -91,8 +89,10 @@ def next_token_loss(
     logits: Float[Tensor, "batch position d_vocab"], tokens: Int[Tensor, "batch position"]
 ) -> Float[Tensor, "batch predicted"]:
     """Cross-entropy in nats of each token after the first, given all before it, in float32."""
-    by_class = rearrange(at_least_float32(logits[:, :-1]), "b p v -> b v p")
-    return cross_entropy(by_class, tokens[:, 1:], reduction="none")
+    logits = at_least_float32(logits[:, :-1])
+    of_next = logits.gather(-1, tokens[:, 1:, None]).squeeze(-1)
+    # Not `cross_entropy`: it would keep a log-probability of each of the vocabulary's tokens for the one that is needed.
+    return logits.logsumexp(-1) - of_next
 
 
 def path_counts(n_layers: int, n_heads: int) -> dict[str, int]:
