@@ -16,6 +16,7 @@ from sae_tutorial.exercises import (
     cutting,
     graphs,
     looking,
+    using,
 )
 from sae_tutorial.exercises.reporting import call
 
@@ -29,6 +30,7 @@ _READ = (
     | collecting_splits.PARTS
     | looking.PARTS
     | graphs.PARTS
+    | using.PARTS
 )
 
 

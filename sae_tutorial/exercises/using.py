@@ -11,6 +11,7 @@ from sae_tutorial.exercises.matching import (
     match_choices,
     match_function,
     match_number,
+    read_tensor,
 )
 from sae_tutorial.exercises.reporting import Exercise
 
@@ -57,18 +58,7 @@ def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor
         "the section 'Which latents does an answer rest on?'",
         "you can rank thousands of latents by what they do for an answer, with one backward pass.",
     )
-    inputs = [
-        (
-            torch.tensor([[2.0, 0.0, 0.5], [0.0, 1.0, 0.0]]),
-            torch.tensor([[1.0, 0.0], [0.5, -1.0]]),
-            torch.tensor([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]]),
-        )
-    ]
-    for seed in range(2):
-        x, f, W_dec = _coded(seed)
-        gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(9 + seed))
-        inputs.append((f, gradient, W_dec))
-    exercise.check(lambda answer: match_function(answer, _shares, inputs, _SHARES_MISTAKES), latent_shares)
+    exercise.check(_judge_shares, latent_shares)
 
 
 def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], list[int]]) -> None:
@@ -251,6 +241,27 @@ _SHARES_MISTAKES: Mistakes = [
         "that is the size of what each latent writes; the gradient, which says what it does to the answer, is unused.",
     ),
 ]
+
+
+def _judge_shares(answer: Any) -> None:
+    match_function(answer, _shares, _shares_inputs(), _SHARES_MISTAKES)
+
+
+def _shares_inputs() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Latents [rows, d_sae], a gradient [rows, d_in] and decoder rows [d_sae, d_in]."""
+    small = (
+        torch.tensor([[2.0, 0.0, 0.5], [0.0, 1.0, 0.0]]),
+        torch.tensor([[1.0, 0.0], [0.5, -1.0]]),
+        torch.tensor([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]]),
+    )
+    inputs = [small]
+    for seed in range(2):
+        x, f, W_dec = _coded(seed)
+        inputs.append((f, torch.randn(x.shape, generator=torch.Generator().manual_seed(9 + seed)), W_dec))
+    return inputs
+
+
+PARTS = {"latent_shares": (_judge_shares, _shares, read_tensor)}
 
 
 def _matched(named: Sequence[int], strength: Tensor) -> list[int]:
