@@ -1,9 +1,16 @@
 """What two runs of a notebook are compared by: the text of their outputs, line by line, with a tolerance for numbers.
 
 Figures (plotly, pictures, HTML that draws) need only be there; standard error and widgets are progress and not looked
-at. Everything else is text: what was printed, tables without their markup, shown source. Words have to be equal. Two
-numbers agree within `RELATIVE` of the larger, or `LAST_PLACES` units of the last decimal printed: about what other
-arithmetic does to a trained autoencoder. A whole number under 20 therefore has to be equal, and so does a verdict.
+at. Everything else is text: what was printed, tables without their markup, shown source. Words have to be equal, and so
+has a verdict. Two numbers agree within `RELATIVE` of the larger, or `LAST_PLACES` units of the last decimal printed:
+about what other arithmetic does to a trained autoencoder. A whole number under 20 therefore has to be equal.
+
+A number that is printed with its own uncertainty may move by that, since a coder that is trained on another machine is
+another draw:
+
+    0.16 [0.12, 0.21]                              by the width of its interval
+    (0.9, to be above 0.5 by more than 0.1)        by the margin, or by half its distance from the bound
+    39% of 64                                      by two standard errors of a share of so many
 """
 
 import html
@@ -21,6 +28,24 @@ RELATIVE, LAST_PLACES = 0.05, 2
 # Outputs that are not compared, by notebook and by what their cell calls, each with its reason. Ten at most.
 SKIPPED = {
     ("00_start_here", "check_environment()"): "versions, memory and disk of the machine",
+    ("08_beyond_l1", "by_count[:10]"): "tokens at both ends of a long list of near ties",
+    (
+        "09_is_this_feature_real",
+        "contest.wins(kind, rival)} / ",
+    ): "counts of eight concepts after 195 steps of training",
+    (
+        "12_what_fine_tuning_changed",
+        "[line(name) for name in found]",
+    ): "a first latent of each start of a short training",
+    (
+        "12_what_fine_tuning_changed",
+        '"with the arrow": put_in(',
+    ): "what a model writes with a direction learned here",
+    ("12_what_fine_tuning_changed", "word_table(steered, 7)"): "words of those texts, by near ties",
+    (
+        "12_what_fine_tuning_changed",
+        '"the arrow out": write(',
+    ): "what a model writes without a direction learned here",
     (
         "08_beyond_l1",
         "seconds[name] / seconds",
@@ -38,6 +63,12 @@ UNSTABLE = [
 
 FIGURE, DRAWS = "[figure]", re.compile(r"<(?:iframe|svg|script|canvas)\b")
 NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
+INTERVAL = re.compile(rf"({NUMBER.pattern})%? \[({NUMBER.pattern})%?, ({NUMBER.pattern})%?\]")
+DECIDED = re.compile(
+    rf"({NUMBER.pattern})(?: \[{NUMBER.pattern}, {NUMBER.pattern}\])?, to be (?:above|below) ({NUMBER.pattern})"
+    rf"(?: by more than ({NUMBER.pattern}))?"
+)
+SHARE = re.compile(rf"({NUMBER.pattern})% of (\d+)")
 VERDICT = re.compile(rf"({SHOWN}|{NOT_SHOWN}|{TOO_CLOSE}|{NOT_CHECKED}): (.*?)(?: \([^()]*, to be [^()]*\))?")
 
 
@@ -68,7 +99,7 @@ def agree(a: str, b: str) -> bool:
     """Whether two lines say the same, with the tolerance for numbers."""
     if NUMBER.sub("#", a) != NUMBER.sub("#", b):
         return False
-    return all(map(_close, NUMBER.findall(a), NUMBER.findall(b)))
+    return all(map(_close, NUMBER.findall(a), NUMBER.findall(b), map(max, _uncertain(a), _uncertain(b))))
 
 
 def verdicts(outputs: Sequence[NotebookNode]) -> dict[str, str]:
@@ -99,8 +130,37 @@ def _stable(line: str) -> str:
     return line
 
 
-def _close(a: str, b: str) -> bool:
-    x, y = (float(number.replace(",", "").replace("−", "-")) for number in (a, b))
+def _uncertain(line: str) -> list[float]:
+    """How far each number of a line may move by what the line itself says of it."""
+    numbers = list(NUMBER.finditer(line))
+    spread = [0.0] * len(numbers)
+
+    def widen(start: int, end: int, by: float) -> None:
+        for i, number in enumerate(numbers):
+            if start <= number.start() and number.end() <= end:
+                spread[i] = max(spread[i], by)
+
+    for found in INTERVAL.finditer(line):
+        _, low, high = map(_value, found.groups())
+        widen(*found.span(), high - low)
+    for found in DECIDED.finditer(line):
+        value, bound, margin = (_value(number or "0") for number in found.groups())
+        inside = INTERVAL.match(found[0])
+        width = _value(inside[3]) - _value(inside[2]) if inside else 0.0
+        widen(*found.span(), max(margin, width, abs(value - bound) / 2))
+    for found in SHARE.finditer(line):
+        share, n = _value(found[1]) / 100, _value(found[2])
+        likely = (share * n + 1) / (n + 2)  # so that none of n is uncertain too
+        widen(*found.span(1), 200 * (likely * (1 - likely) / n) ** 0.5)
+    return spread
+
+
+def _value(number: str) -> float:
+    return float(number.replace(",", "").replace("−", "-"))
+
+
+def _close(a: str, b: str, uncertain: float) -> bool:
+    x, y = _value(a), _value(b)
     decimals = [len(mantissa.partition(".")[2]) for mantissa in (a.partition("e")[0], b.partition("e")[0])]
     last_places = LAST_PLACES * 10.0 ** -max(decimals) if any(decimals) and "e" not in a + b else 0
-    return abs(x - y) <= max(last_places, RELATIVE * max(abs(x), abs(y))) * (1 + 1e-9)
+    return abs(x - y) <= max(last_places, uncertain, RELATIVE * max(abs(x), abs(y))) * (1 + 1e-9)

@@ -48,6 +48,30 @@ def shown(**data: str) -> NotebookNode:
         ("1.5e-05", "1.52e-05", True),
         ("one 0.5", "one 0.5 0.5", False),
         ("blocks.12.hook", "blocks.13.hook", False),  # a name, not a number
+        ("costs 0.96 [0.81, 1.10]", "costs 1.02 [0.90, 1.15]", True),  # within the interval's width
+        ("costs 0.96 [0.91, 1.00]", "costs 1.08 [1.03, 1.12]", False),
+        ("52% [40%, 64%]", "60% [48%, 72%]", True),
+        (
+            "shown: a (0.88, to be above 0.5 by more than 0.1)",
+            "shown: a (0.75, to be above 0.5 by more than 0.1)",
+            True,
+        ),
+        (
+            "shown: a (0.88, to be above 0.5 by more than 0.1)",
+            "shown: a (0.65, to be above 0.5 by more than 0.1)",
+            False,
+        ),
+        (
+            "too close: a (0.001, to be above 0 by more than 0.02)",
+            "too close: a (-0.01, to be above 0 by more than 0.02)",
+            True,
+        ),
+        ("0.1 [0, 0.3], to be above 0.02", "0.2 [0.1, 0.4], to be above 0.03", True),
+        ("39% of 64", "30% of 64", True),  # two standard errors are 12 points
+        ("39% of 64", "25% of 64", False),
+        ("39% of 64", "39% of 60", False),
+        ("0% of 16", "6% of 16", True),
+        ("0% of 160", "6% of 160", False),
     ],
 )
 def test_words_are_equal_and_numbers_are_near(a, b, same):

@@ -50,6 +50,9 @@ def test_a_plain_yes_or_no(lab, capsys, yes):
         (Interval(1, -0.1, 2), {"above": 0}, TOO_CLOSE),
         (Interval(-1, -2, -0.1), {"above": 0}, NOT_SHOWN),
         (Interval(-1, -2, -0.1), {"below": 0}, SHOWN),
+        (Interval(1, 0.1, 2), {"above": 0, "margin": 0.2}, TOO_CLOSE),  # a margin widens an interval
+        (Interval(1, 0.3, 2), {"above": 0, "margin": 0.2}, SHOWN),
+        (Interval(-1, -2, -0.1), {"above": 0, "margin": 0.2}, TOO_CLOSE),
         (torch.tensor(0.5), {"above": 0.3}, SHOWN),
         (np.float32(0.5), {"below": 0.3}, NOT_SHOWN),
         (float("nan"), {"above": 0.3}, TOO_CLOSE),
@@ -63,6 +66,10 @@ def test_a_number_is_clearly_on_one_side_or_too_close_to_call(found, options, va
 def test_the_numbers_that_decided_are_told():
     assert judge(0.123456, "x", above=0.1, margin=0.01).numbers == "0.123, to be above 0.1 by more than 0.01"
     assert judge(Interval(1, 0.5, 2), "x", below=3).numbers == "1 [0.5, 2], to be below 3"
+    assert (
+        judge(Interval(1, 0.5, 2), "x", below=3, margin=0.1).numbers
+        == "1 [0.5, 2], to be below 3 by more than 0.1"
+    )
     assert str(judge(2, "it rises", above=1)) == "shown: it rises (2, to be above 1)"
 
 

@@ -63,10 +63,11 @@ def contexts_by_strength(
         For each part, the strongest first, at most `n` contexts by descending activation.
     """
     rows, values = latents.column(latent)
-    generator = np.random.default_rng([seed, latent])
+    # Each row of the texts has its lot, so that a row more or less, as on another machine, changes no other draw.
+    lots = np.random.default_rng([seed, latent]).random(len(latents))
     chosen = []
     for part in np.array_split(rows[np.argsort(-values, kind="stable")], parts):
-        drawn = np.sort(generator.choice(len(part), min(n, len(part)), replace=False))
+        drawn = np.sort(np.argsort(lots[part], kind="stable")[:n])
         chosen.append(contexts_around(tokenizer, latents, latent, part[drawn], width))
     return chosen
 

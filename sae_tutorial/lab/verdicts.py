@@ -64,12 +64,12 @@ def judge(
     """The verdict on a claim.
 
     Args:
-        found: whether the claim holds; or, with `above` or `below`, the number that decides: a number, whose interval is
-            `margin` to both sides, or something with an interval of its own, `value`, `low` and `high`.
+        found: whether the claim holds; or, with `above` or `below`, the number that decides: a number, or something with
+            an interval of its own, `value`, `low` and `high`, over texts say.
         claim: what is claimed, in words.
         above: the claim holds if the number lies above this.
         below: the claim holds if the number lies below this.
-        margin: how far the number may be off, from seed to seed and from machine to machine.
+        margin: how far the number may be off, from seed to seed and from machine to machine; it widens an interval.
 
     Raises:
         TypeError: `claim` is no text, or `found` is not what the other arguments ask for.
@@ -81,20 +81,21 @@ def judge(
             raise TypeError(f"give True or False, or a number with one of above= and below=; got {found!r}.")
         return Verdict(claim, SHOWN if bool(found) else NOT_SHOWN)
     if isinstance(found, SupportsFloat):
-        value, low, high = float(found), float(found) - margin, float(found) + margin
+        value = low = high = float(found)
         spread = ""
     elif all(hasattr(found, name) for name in ("value", "low", "high")):
         value, low, high = found.value, found.low, found.high
         spread = f" [{low:.3g}, {high:.3g}]"
     else:
         raise TypeError(f"found must be a number or have value, low and high, got {found!r}.")
+    low, high = low - margin, high + margin
     bound = above if above is not None else below
     if below is not None:
         low, high, bound = -high, -low, -bound
     # Not a number is on neither side.
     called = SHOWN if low > bound else NOT_SHOWN if high < bound or low == high == bound else TOO_CLOSE
     side, asked = ("above", above) if above is not None else ("below", below)
-    clear = f" by more than {margin:.3g}" if margin and not spread else ""
+    clear = f" by more than {margin:.3g}" if margin else ""
     return Verdict(claim, called, f"{value:.3g}{spread}, to be {side} {asked:.3g}{clear}")
 
 
