@@ -33,11 +33,41 @@ def nearest_by_broadcasting(x, means):
     return cosine_similarity(x[:, None], means[None], dim=-1).max(dim=1).indices
 
 
+def shuffled_by_numpy(X, seed):
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.permutation(x) for x in X.numpy()])
+
+
+def shuffled_by_noise(X, seed):
+    order = torch.rand(X.shape[:2], generator=torch.Generator().manual_seed(seed)).argsort(1)
+    return X.gather(1, order[..., None].expand_as(X))
+
+
+def shuffled_with_repeats(X, seed):
+    rng = np.random.default_rng(seed)
+    return torch.stack([x[torch.from_numpy(rng.integers(len(x), size=len(x)))] for x in X])
+
+
+def shuffled_in_place(X, seed):
+    for i, x in enumerate(X):
+        X[i] = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed + i))]
+    return X
+
+
+def shuffled_alike(X, seed):
+    return X[:, torch.randperm(X.shape[1], generator=torch.Generator().manual_seed(seed))]
+
+
+def shuffled_anew(X, seed):
+    return torch.stack([x[torch.randperm(len(x))] for x in X])
+
+
 RIGHT: Right = [
     *[("likeliest", (f,)) for f in ways_to_return(start._likeliest)],
     *[("likeliest", (f,)) for f in (likeliest_in_numpy, likeliest_by_sorting, likeliest_by_probability)],
     *[("nearest", (f,)) for f in ways_to_return(start._nearest)],
     *[("nearest", (f,)) for f in (nearest_by_lengths, nearest_in_a_loop, nearest_by_broadcasting)],
+    *[("shuffle_names", (f,)) for f in (*ways_to_return(start._shuffle_names), shuffled_by_numpy, shuffled_by_noise)],
 ]
 WRONG: Wrong = [
     ("likeliest", (lambda s, n: s[0].topk(n).indices,), "after the first token"),
@@ -63,4 +93,17 @@ WRONG: Wrong = [
     ),
     ("nearest", (lambda x, m: (normalize(x, dim=0) @ normalize(m, dim=0).T).argmax(1),), "each column"),
     ("nearest", (lambda x, m: (x / x.norm() @ (m / m.norm()).T).argmax(1),), "the whole table"),
+    ("nearest", (lambda x, m: (normalize(x, dim=1) @ m.T).argmax(1),), "dividing x alone"),
+    ("shuffle_names", (shuffled_alike,), "the same new order"),
+    ("shuffle_names", (shuffled_anew,), "the same seed"),
+    ("shuffle_names", (shuffled_with_repeats,), "another twice"),
+    ("shuffle_names", (shuffled_in_place,), "X itself is changed"),
+    ("shuffle_names", (lambda X, seed: X.clone(),), "nothing has moved"),
+    ("shuffle_names", (lambda X, seed: X.flip(0),), "left their sentence"),
+    ("shuffle_names", (lambda X, seed: X[0],), "the shape"),
+    (
+        "shuffle_names",
+        (lambda X, seed: torch.stack([x.roll(seed + i, 0) for i, x in enumerate(X)]),),
+        "different draws",
+    ),
 ]

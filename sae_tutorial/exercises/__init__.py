@@ -103,7 +103,7 @@ from sae_tutorial.exercises.rivals import (
 from sae_tutorial.exercises.sampling import check_sample_rows
 from sae_tutorial.exercises.scaling import check_best_multiple, check_nu, check_own_latents
 from sae_tutorial.exercises.solved import forget, progress
-from sae_tutorial.exercises.start import check_likeliest, check_nearest
+from sae_tutorial.exercises.start import check_likeliest, check_nearest, check_shuffle_names
 from sae_tutorial.exercises.superposition import (
     check_dimensionality,
     check_features_read,
@@ -213,6 +213,7 @@ __all__ = [
     "check_shown",
     "check_shown_claims",
     "check_shuffle_weights",
+    "check_shuffle_names",
     "check_shuffled_labels",
     "check_silence",
     "check_sizes",

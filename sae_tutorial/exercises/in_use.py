@@ -16,6 +16,7 @@ from sae_tutorial.exercises import (
     cutting,
     graphs,
     looking,
+    start,
     using,
 )
 from sae_tutorial.exercises.reporting import call
@@ -23,7 +24,8 @@ from sae_tutorial.exercises.reporting import call
 # Functions that an SAE is trained through; and those of which the notebook takes only what they return.
 _TRAINED = building_loss.PARTS
 _READ = (
-    circuits.PARTS
+    start.PARTS
+    | circuits.PARTS
     | cutting.PARTS
     | collecting.PARTS
     | collecting_loop.PARTS

@@ -1,4 +1,4 @@
-"""Checks for notebook 00: the likeliest tokens, and the nearest of several means."""
+"""Checks for notebook 00: the likeliest tokens, the nearest of several means, and a control with shuffled names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises.matching import Mistakes, match_function
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.matching import Mistakes, match_draws, match_function, read_tensor
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_likeliest(likeliest: Callable[[Tensor, int], Any]) -> None:
@@ -19,13 +19,7 @@ def check_likeliest(likeliest: Callable[[Tensor, int], Any]) -> None:
         "the cell above the exercise, which finds the one likeliest token",
         "you can ask a language model what it expects next, after any text.",
     )
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.tensor([[5.0, 1.0, 0.0, 2.0], [0.0, 3.0, 4.0, -9.0]]), 2),
-        (torch.randn(4, 9, generator=generator), 3),
-        (torch.randn(3, 12, generator=generator), 5),
-    ]
-    exercise.check(lambda answer: match_function(answer, _likeliest, inputs, _LIKELIEST_MISTAKES), likeliest)
+    exercise.check(_judge_likeliest, likeliest)
 
 
 def check_nearest(nearest: Callable[[Tensor, Tensor], Any]) -> None:
@@ -36,15 +30,18 @@ def check_nearest(nearest: Callable[[Tensor, Tensor], Any]) -> None:
         "the folded help, on cosines and on which axis to search",
         "you have read what a vector holds with a rule of one line.",
     )
-    generator = torch.Generator().manual_seed(1)
-    inputs = [
-        (torch.tensor([[2.0, 0.0], [1.0, 1.0]]), torch.tensor([[0.0, 1.0], [1.0, 0.5], [9.0, -9.0]])),
-        *(
-            (torch.randn(7, 4, generator=generator), torch.randn(5, 4, generator=generator) * sizes[:, None])
-            for sizes in (torch.tensor([0.1, 4.0, 1.0, 0.3, 2.0]), torch.tensor([3.0, 0.2, 0.5, 1.0, 6.0]))
-        ),
-    ]
-    exercise.check(lambda answer: match_function(answer, _nearest, inputs, _NEAREST_MISTAKES), nearest)
+    exercise.check(_judge_nearest, nearest)
+
+
+def check_shuffle_names(shuffle_names: Callable[[Tensor, int], Any]) -> None:
+    """Exercise 0.3: `shuffle_names(X, seed)`, each sentence's countries in an order of their own."""
+    exercise = Exercise(
+        "0.3",
+        "write the body of `shuffle_names`.",
+        "the sentence above the exercise, and the folded help",
+        "you have built a control that takes away one thing, which vector belongs to which name, and nothing else.",
+    )
+    exercise.check(_judge_shuffle_names, shuffle_names)
 
 
 def _likeliest(scores: Tensor, n: int) -> Tensor:
@@ -99,8 +96,8 @@ _NEAREST_MISTAKES: Mistakes = [
     ),
     (
         lambda x, means: (x @ means.T).argmax(1),
-        "these are the places of the largest dot products, where a long mean wins whatever it points at. Divide each row by "
-        "its own length, not by one length for the whole table.",
+        "these are the places of the largest dot products, where a long mean wins whatever it points at. Divide each mean by "
+        "its own length: dividing x alone, or all by one length for the whole table, changes no place.",
     ),
     (
         lambda x, means: torch.cdist(x, means).argmin(1),
@@ -120,3 +117,77 @@ _NEAREST_MISTAKES: Mistakes = [
         "these are all the cosines; one step is missing, the place of the largest in each row.",
     ),
 ]
+
+
+def _shuffle_names(X: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([x[torch.randperm(len(x), generator=generator)] for x in X])
+
+
+def _judge_likeliest(answer: Any) -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        (torch.tensor([[5.0, 1.0, 0.0, 2.0], [0.0, 3.0, 4.0, -9.0]]), 2),
+        (torch.randn(4, 9, generator=generator), 3),
+        (torch.randn(3, 12, generator=generator), 5),
+    ]
+    match_function(answer, _likeliest, inputs, _LIKELIEST_MISTAKES)
+
+
+def _judge_nearest(answer: Any) -> None:
+    generator = torch.Generator().manual_seed(1)
+    inputs = [
+        (torch.tensor([[2.0, 0.0], [1.0, 1.0]]), torch.tensor([[0.0, 1.0], [1.0, 0.5], [9.0, -9.0]])),
+        *(
+            (torch.randn(7, 4, generator=generator), torch.randn(5, 4, generator=generator) * sizes[:, None])
+            for sizes in (torch.tensor([0.1, 4.0, 1.0, 0.3, 2.0]), torch.tensor([3.0, 0.2, 0.5, 1.0, 6.0]))
+        ),
+    ]
+    match_function(answer, _nearest, inputs, _NEAREST_MISTAKES)
+
+
+# Four sentences, seven countries, two numbers: the sentence's number, and the country's.
+_NAMED = torch.cartesian_prod(torch.arange(4.0), torch.arange(7.0)).view(4, 7, 2)
+
+
+def _judge_shuffle_names(answer: Any) -> None:
+    given = _NAMED.clone()
+    call(lambda seed: answer(given, seed), 0)  # `call` hands out copies of what it is given
+    if not torch.equal(given, _NAMED):
+        raise WrongAnswer(
+            "X itself is changed, so that the real reading would be shuffled too. Return a new tensor."
+        )
+    match_draws(lambda seed: tuple(map(tuple, _orders(call(answer, _NAMED, seed)))), 5040**4)
+
+
+def _orders(result: Any) -> list[list[int]]:
+    """Which country stands where in each sentence, or WrongAnswer."""
+    X = read_tensor(result, _NAMED)
+    if X.shape != _NAMED.shape:
+        raise WrongAnswer(
+            f"you return the shape {list(X.shape)}; that of X, {list(_NAMED.shape)}, is asked for."
+        )
+    if any(set(x[:, 0].tolist()) != {i} for i, x in enumerate(X)):
+        raise WrongAnswer(
+            "vectors have left their sentence. Only the countries of one sentence may change places among themselves."
+        )
+    orders = [x[:, 1].int().tolist() for x in X]
+    if any(sorted(order) != list(range(7)) for order in orders):
+        raise WrongAnswer(
+            "a sentence has lost a country and has another twice; shuffle, do not draw with repeats."
+        )
+    if all(order == list(range(7)) for order in orders):
+        raise WrongAnswer("nothing has moved: the countries are where they were.")
+    if all(order == orders[0] for order in orders):
+        raise WrongAnswer(
+            "every sentence has the same new order. Then the countries only have other names, the same in all sentences, and "
+            "`nearest` finds them as before. Draw an order for each sentence."
+        )
+    return orders
+
+
+PARTS = {
+    "likeliest": (_judge_likeliest, _likeliest, read_tensor),
+    "nearest": (_judge_nearest, _nearest, read_tensor),
+    "shuffle_names": (_judge_shuffle_names, _shuffle_names, read_tensor),
+}
