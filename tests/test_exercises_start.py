@@ -67,7 +67,10 @@ RIGHT: Right = [
     *[("likeliest", (f,)) for f in (likeliest_in_numpy, likeliest_by_sorting, likeliest_by_probability)],
     *[("nearest", (f,)) for f in ways_to_return(start._nearest)],
     *[("nearest", (f,)) for f in (nearest_by_lengths, nearest_in_a_loop, nearest_by_broadcasting)],
-    *[("shuffle_names", (f,)) for f in (*ways_to_return(start._shuffle_names), shuffled_by_numpy, shuffled_by_noise)],
+    *[
+        ("shuffle_names", (f,))
+        for f in (*ways_to_return(start._shuffle_names), shuffled_by_numpy, shuffled_by_noise)
+    ],
 ]
 WRONG: Wrong = [
     ("likeliest", (lambda s, n: s[0].topk(n).indices,), "after the first token"),
