@@ -52,6 +52,7 @@ from sae_tutorial.exercises import (
     start,
     superposition,
     training,
+    transcoding,
     using,
 )
 
@@ -118,7 +119,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "latent_shares": (exercises.check_latent_shares, using._SHARES_MISTAKES),
     "hold_constant": (exercises.check_hold_constant, removing._HELD_MISTAKES),
     "matched_latents": (exercises.check_matched_latents, using._MATCHED_MISTAKES),
-    "transcoder_loss": (exercises.check_transcoder_loss, graphs._LOSS_MISTAKES),
+    "transcoder_loss": (exercises.check_transcoder_loss, transcoding._LOSS_MISTAKES),
     "reader": (exercises.check_reader, graphs._READER_MISTAKES),
     "back": (exercises.check_back, graphs._BACK_MISTAKES),
     "edges": (exercises.check_edges, graphs._EDGE_MISTAKES),

@@ -6,7 +6,7 @@ import torch
 from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_return
 
 from sae_tutorial import exercises
-from sae_tutorial.exercises import graphs
+from sae_tutorial.exercises import graphs, transcoding
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 
@@ -69,7 +69,7 @@ def edited_in_place(f, mask, instead):
 
 
 RIGHT: Right = [
-    *[("transcoder_loss", (f,)) for f in ways_to_return(graphs._transcoder_loss)],
+    *[("transcoder_loss", (f,)) for f in ways_to_return(transcoding._transcoder_loss)],
     ("transcoder_loss", (loss_of_the_package,)),
     *[("reader", (f,)) for f in ways_to_return(graphs._reader)],
     ("reader", (lambda row, gain, scale: torch.diag(gain / scale) @ row,)),

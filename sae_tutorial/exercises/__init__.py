@@ -66,7 +66,6 @@ from sae_tutorial.exercises.graphs import (
     check_influence,
     check_prune,
     check_reader,
-    check_transcoder_loss,
 )
 from sae_tutorial.exercises.in_use import yours_or_ours
 from sae_tutorial.exercises.judging import check_balanced_accuracy
@@ -119,6 +118,7 @@ from sae_tutorial.exercises.training import (
     check_keep_largest,
     check_project,
 )
+from sae_tutorial.exercises.transcoding import check_transcoder_loss
 from sae_tutorial.exercises.using import (
     check_ablate,
     check_false_alarms,

@@ -1,4 +1,4 @@
-"""Checks for notebook 11: a transcoder's loss, readers, a frozen head, edges, influence, pruning, an edit, claims."""
+"""Checks for notebook 11: readers, a frozen head, edges, influence, pruning, an edit, claims."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,18 +8,6 @@ from torch import Tensor
 
 from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function, read_tensor
 from sae_tutorial.exercises.reporting import Exercise
-
-
-def check_transcoder_loss(transcoder_loss: Callable[..., Tensor]) -> None:
-    """Exercise 11.1: `transcoder_loss(x, y, W_enc, b_enc, W_dec, b_dec)`, the squared error of a ReLU transcoder."""
-    exercise = Exercise(
-        "11.1",
-        "write the body of `transcoder_loss`.",
-        "the section 'From what is there to what is done'",
-        "you can turn any autoencoder you have into a transcoder.",
-    )
-    inputs = [_transcoder(seed) for seed in range(3)]
-    exercise.check(lambda a: match_function(a, _transcoder_loss, inputs, _LOSS_MISTAKES), transcoder_loss)
 
 
 def check_reader(reader: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -99,60 +87,18 @@ def check_graph_claims(shown: Iterable[str] | None) -> None:
     exercise.check(_judge_claims, shown)
 
 
-def _drawn(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
+def random_tensors(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """Standard normal tensors of these shapes, the same ones for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     return tuple(torch.randn(shape, generator=generator) for shape in shapes)
 
 
-def _transcoder(seed: int) -> tuple[Tensor, ...]:
-    """Rows x and y [3, 4], and W_enc, b_enc, W_dec, b_dec of a transcoder with five latents."""
-    return _drawn(seed, (3, 4), (3, 4), (4, 5), (5,), (5, 4), (4,))
-
-
 def _graph(seed: int) -> tuple[Tensor, Tensor]:
     """Edges of six nodes, the first two of which read nothing, and an answer in the last two."""
-    (edges,) = _drawn(seed, (6, 6))
+    (edges,) = random_tensors(seed, (6, 6))
     edges = edges.tril(-1)
     edges[:2] = 0
     return edges, torch.tensor([0.0, 0.0, 0.0, 0.0, 0.25, 0.75])
-
-
-def _transcoder_loss(
-    x: Tensor, y: Tensor, W_enc: Tensor, b_enc: Tensor, W_dec: Tensor, b_dec: Tensor
-) -> Tensor:
-    return ((x @ W_enc + b_enc).relu() @ W_dec + b_dec - y).pow(2).mean()
-
-
-_LOSS_MISTAKES: Mistakes = [
-    (
-        lambda x, y, We, be, Wd, bd: (((x - bd) @ We + be).relu() @ Wd + bd - y).pow(2).mean(),
-        "you took b_dec off x. In a transcoder it belongs to y, another place: x is read as it is.",
-    ),
-    (
-        lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd + bd - x).pow(2).mean(),
-        "you compare with x, as an autoencoder does. The target is y.",
-    ),
-    (
-        lambda x, y, We, be, Wd, bd: (((x - bd) @ We + be).relu() @ Wd + bd - x).pow(2).mean(),
-        "that is the autoencoder's loss as it was: compare with y, and leave x as it is.",
-    ),
-    (
-        lambda x, y, We, be, Wd, bd: ((y @ We + be).relu() @ Wd + bd - y).pow(2).mean(),
-        "you read y. A transcoder reads x and has to find y.",
-    ),
-    (
-        lambda x, y, We, be, Wd, bd: ((x @ We + be) @ Wd + bd - y).pow(2).mean(),
-        "the ReLU is missing, so that this is one linear map.",
-    ),
-    (
-        lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd - y).pow(2).mean(),
-        "b_dec is missing behind the decoder.",
-    ),
-    (
-        lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd + bd - y).pow(2).sum(-1).mean(),
-        "you sum over the width; the mean over all entries is wanted.",
-    ),
-]
 
 
 def _reader(row: Tensor, gain: Tensor, scale: Tensor) -> Tensor:
@@ -162,7 +108,7 @@ def _reader(row: Tensor, gain: Tensor, scale: Tensor) -> Tensor:
 def _reader_inputs() -> list[tuple[Tensor, Tensor, Tensor]]:
     """A row and a gain [d], and a scale."""
     small = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([2.0, 1.0, 4.0]), torch.tensor(4.0)
-    return [small, *((*_drawn(seed, (5,), (5,)), torch.tensor(1.5 + seed)) for seed in range(2))]
+    return [small, *((*random_tensors(seed, (5,), (5,)), torch.tensor(1.5 + seed)) for seed in range(2))]
 
 
 _READER_MISTAKES: Mistakes = [
@@ -184,7 +130,7 @@ def _back(gradient: Tensor, pattern: Tensor, W_V: Tensor, W_O: Tensor) -> Tensor
 
 def _head(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A gradient [3, 4], a causal pattern of three positions, W_V [4, 2] and W_O [2, 4]."""
-    gradient, scores, W_V, W_O = _drawn(seed, (3, 4), (3, 3), (4, 2), (2, 4))
+    gradient, scores, W_V, W_O = random_tensors(seed, (3, 4), (3, 3), (4, 2), (2, 4))
     masked = scores.masked_fill(torch.ones(3, 3).triu(1).bool(), -torch.inf)
     return gradient, masked.softmax(1), W_V, W_O
 
@@ -227,7 +173,7 @@ def _edge_inputs() -> list[tuple[Tensor, Tensor, Tensor]]:
         torch.tensor([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]),
         torch.tensor([[1.0, 1.0], [0.5, -2.0]]),
     )
-    drawn = (_drawn(seed, (4,), (4, 3), (2, 3)) for seed in range(2))
+    drawn = (random_tensors(seed, (4,), (4, 3), (2, 3)) for seed in range(2))
     return [(torch.tensor([2.0, 0.0, 0.5]), rows, readers), *((f.abs(), *others) for f, *others in drawn)]
 
 
@@ -369,7 +315,7 @@ _EDIT_MISTAKES: Mistakes = [
 
 def _latents(seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Latents of two prompts at three places, a mask of some latents of each prompt, and the prompts exchanged."""
-    f, drawn = _drawn(seed, (2, 3, 4), (2, 1, 4))
+    f, drawn = random_tensors(seed, (2, 3, 4), (2, 1, 4))
     return f.relu(), drawn > 0, f.relu()[[1, 0]]
 
 
