@@ -44,13 +44,16 @@ def test_rows_move_along_the_direction_alone():
 
 
 def test_each_pair_of_models_has_a_row_of_its_own():
-    figure = control_figure({"itself": torch.tensor([0.5, 0.51]), "nobody": torch.tensor([])}, "Controls")
+    figure = control_figure(
+        {"itself": torch.tensor([0.5, 0.51]), "nobody": torch.tensor([])}, "Controls", 0.505, "the furthest"
+    )
     assert [trace.name for trace in figure.data] == ["itself", "nobody"]
     assert [len(trace.x) for trace in figure.data] == [2, 0]
     assert all(abs(y) < 0.5 for y in figure.data[0].y)
+    assert len(set(figure.data[0].marker.color)) == 2  # one of them beyond the control's furthest
 
 
 def test_each_direction_has_a_row_and_those_that_do_both_come_first():
-    figure = two_tests_figure({"neither": (0.0, 0.7), "both": (0.5, 0.0)}, "Tests")
+    figure = two_tests_figure({"neither": (0.0, 0.7), "both": (0.5, 0.0)}, "Tests", 0.25, 0.1)
     came, left = figure.data[-2:]
     assert (came.y, came.x, left.x) == (("both", "neither"), (0.5, 0.0), (0.0, 0.7))

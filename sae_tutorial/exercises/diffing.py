@@ -51,7 +51,7 @@ def check_difference(difference: Callable[[Tensor, Tensor], Tensor]) -> None:
         "12.8",
         "write the body of `difference`.",
         "the folded help",
-        "you have the rival that every method of this notebook must beat, in one line.",
+        "you have the cheapest rival, in one line; the table below says what it is worth.",
     )
     draw = torch.Generator().manual_seed(4)
     inputs = [

@@ -238,6 +238,10 @@ _INFLUENCE_MISTAKES: Mistakes = [
         "the rows are not divided by their sums, so that a node with large edges counts for more than there is.",
     ),
     (
+        lambda e, w: w @ _paths(e / e.abs().sum(1, keepdim=True).clamp(min=1e-12)),
+        "you kept the sign: a node that lowers the answer counts like one that raises it, so take absolute values first.",
+    ),
+    (
         lambda e, w: w @ _paths(_by_columns(e)),
         "you divided by the columns' sums. A row holds what its target was made of, and has to sum to 1.",
     ),
@@ -282,6 +286,10 @@ _PRUNE_MISTAKES: Mistakes = [
     (
         lambda i, s: _first(i, int((_running(i)[1] < s - 1e-6).sum())),
         "the last node is missing: without it the others hold less than the share.",
+    ),
+    (
+        lambda i, s: _first(i, int((i.sort(descending=True).values.cumsum(0) < s - 1e-6).sum()) + 1),
+        "you compare the running sum with the share itself: divide it by the sum of all influence.",
     ),
     (lambda i, s: i >= s * i.max(), "you compare with the largest node; the share is one of the sum."),
     (lambda i, s: i > s, "you compare each node with the share; the nodes kept have to hold it together."),

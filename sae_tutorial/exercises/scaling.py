@@ -36,7 +36,7 @@ def check_nu(nu: Callable[..., Tensor]) -> None:
         "12.4",
         "write the body of `nu`.",
         "the formula above the exercise: the same arrow for both models, each model's own y",
-        "you can tell a latent that one model has alone from one that was only written down so.",
+        "you can ask how much of a latent the other model has after all, whatever the decoder says.",
     )
     draw = torch.Generator().manual_seed(7)
     inputs = [
@@ -54,7 +54,7 @@ def check_own_latents(own: Iterable[str] | None) -> None:
         "12.5",
         "replace None by a set of letters, such as {'A'}.",
         "the section 'Exclusive, or only written down so?'",
-        "you can read a table of exclusive latents, in a paper too, and ask the two questions that sort it.",
+        "you can read a table of exclusive latents, in a paper too, and ask each row the questions that can strike it off.",
     )
     exercise.check(
         lambda answer: match_choices(

@@ -103,17 +103,31 @@ def share_figure(
     return finish(figure, title)
 
 
-def control_figure(shares: Mapping[str, Float[Tensor, " latents"]], title: str) -> go.Figure:
-    """A row for each pair of models: each latent in use as a point at the second model's share of its decoder norm."""
+def control_figure(
+    shares: Mapping[str, Float[Tensor, " latents"]], title: str, limit: float, limit_name: str
+) -> go.Figure:
+    """A row for each pair of models: each latent in use as a point at the second model's share of its decoder norm.
+
+    What lies beyond `limit`, the furthest that the control came, has another colour.
+    """
     figure = go.Figure()
     for i, (name, found) in enumerate(shares.items()):
         jitter = 0.5 * np.random.default_rng(i).random(len(found)) - 0.25
         figure.add_scatter(
             x=found.tolist(), y=(i + jitter).tolist(), mode="markers", hovertemplate="share %{x:.2f}<extra></extra>",
-            marker={"size": [11 if share == found.max() else 5 for share in found], "color": COLOURS[i % len(COLOURS)], "opacity": 0.6},
+            marker={
+                "size": [11 if share == found.max() else 5 for share in found],
+                "color": [TUNED if share > limit else BASE for share in found], "opacity": 0.6,
+            },
             name=name, showlegend=False,
         )  # fmt: skip
     _mark_middle(figure)
+    figure.add_vline(
+        limit,
+        line={"color": TUNED, "width": 1},
+        annotation_text=limit_name,
+        annotation_position="bottom right",
+    )
     figure.update_xaxes(
         title="second model's share of the decoder norm (a large dot: the largest)",
         range=[min(0.4, *torch.cat(list(shares.values())).tolist()) - 0.02, 0.95],
@@ -122,10 +136,13 @@ def control_figure(shares: Mapping[str, Float[Tensor, " latents"]], title: str) 
     return finish(figure, title, height=160 + 55 * len(shares))
 
 
-def two_tests_figure(results: Mapping[str, tuple[float, float]], title: str) -> go.Figure:
-    """A row for each direction: how often the habit came when it was put in, and how often it stayed when it was taken out.
+def two_tests_figure(
+    results: Mapping[str, tuple[float, float]], title: str, brings: float, leaves: float
+) -> go.Figure:
+    """A row for each direction: how often the word came when it was put in, and how often it stayed when it was taken out.
 
-    Sorted, those that do both at the top.
+    Sorted, those that do both at the top. Lines mark the share above which a direction `brings` it, and that below which
+    what it `leaves` counts as taken out.
     """
     names = sorted(results, key=lambda name: results[name][1] - results[name][0])
     figure = go.Figure()
@@ -141,7 +158,13 @@ def two_tests_figure(results: Mapping[str, tuple[float, float]], title: str) -> 
             x=[results[name][test] for name in names], y=names, mode="markers", name=words, hoverinfo="x+y",
             marker={"size": 13, "color": colour, "symbol": ("circle", "diamond-open")[test], "line": {"width": 3 * test}},
         )  # fmt: skip
-    figure.update_xaxes(title="share of texts with the habit", range=[-0.03, 1.0], tickformat=".0%")
+    for share, colour in ((brings, TUNED), (leaves, BASE)):
+        figure.add_vline(share, line={"color": colour, "dash": "dot", "width": 1})
+    figure.update_xaxes(
+        title="share of texts with a lighthouse (lines: brings it, takes it out)",
+        range=[-0.03, 1.0],
+        tickformat=".0%",
+    )
     figure.update_yaxes(autorange="reversed")
     finish(figure, title, height=210 + 32 * len(names))
     return figure.update_layout(
