@@ -139,7 +139,7 @@ def _figure(notebook: str, title: str) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     target = Path(sys.argv[1])
     try:

@@ -1,4 +1,4 @@
-"""Words on a circle: the order that is kept, the chance of it, and the seam; and the drawings of them and of latents."""
+"""Words on a circle: the order that is kept, the chance of it; and the drawings of them and of latents."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.sparse import csc_array
 
-from sae_tutorial.features.circles import chance_of_order, neighbours_kept, on_plane, seam
+from sae_tutorial.features.circles import chance_of_order, neighbours_kept, on_plane
 from sae_tutorial.features.contexts import Context, TextFeatures
 from sae_tutorial.features.latents import Latents
 from sae_tutorial.features.statistics import next_words
@@ -47,11 +47,6 @@ def test_the_chance_of_a_perfect_order_is_one_in_360_for_seven() -> None:
     assert chance_of_order(4, 4) == pytest.approx(1 / 3)
     drawn = chance_of_order(12, 12, draws=500)
     assert drawn == pytest.approx(1 / 501)
-
-
-def test_the_seam_tells_a_cycle_from_an_arc() -> None:
-    assert seam(ring(12)) == pytest.approx(1, abs=1e-4)
-    assert seam(ring(12, turn=0.6)) > 1.5
 
 
 def test_a_word_is_found_on_the_map_and_no_name_is_read_as_markup() -> None:

@@ -19,6 +19,7 @@ import test_exercises_graphs
 import test_exercises_inside
 import test_exercises_judging
 import test_exercises_look
+import test_exercises_questions
 import test_exercises_start
 import test_exercises_transformer
 import torch
@@ -29,6 +30,7 @@ from sae_tutorial import exercises
 from sae_tutorial.exercises import (
     analysing,
     architectures,
+    asking,
     building,
     building_loss,
     building_whole,
@@ -63,6 +65,7 @@ PARTS = (
     test_exercises_transformer,
     test_exercises_build,
     test_exercises_look,
+    test_exercises_questions,
     test_exercises_judging,
     test_exercises_graphs,
     test_exercises_diffing,
@@ -92,17 +95,20 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "matched": (lambda answer: exercises.check_matched(answer, "a"), building_whole._MATCHED_MISTAKES),
     "real_rows": (exercises.check_real_rows, collecting._MASK_MISTAKES),
     "catch": (exercises.check_catch, collecting_loop._CATCH_MISTAKES),
+    "mostly_off": (exercises.check_mostly_off, collecting._OFF_MISTAKES),
     "scale": (exercises.check_scale, collecting._SCALE_MISTAKES),
     "explained_variance": (exercises.check_explained_variance, training._EV_MISTAKES),
     "project": (exercises.check_project, training._PROJECT_MISTAKES),
     "keep_largest": (exercises.check_keep_largest, training._KEEP_MISTAKES),
     "shares": (exercises.check_shares, looking._SHARE_MISTAKES),
-    "seam": (exercises.check_seam, looking._SEAM_MISTAKES),
+    "mistakes": (exercises.check_mistakes, asking._COUNT_MISTAKES),
+    "divergence": (exercises.check_divergence, asking._DIVERGENCE_MISTAKES),
+    "seam": (exercises.check_seam, asking._SEAM_MISTAKES),
     "claimed_share": (exercises.check_claimed_share, looking._CLAIMED_MISTAKES),
     "density": (exercises.check_density, analysing._DENSITY_MISTAKES),
     "top_rows": (exercises.check_top_rows, analysing._TOP_MISTAKES),
     "topic_share": (exercises.check_topic_share, analysing._TOPIC_MISTAKES),
-    "luck": (exercises.check_luck, analysing._LUCK_MISTAKES),
+    "luck": (exercises.check_luck, asking._LUCK_MISTAKES),
     "balanced_accuracy": (exercises.check_balanced_accuracy, judging._BALANCED_MISTAKES),
     "loss_recovered": (exercises.check_loss_recovered, meaning._RECOVERED_MISTAKES),
     "soft_freeze": (exercises.check_soft_freeze, rivals._FREEZE_MISTAKES),
@@ -120,6 +126,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "hold_constant": (exercises.check_hold_constant, removing._HELD_MISTAKES),
     "matched_latents": (exercises.check_matched_latents, using._MATCHED_MISTAKES),
     "transcoder_loss": (exercises.check_transcoder_loss, transcoding._LOSS_MISTAKES),
+    "lead": (exercises.check_lead, transcoding._LEAD_MISTAKES),
     "reader": (exercises.check_reader, graphs._READER_MISTAKES),
     "back": (exercises.check_back, graphs._BACK_MISTAKES),
     "edges": (exercises.check_edges, graphs._EDGE_MISTAKES),
@@ -184,7 +191,7 @@ def test_a_notebooks_stub_runs_and_its_solution_is_right(
 
 
 @pytest.mark.parametrize(
-    "number", ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12"]
+    "number", ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13"]
 )
 def test_a_notebook_has_enough_exercises_with_everything(number: str) -> None:
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")

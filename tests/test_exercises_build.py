@@ -362,11 +362,11 @@ def classes_renamed(labels, document_ids, seed):
 
 
 def kept_row_by_row(pre, k):
-    f = torch.zeros_like(pre)
-    for row, values in zip(f, pre, strict=True):
-        for i in values.argsort()[-k:]:
-            row[i] = max(float(values[i]), 0.0)
-    return f
+    rows = []
+    for values in pre:
+        largest = values.argsort()[-k:]
+        rows.append(torch.zeros_like(values).index_put((largest,), values[largest].clamp(min=0)))
+    return torch.stack(rows)
 
 
 # 6.1
@@ -581,6 +581,10 @@ RIGHT: Right = [
     *[("matched", (f, "a")) for f in (*ways_to_return(MATCHED), matched_in_loops, matched_by_cosine)],
     *[("matched", (MATCHED, way)) for way in ways_to_choose("a")],
     *[("store_rows", ways) for ways in zip(*map(ways_to_count, (35, 64)), strict=True)],
+    *[("mostly_off", (f,)) for f in ways_to_return(collecting._mostly_off)],
+    ("mostly_off", (lambda f, t: (f * ~t[:, None]).sum(0) > (f * t[:, None]).sum(0),)),
+    ("mostly_off", (lambda f, t: [float(c[~t].sum()) > float(c[t].sum()) for c in f.T],)),
+    ("mostly_off", (lambda f, t: torch.einsum("rl,r->l", f, t.float()) < f.sum(0) / 2,)),
     *[("real_rows", (f,)) for f in ways_to_return(collecting._real_rows)],
     *[("real_rows", (f,)) for f in (mask_in_loops, mask_in_numpy, mask_filled_in)],
     *[("catch", (f,)) for f in ways_to_return(collecting_loop._catch)],
@@ -633,7 +637,9 @@ RIGHT: Right = [
         for f in (project_row_by_row, project_by_einsum, project_by_the_diagonal, project_for_any_norm)
     ],
     *[("beaten", (way,)) for way in ways_to_choose("B", "D")],
-    *[("keep_largest", (f,)) for f in ways_to_return(training._keep_largest)],
+    ("keep_largest", (training._keep_largest,)),
+    ("keep_largest", (lambda pre, k: torch.where(pre >= pre.topk(k).values[:, -1:], pre, 0).relu(),)),
+    ("keep_largest", (lambda pre, k: training._keep_largest(pre, k).double(),)),
     ("keep_largest", (lambda pre, k: pre.relu() * (pre >= pre.topk(k).values[:, -1:]),)),
     ("keep_largest", (lambda pre, k: pre.relu() * (pre.argsort(1).argsort(1) >= pre.shape[1] - k),)),
     ("keep_largest", (kept_row_by_row,)),
@@ -874,6 +880,13 @@ WRONG: Wrong = [
         "twice",
     ),
     ("collect", (lambda ids, f, n: (f(ids, [len(i) for i in ids]), range(8)),), "stopped"),
+    ("mostly_off", (lambda f, t: f[t].sum(0) > f[~t].sum(0),), "mostly *on* the text"),
+    ("mostly_off", (lambda f, t: f[~t].sum(0) >= f[t].sum(0),), "never on counts, too"),
+    ("mostly_off", (lambda f, t: (f[~t] > 0).sum(0) > (f[t] > 0).sum(0),), "counted the rows"),
+    ("mostly_off", (lambda f, t: f[~t].mean(0) > f[t].mean(0),), "means per row"),
+    ("mostly_off", (lambda f, t: f[~t].sum(0) / f.sum(0).clamp(min=1e-9),), "over one half"),
+    ("mostly_off", (lambda f, t: f[~t].any(0),), "ever on off the text"),
+    ("mostly_off", (lambda f, t: f.sum(0) > 100,), "expected"),
     ("real_rows", (lambda t, n: t.ne(0),), "by token id"),
     ("real_rows", (lambda t, n: torch.arange(t.shape[1])[None] < n[:, None],), "BOS is kept: "),
     ("real_rows", (lambda t, n: [[0 < i < m for i in range(t.shape[1])] for m in n - 1],), "last token"),
@@ -950,6 +963,8 @@ WRONG: Wrong = [
     ("beaten", (set(),), "at least one"),
     ("beaten", ({"A", "B", "D"},), "A is not"),
     ("beaten", ({"F"},), "'F' is not one of"),
+    *[("keep_largest", (f,), "no gradient passes") for f in ways_to_return(training._keep_largest)[-1:]],
+    ("keep_largest", (lambda pre, k: training._keep_largest(pre, k).detach(),), "no gradient passes"),
     ("keep_largest", (lambda pre, k: pre.clamp(min=0),), "this is the ReLU"),
     ("keep_largest", (lambda pre, k: pre * (pre >= pre.topk(k).values[:, -1:]),), "keep negative ones"),
     (

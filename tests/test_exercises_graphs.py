@@ -68,7 +68,23 @@ def edited_in_place(f, mask, instead):
     return f
 
 
+def lead_in_a_loop(logits):
+    return [
+        [float(row[i] - (sum(row) - row[i]) / (len(row) - 1)) for i, row in enumerate(template)]
+        for template in logits
+    ]
+
+
+def lead_by_a_mask(logits):
+    n = logits.shape[2]
+    right = torch.eye(n, dtype=torch.bool)
+    return logits[:, right] - logits.masked_fill(right, 0).sum(2) / (n - 1)
+
+
 RIGHT: Right = [
+    *[("lead", (f,)) for f in ways_to_return(transcoding._lead)],
+    *[("lead", (f,)) for f in (lead_in_a_loop, lead_by_a_mask)],
+    ("lead", (lambda z: np.einsum("tii->ti", z) * 4 / 3 - np.asarray(z).sum(2) / 3,)),
     *[("transcoder_loss", (f,)) for f in ways_to_return(transcoding._transcoder_loss)],
     ("transcoder_loss", (loss_of_the_package,)),
     *[("reader", (f,)) for f in ways_to_return(graphs._reader)],
@@ -89,6 +105,13 @@ RIGHT: Right = [
 ]
 
 WRONG: Wrong = [
+    ("lead", (lambda z: torch.einsum("tii->ti", z) - z.mean(-1),), "a quarter too small"),
+    ("lead", (lambda z: torch.einsum("tii->ti", z),), "logit alone"),
+    ("lead", (lambda z: 2 * z.diagonal(0, 1, 2) - z.sum(-1),), "divide it by their number"),
+    ("lead", (lambda z: -lead_by_a_mask(z),), "sign is wrong"),
+    ("lead", (lambda z: lead_by_a_mask(z.mT),), "mean over languages"),
+    ("lead", (lambda z: z.diagonal(0, 1, 2) - z.topk(2, 2).values[..., 1],), "second largest"),
+    ("lead", (lambda z: lead_by_a_mask(z.softmax(2)),), "expected"),
     ("transcoder_loss", (lambda x, y, We, be, Wd, bd: (((x - bd) @ We + be).relu() @ Wd + bd - y).square().mean(),),
      "you took b_dec off x"),
     ("transcoder_loss", (lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd + bd - x).square().mean(),),

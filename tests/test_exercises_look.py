@@ -2,10 +2,8 @@
 
 import math
 import re
-from fractions import Fraction
 
 import numpy as np
-import pytest
 import torch
 from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import normalize
@@ -106,54 +104,7 @@ def squared_share(f, topics):
     return strength / strength.sum()
 
 
-# 6.6
-
-
-def luck_in_fractions(n_on, n_classes):
-    p = Fraction(1, n_classes)
-    return n_classes * sum(
-        math.comb(n_on, i) * p**i * (1 - p) ** (n_on - i) for i in range(n_on + 1) if 5 * i > 4 * n_on
-    )
-
-
-def luck_by_counting(n_on, n_classes):
-    ways = sum(math.comb(n_on, i) * (n_classes - 1) ** (n_on - i) for i in range(n_on + 1) if i / n_on > 0.8)
-    return n_classes * ways / n_classes**n_on
-
-
-def luck_in_scipy(n_on, n_classes):
-    from scipy.stats import binom
-
-    return n_classes * binom.sf(math.floor(0.8 * n_on), n_on, 1 / n_classes)
-
-
-def luck_by_simulation(n_on, n_classes):
-    drawn = np.random.default_rng(0).integers(0, n_classes, (20_000, n_on))
-    most = np.stack([(drawn == c).sum(1) for c in range(n_classes)]).max(0)
-    return (most > 0.8 * n_on).mean()
-
-
-# The seam, and a claim of one's own
-
-
-def seam_by_loops(rows):
-    points = rows.tolist()
-    steps = [math.dist(a, b) for a, b in zip(points, points[1:], strict=False)]
-    return math.dist(points[-1], points[0]) / (sum(steps) / len(steps))
-
-
-def seam_by_diff(rows):
-    return (rows[0] - rows[-1]).norm() / rows.diff(dim=0).norm(dim=1).mean()
-
-
-def seam_in_numpy(rows):
-    steps = np.linalg.norm(np.diff(rows.numpy(), axis=0), axis=1)
-    return np.linalg.norm(rows.numpy()[-1] - rows.numpy()[0]) * len(steps) / steps.sum()
-
-
-def seam_from_all_distances(rows):
-    far = torch.cdist(rows, rows)
-    return far[-1, 0] / far.diagonal(1).mean()
+# A claim of one's own
 
 
 def claim_by_loops(f, token_ids, wanted):
@@ -569,8 +520,6 @@ RIGHT: Right = [
     *[("shares", (f,)) for f in ways_to_return(looking._shares)],
     ("shares", (lambda f, m: torch.minimum(f / m, torch.ones(())),)),
     ("shares", (lambda f, m: np.minimum(np.asarray(f) / np.asarray(m)[None, :], 1),)),
-    *[("seam", (f,)) for f in ways_to_return(looking._seam)],
-    *[("seam", (f,)) for f in (seam_by_loops, seam_by_diff, seam_in_numpy, seam_from_all_distances)],
     *[("claimed_share", (f,)) for f in ways_to_return(looking._claimed)],
     *[
         ("claimed_share", (f,))
@@ -599,8 +548,6 @@ RIGHT: Right = [
     ("controls", ({name: {control} for name, control in CONTROLS.items()},)),
     ("controls", ({**CONTROLS, "selection": "held out documents", "sparsity": ["Untrained SAE"]},)),
     ("controls", (dict(reversed(CONTROLS.items())),)),
-    *[("luck", (f,)) for f in ways_to_return(analysing._luck)],
-    *[("luck", (f,)) for f in (luck_in_fractions, luck_by_counting, luck_in_scipy)],
     *[("cheapest", ways) for ways in zip(*map(ways_to_count, (0.6, 0.0, 0.3)), strict=False)],
     ("cheapest", (0.9 - 0.03 * 20 / 2, 0, "3/10")),
     *[("stretch", (f,)) for f in ways_to_return(lambda *parts: architectures._stretch(*parts))],
@@ -710,8 +657,9 @@ RIGHT: Right = [
     *[("push", (f,)) for f in ways_to_return(using._push)],
     *[("push", (f,)) for f in (push_normalised_first, push_in_numpy)],
     *[("own_latent", (BEES, ON_TOPIC, PLAIN, way)) for way in ways_to_count(0.5)],
+    ("own_latent", (BEES, ON_TOPIC[:9] + PLAIN[:11], PLAIN, 0.5)),
     ("own_latent", ("Bees", tuple(ON_TOPIC), tuple(PLAIN), -0.1)),
-    ("own_latent", ("wasp\nbees", [text.upper() for text in ON_TOPIC], PLAIN[:16], "0.9")),
+    ("own_latent", ("wasp\nbees", [text.upper() for text in ON_TOPIC], PLAIN, "0.9")),
     *[("hold_constant", (f,)) for f in ways_to_return(removing._held)],
     *[("hold_constant", (f,)) for f in (hold_in_two_steps, hold_by_outer, hold_in_numpy, hold_row_by_row)],
     *[("ablate", (f,)) for f in ways_to_return(using._ablate)],
@@ -729,17 +677,6 @@ RIGHT: Right = [
 ]
 
 WRONG: Wrong = [
-    ("seam", (lambda rows: (s := looking._steps(rows))[-1] / s.mean(),), "has the seam in it"),
-    ("seam", (lambda rows: (rows[-1] - rows[0]).norm(),), "the seam's length"),
-    ("seam", (lambda rows: 1 / seam_by_diff(rows),), "upside down"),
-    ("seam", (lambda rows: seam_by_diff(rows) / (len(rows) - 1),), "mean step"),
-    (
-        "seam",
-        (lambda rows: (rows[0] - rows[-1]).square().sum() / rows.diff(dim=0).square().sum(1).mean(),),
-        "squared",
-    ),
-    ("seam", (lambda rows: (rows[-1] - rows[0]).norm() / torch.pdist(rows).mean(),), "only neighbours"),
-    ("seam", (lambda rows: 1 + seam_by_diff(rows),), "expected"),
     ("claimed_share", (lambda f, t, w: f[torch.isin(t, w)].sum() / f.sum(),), "shares of the activation"),
     (
         "claimed_share",
@@ -777,6 +714,13 @@ WRONG: Wrong = [
     ("own_latent", (BEES, ON_TOPIC[:6] + PLAIN[:14], PLAIN, 0.4), "30% of your texts are on the topic"),
     ("own_latent", (BEES, ON_TOPIC, ON_TOPIC, 0.4), "found without the latent too"),
     ("own_latent", (BEES, ON_TOPIC, PLAIN, 2.5), "they are falling apart"),
+    ("own_latent", (BEES, ON_TOPIC, PLAIN, -9), "far likelier than its own"),
+    ("own_latent", (BEES, ON_TOPIC, PLAIN[:16], 0.4), "equally many of both"),
+    (
+        "own_latent",
+        (BEES, ON_TOPIC[:19] + PLAIN[:1], ON_TOPIC[:12] + PLAIN[:8], 0.4),
+        "found without the latent too",
+    ),
     ("own_latent", (BEES, ON_TOPIC, PLAIN, "little"), "extra_loss"),
     ("own_latent", (" ", ON_TOPIC, PLAIN, 0.5), "my_words is to be one text"),
     ("own_latent", (BEES.split(), ON_TOPIC, PLAIN, 0.5), "my_words is to be one text"),
@@ -831,13 +775,6 @@ WRONG: Wrong = [
         (lambda f, t: share_of_means(torch.cat([f, torch.zeros(1)]), torch.cat([t, torch.tensor([2])])),),
         "expected",
     ),
-    ("luck", (lambda n, c: (1 / c) ** n * c,), "all rows share a class"),
-    ("luck", (lambda n, c: analysing._luck(n, c) / c,), "one given class; any"),
-    ("luck", (lambda n, c: analysing._luck(n, c) * 2304,), "expected number"),
-    ("luck", (lambda n, c: c * analysing._tail(n, c, range(math.ceil(0.8 * n), n + 1)),), "exactly 80%"),
-    ("luck", (lambda n, c: 1 - analysing._luck(n, c),), "does *not* happen"),
-    ("luck", (luck_by_simulation,), "expected 0.003906, got "),
-    ("luck", (lambda n, c: (1 / c) ** (n * 4 // 5 + 1) * c,), "number of ways to choose"),
     ("controls", ({**CONTROLS, "sparsity": "mean"},), "'mean' does not answer 'sparsity'"),
     ("controls", ({**CONTROLS, "luck": "Untrained SAE"},), "does not answer 'luck'"),
     ("controls", ({**CONTROLS, "selection": "shuffled classes"},), "does not answer 'selection'"),
@@ -1063,6 +1000,7 @@ WRONG: Wrong = [
         ),
         "same order",
     ),
+    ("fit", (lambda f, d: ((f[d] != 0).float().mean(), d[f != 0].float().mean()),), "*above* zero"),
     ("fit", (lambda f, d: meaning._fit(f, d)[::-1],), "other order"),
     ("fit", (lambda f, d: (meaning._fit(f, d)[0], 1 - ((f > 0) & ~d).sum() / (~d).sum()),), "is specificity"),
     ("fit", (lambda f, d: (meaning._fit(f, d)[0], ((f > 0) == d).float().mean()),), "is accuracy"),
@@ -1144,12 +1082,6 @@ WRONG: Wrong = [
     ("false_alarms", (0.043, 0.09), "all tokens that raise a right alarm"),
     ("false_alarms", (0.043, 0.5), "too small. If the concept were in half"),
 ]
-
-
-def test_luck_agrees_with_a_simulation() -> None:
-    drawn = np.random.default_rng(0).integers(0, 4, (200_000, 10))
-    most = np.stack([(drawn == c).sum(1) for c in range(4)]).max(0)
-    assert (most > 8).mean() == pytest.approx(analysing._luck(10, 4), abs=1e-4)
 
 
 def test_every_wrong_pair_of_objection_and_control_has_its_own_reason() -> None:

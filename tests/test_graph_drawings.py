@@ -78,4 +78,4 @@ def test_edges_that_hold_lie_on_the_line():
 
 def test_the_drawing_of_edits_names_them():
     words = " ".join(note.text for note in edits_drawing("T").layout.annotations)
-    assert "take out behind the word" in words and "swap" in words
+    assert "take out after the word" in words and "swap" in words

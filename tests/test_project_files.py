@@ -1,9 +1,11 @@
 """The files around the code: the committed notebooks are as they should be, and every pin agrees."""
 
 import ast
+import builtins
 import copy
 import importlib
 import importlib.metadata
+import itertools
 import json
 import re
 import statistics
@@ -250,7 +252,7 @@ def test_the_readmes_example_runs(monkeypatch, tmp_path, gpt2, capsys):
     monkeypatch.setattr(sae_tutorial, "open_lab", lambda *_, **__: lab)
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
-    assert ast.literal_eval(capsys.readouterr().out).keys() == ast.literal_eval(PRINTED).keys()
+    assert float(capsys.readouterr().out) <= 1
     assert SparseAutoencoder.load("my_sae").config.architecture == "topk"
 
 
@@ -260,7 +262,7 @@ def test_the_readmes_example_prints_what_the_readme_says(tmp_path):
         [sys.executable, "-c", EXAMPLE], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True
     )
     *_, last = printed.stdout.strip().splitlines()
-    assert ast.literal_eval(last) == pytest.approx(ast.literal_eval(PRINTED), abs=0.03, rel=0.05)
+    assert float(last) == pytest.approx(float(PRINTED), abs=0.03)
 
 
 # ----------------------------------------------------------------------------------------------- docs
@@ -281,10 +283,50 @@ def test_the_schedules_end_at_headings_of_the_notebooks():
     page = (ROOT / "docs" / "teaching" / "README.md").read_text(encoding="utf-8")
     asked = re.findall(r"(\d\d) up to \*([^*]+)\*", page)
     assert len(asked) > 10
+    minutes = (ROOT / "docs" / "teaching" / "ninety_minutes.md").read_text(encoding="utf-8")
+    for number, table in re.findall(r"\| in (\d\d), from minute.*?\n\|[- |]+\n((?:\|.*\n)+)", minutes):
+        asked += [
+            (number, heading)
+            for heading in re.findall(r"\*([^*]+)\*", re.sub(r"(?m)^(\|[^|]*\|).*$", r"\1", table))
+        ]
+    assert len(asked) > 20
     for number, heading in asked:
         (path,) = [path for path in NOTEBOOKS if path.stem.startswith(number)]
         assert any(cell.source.startswith((f"## {heading}\n", f"### {heading}\n")) for cell in
                    nbformat.read(path, as_version=4).cells), f"{path.stem} has no heading {heading!r}"  # fmt: skip
+
+
+def names_in(cells):
+    """The names that cells make, and those that they use."""
+    made, used = set(), set()
+    for node in (
+        node
+        for cell in cells
+        for node in ast.walk(ast.parse(re.sub(r"(?m)^\s*%.*$", "    pass", cell.source)))
+    ):
+        if isinstance(node, ast.Name):
+            (made if isinstance(node.ctx, ast.Store) else used).add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            made.update(alias.asname or alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+    return made, used
+
+
+def test_each_question_of_the_appendix_can_be_run_without_the_others():
+    cells = nbformat.read(ROOT / "notebooks/13_three_more_questions.ipynb", as_version=4).cells
+    starts = [i for i, cell in enumerate(cells) if cell.source.startswith("## ")]
+    setup, *questions, _, _ = (
+        [cell for cell in cells[a:b] if cell.cell_type == "code"]
+        for a, b in itertools.pairwise([0, *starts, len(cells)])
+    )
+    assert len(questions) == 3
+    ready = names_in(setup)[0] | set(dir(builtins))
+    for question in questions:
+        made, used = names_in(question)
+        assert not used - made - ready
 
 
 def test_the_way_from_papers_to_code_ends_at_code():

@@ -15,7 +15,7 @@ from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.lab.lab import Lab
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.sae.config import SAEConfig, TrainConfig, auxk_recipe
+from sae_tutorial.sae.config import Frozen, SAEConfig, TrainConfig, auxk_recipe
 from sae_tutorial.sae.training import train_sae
 
 TEST_FRACTION = 0.15
@@ -58,8 +58,8 @@ def lab_sae_config(lab: Lab) -> SAEConfig:
 
 
 def lab_train_config(lab: Lab) -> TrainConfig:
-    """How the course's main autoencoder is trained."""
-    return auxk_recipe(lab.budget.train_tokens)
+    """How the course's main autoencoder is trained: by the package's defaults, as the pretrained one was."""
+    return TrainConfig(lab.budget.train_tokens)
 
 
 def lab_sae(lab: Lab) -> SparseAutoencoder:
@@ -97,6 +97,22 @@ def quick_sae(
         progress=False,
     )
     return sae, train, test
+
+
+def short_sae(lab: Lab, rows: ActivationStore, tokens: int, frozen: Frozen = "nothing") -> SparseAutoencoder:
+    """An autoencoder of collected rows in seconds, as wide as the pretrained one, giant rows left out.
+
+    Args:
+        lab: its device is used, and no more tokens than its budget has.
+        rows: what is read.
+        tokens: rows seen in training, some of them several times.
+        frozen: "soft decoder" for the control whose directions stay near their random start.
+    """
+    sae = SparseAutoencoder(SAEConfig(rows.shape[1], expansion_factor=4)).to(lab.device)
+    tokens = min(tokens, lab.budget.train_tokens)
+    recipe = auxk_recipe(tokens, norm_limit=10.0, dead_window=30_000, frozen=frozen)
+    train_sae(sae, rows, recipe, progress=False)
+    return sae
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from sae_tutorial.exercises.analysing import (
     check_controls,
     check_density,
     check_know_nothing,
-    check_luck,
     check_top_rows,
     check_topic_share,
 )
@@ -22,6 +21,7 @@ from sae_tutorial.exercises.architectures import (
     check_jumprelu_l0,
     check_stretch,
 )
+from sae_tutorial.exercises.asking import check_divergence, check_luck, check_mistakes, check_seam
 from sae_tutorial.exercises.building import (
     check_decode,
     check_encode,
@@ -45,7 +45,7 @@ from sae_tutorial.exercises.circuits import (
     check_patch,
     check_shown,
 )
-from sae_tutorial.exercises.collecting import check_real_rows, check_scale, check_store_rows
+from sae_tutorial.exercises.collecting import check_mostly_off, check_real_rows, check_scale, check_store_rows
 from sae_tutorial.exercises.collecting_loop import check_catch, check_collect
 from sae_tutorial.exercises.collecting_splits import check_shuffled_labels, check_split
 from sae_tutorial.exercises.cutting import check_average_head, check_cut_keys
@@ -69,7 +69,7 @@ from sae_tutorial.exercises.graphs import (
 )
 from sae_tutorial.exercises.in_use import yours_or_ours
 from sae_tutorial.exercises.judging import check_balanced_accuracy
-from sae_tutorial.exercises.looking import check_calendar, check_claimed_share, check_seam, check_shares
+from sae_tutorial.exercises.looking import check_calendar, check_claimed_share, check_shares
 from sae_tutorial.exercises.meaning import (
     check_fit,
     check_holes,
@@ -118,7 +118,7 @@ from sae_tutorial.exercises.training import (
     check_keep_largest,
     check_project,
 )
-from sae_tutorial.exercises.transcoding import check_transcoder_loss
+from sae_tutorial.exercises.transcoding import check_lead, check_transcoder_loss
 from sae_tutorial.exercises.using import (
     check_ablate,
     check_false_alarms,
@@ -153,6 +153,7 @@ __all__ = [
     "check_description",
     "check_difference",
     "check_dimensionality",
+    "check_divergence",
     "check_edges",
     "check_edited",
     "check_encode",
@@ -176,6 +177,7 @@ __all__ = [
     "check_keep_largest",
     "check_know_nothing",
     "check_latent_shares",
+    "check_lead",
     "check_lens",
     "check_likeliest",
     "check_loop_order",
@@ -185,6 +187,8 @@ __all__ = [
     "check_matched",
     "check_matched_latents",
     "check_matched_rates",
+    "check_mistakes",
+    "check_mostly_off",
     "check_narrow",
     "check_nats",
     "check_nearest",

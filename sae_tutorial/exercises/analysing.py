@@ -1,7 +1,6 @@
-"""Checks for notebook 07: density, scores of predictors that know nothing, contexts, topics, controls, luck."""
+"""Checks for notebook 07: density, scores of predictors that know nothing, contexts, topics, controls."""
 
 from collections.abc import Callable, Mapping
-from math import comb
 from typing import Any
 
 import torch
@@ -62,26 +61,14 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_controls(controls: Mapping[str, str | None]) -> None:
-    """Exercise 7.8: which control answers which objection."""
+    """Exercise 7.7: which control answers which objection."""
     exercise = Exercise(
-        "7.8",
+        "7.7",
         "put the name of a control in place of each None; each control is used once.",
         "the section 'Counting kinds'",
         "you can meet an objection with a number: a control differs in exactly the thing that is doubted.",
     )
     exercise.check(_judge_controls, controls)
-
-
-def check_luck(luck: Callable[[int, int], float]) -> None:
-    """Exercise 7.9: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
-    exercise = Exercise(
-        "7.9",
-        "write the body of `luck`.",
-        "the sections 'Counting kinds' and 'Why not read the MLP?', and the folded help",
-        "you can set a threshold by what luck would pass: of 2304 latents, 2 at 5 rows each and none at 50.",
-    )
-    inputs = [(5, 4), (10, 4), (12, 2), (11, 3)]
-    exercise.check(lambda answer: match_function(answer, _luck, inputs, _LUCK_MISTAKES), luck)
 
 
 def _judge_density(answer: Any) -> None:
@@ -338,48 +325,3 @@ def _judge_controls(controls: Any) -> None:
             for control in others
         }
         match_choice(controls[objection], right, wrong)
-
-
-def _luck(n_on: int, n_classes: int) -> float:
-    return n_classes * _tail(n_on, n_classes, range(n_on * 4 // 5 + 1, n_on + 1))
-
-
-def _tail(n_on: int, n_classes: int, counts: range) -> float:
-    p = 1 / n_classes
-    return sum(comb(n_on, i) * p**i * (1 - p) ** (n_on - i) for i in counts)
-
-
-_LUCK_MISTAKES: Mistakes = [
-    (
-        lambda n, c: _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
-        "that is the chance for one given class; any of the n_classes would have made it a topic latent.",
-    ),
-    (
-        lambda n, c: c * _tail(n, c, range(-(-n * 4 // 5), n + 1)),
-        "exactly 80% is counted as well; the threshold is *over* 80%, so 4 of 5 rows are not enough.",
-    ),
-    (
-        lambda n, c: _tail(n, c, range(-(-n * 4 // 5), n + 1)),
-        "that is one given class, and it counts exactly 80% as well; any class will do, and only over 80%.",
-    ),
-    (
-        lambda n, c: c * (1 / c) ** n,
-        "that is the chance that all rows share a class; over 80% is enough, so 9 of 10 counts too.",
-    ),
-    (
-        lambda n, c: (1 / c) ** n,
-        "that is the chance that all rows are of one given class; over 80% of any class is enough.",
-    ),
-    (
-        lambda n, c: c * (1 / c) ** (n * 4 // 5 + 1),
-        "the number of ways to choose the rows, and the chance of the others being elsewhere, are missing.",
-    ),
-    (
-        lambda n, c: 1 - c * _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
-        "that is the chance that it does *not* happen.",
-    ),
-    (
-        lambda n, c: 2304 * c * _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
-        "that is the expected number among 2304 latents; return the chance for one.",
-    ),
-]

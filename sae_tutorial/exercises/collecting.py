@@ -1,4 +1,4 @@
-"""Checks for notebook 05: rows of a store, masks by length, the scale."""
+"""Checks for notebook 05: rows of a store, masks by length, latents off the text, the scale."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,10 +32,21 @@ def check_real_rows(real_rows: Callable[[Tensor, Tensor], Tensor]) -> None:
     exercise.check(_judge_real_rows, real_rows)
 
 
-def check_scale(scale: Callable[[Tensor], float]) -> None:
-    """Exercise 5.7: `scale(x)`, the s that brings the mean norm of the rows to √d_in."""
+def check_mostly_off(mostly_off: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Exercise 5.5: `mostly_off(f, is_text)`, True for latents with over half of their activation off the text."""
     exercise = Exercise(
-        "5.7",
+        "5.5",
+        "write the body of `mostly_off`.",
+        "the folded help",
+        "you can ask of any latent whether it serves the text, and the next cells ask it of twelve SAEs.",
+    )
+    exercise.check(_judge_mostly_off, mostly_off)
+
+
+def check_scale(scale: Callable[[Tensor], float]) -> None:
+    """Exercise 5.8: `scale(x)`, the s that brings the mean norm of the rows to √d_in."""
+    exercise = Exercise(
+        "5.8",
         "write the body of `scale`.",
         "the formula for s in the section 'Scale and mean'",
         "you can bring any layer of any model to the scale at which the course's λ and learning rate were chosen.",
@@ -235,8 +246,57 @@ _SCALE_MISTAKES: Mistakes = [
 ]
 
 
+def _judge_mostly_off(answer: Any) -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn(40, 12, generator=generator).relu(), torch.rand(40, generator=generator) < 0.6
+    by_hand = torch.tensor(
+        [
+            [2.0, 0.0, 1.0, 0.0],
+            [0.0, 0.0, 0.0, 3.0],
+            [1.0, 0.0, 0.5, 0.0],
+            [1.0, 0.0, 0.0, 0.0],
+            [0.0, 0.0, 0.5, 2.5],
+        ]
+    )
+    inputs = [(by_hand, torch.tensor([True, True, False, True, False])), drawn]
+    match_function(answer, _mostly_off, inputs, _OFF_MISTAKES)
+
+
+def _mostly_off(f: Tensor, is_text: Tensor) -> Tensor:
+    return f[~is_text].sum(0) > 0.5 * f.sum(0)
+
+
+_OFF_MISTAKES: Mistakes = [
+    (
+        lambda f, t: f[t].sum(0) > 0.5 * f.sum(0),
+        "these fire mostly *on* the text; `is_text` is True at real tokens, so the other rows are `~is_text`.",
+    ),
+    (
+        lambda f, t: f[~t].sum(0) >= 0.5 * f.sum(0),
+        "with `>=` a latent that is never on counts, too: 0 is at least half of 0. More than half is asked for.",
+    ),
+    (
+        lambda f, t: (f[~t] > 0).sum(0) > 0.5 * (f > 0).sum(0),
+        "you counted the rows where a latent is on; asked is the share of its activation, in which a strong row weighs more.",
+    ),
+    (
+        lambda f, t: f[~t].mean(0) > f[t].mean(0),
+        "you compared means per row; asked is the share of the whole activation, and there are more rows of one kind.",
+    ),
+    (
+        lambda f, t: f[~t].sum(0) / f.sum(0).clamp(min=1e-9),
+        "these are the shares; answer True where the share is over one half.",
+    ),
+    (
+        lambda f, t: f[~t].sum(0) > 0,
+        "this asks whether a latent is ever on off the text; asked is more than half of its activation.",
+    ),
+]
+
+
 # By name: how an answer is judged, the course's own, and how the notebook reads what the learner's returns.
 PARTS = {
     "real_rows": (_judge_real_rows, _real_rows, read_tensor),
+    "mostly_off": (_judge_mostly_off, _mostly_off, read_tensor),
     "scale": (_judge_scale, _scale, float),
 }

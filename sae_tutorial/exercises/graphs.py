@@ -77,9 +77,9 @@ def check_edited(edited: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
 
 
 def check_graph_claims(shown: Iterable[str] | None) -> None:
-    """Exercise 11.8: which of five sentences about a graph its intervention shows."""
+    """Exercise 11.9: which of five sentences about a graph its intervention shows."""
     exercise = Exercise(
-        "11.8",
+        "11.9",
         "replace None by a set of letters, such as {'A'}.",
         "the section 'Put to the test'",
         "you can read a paper's circuit for what its interventions show.",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sae_tutorial.exercises import (
+    asking,
     building_loss,
     circuits,
     collecting,
@@ -16,7 +17,10 @@ from sae_tutorial.exercises import (
     cutting,
     graphs,
     looking,
+    meaning,
+    rivals,
     start,
+    transcoding,
     using,
 )
 from sae_tutorial.exercises.reporting import call
@@ -24,14 +28,18 @@ from sae_tutorial.exercises.reporting import call
 # Functions that an SAE is trained through; and those of which the notebook takes only what they return.
 _TRAINED = building_loss.PARTS
 _READ = (
-    start.PARTS
+    asking.PARTS
+    | start.PARTS
     | circuits.PARTS
     | cutting.PARTS
     | collecting.PARTS
     | collecting_loop.PARTS
     | collecting_splits.PARTS
     | looking.PARTS
+    | meaning.PARTS
+    | rivals.PARTS
     | graphs.PARTS
+    | transcoding.PARTS
     | using.PARTS
 )
 

@@ -1,4 +1,4 @@
-"""Checks for notebook 07 beside those in `analysing`: activation over maximum, the chance of an order, a seam, a claim of one's own."""
+"""Checks for notebook 07 beside those in `analysing`: activation over maximum, the chance of an order, a claim of one's own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,21 +33,10 @@ def check_calendar(chance: float | None) -> None:
     exercise.check(_judge_calendar, chance)
 
 
-def check_seam(seam: Callable[[Tensor], Any]) -> None:
-    """Exercise 7.7: `seam(rows)`, the step from the last row back to the first over the mean of the other steps."""
-    exercise = Exercise(
-        "7.7",
-        "write the body of `seam`.",
-        "the section 'Seven days on a circle', and the folded help",
-        "you can ask of any sequence whether it closes; the next cell asks it of seven.",
-    )
-    exercise.check(_judge_seam, seam)
-
-
 def check_claimed_share(claimed_share: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
-    """Exercise 7.11: `claimed_share(f, token_ids, wanted)`, the share of a latent's energy on the tokens of a claim."""
+    """Exercise 7.9: `claimed_share(f, token_ids, wanted)`, the share of a latent's energy on the tokens of a claim."""
     exercise = Exercise(
-        "7.11",
+        "7.9",
         "write the body of `claimed_share`.",
         "the section 'A claim of your own', and the folded help",
         "a sentence about a latent is now a number, and the next cell puts it beside its controls.",
@@ -93,61 +82,6 @@ _SHARE_MISTAKES: Mistakes = [
     (
         lambda f, m: (m / f.clamp(min=1e-9)).clamp(max=1),
         "upside down: the activation goes above, the maximum below.",
-    ),
-]
-
-
-def _judge_seam(answer: Any) -> None:
-    match_function(answer, _seam, _seam_inputs(), _SEAM_MISTAKES)
-
-
-def _seam_inputs() -> list[tuple[Any, ...]]:
-    generator = torch.Generator().manual_seed(0)
-    return [
-        (torch.tensor([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0], [0.0, 4.0]]),),
-        (torch.randn(7, 5, generator=generator),),
-        (torch.randn(12, 3, generator=generator),),
-    ]
-
-
-def _steps(rows: Tensor) -> Tensor:
-    return (rows - rows.roll(-1, 0)).norm(dim=1)
-
-
-def _seam(rows: Tensor) -> Tensor:
-    steps = _steps(rows)
-    return steps[-1] / steps[:-1].mean()
-
-
-_SEAM_MISTAKES: Mistakes = [
-    (
-        lambda rows: _steps(rows)[-1] / _steps(rows).mean(),
-        "your mean has the seam in it, so a wide seam hides itself. Take the mean of the other steps.",
-    ),
-    (lambda rows: _steps(rows)[-1], "this is the seam's length; divide by the mean of the other steps."),
-    (
-        lambda rows: _steps(rows)[-1] / _steps(rows)[:-1].sum(),
-        "you divided by the whole way along the sequence; divide by its mean step.",
-    ),
-    (
-        lambda rows: _steps(rows)[:-1].mean() / _steps(rows)[-1],
-        "upside down: the step back to the first goes above, the mean of the others below.",
-    ),
-    (
-        lambda rows: _steps(rows)[-1] ** 2 / (_steps(rows)[:-1] ** 2).mean(),
-        "these are squared distances; a seam twice as long would count four times.",
-    ),
-    (
-        lambda rows: (rows[-1] - rows[0]).abs().sum() / (rows[1:] - rows[:-1]).abs().sum(1).mean(),
-        "you added up the differences of the coordinates; the distance is the root of the sum of their squares.",
-    ),
-    (
-        lambda rows: (rows[-1] - rows[0]).norm() / torch.pdist(rows).mean(),
-        "you divided by the mean over all pairs; only neighbours in the sequence make a step.",
-    ),
-    (
-        lambda rows: _steps(rows)[0] / _steps(rows)[:-1].mean(),
-        "this is the first step; the seam goes from the last row back to the first.",
     ),
 ]
 
@@ -240,6 +174,5 @@ PARTS = {
     "shares": (_judge_shares, _shares, read_tensor),
     "density": (*analysing.DENSITY, read_tensor),
     "top_rows": (*analysing.TOP_ROWS, read_tensor),
-    "seam": (_judge_seam, _seam, read_tensor),
     "claimed_share": (_judge_claimed, _claimed, read_tensor),
 }

@@ -272,5 +272,6 @@ def match_draws(draw: Callable[[int], Hashable], n_possible: int) -> None:
     if n_drawn < 0.6 * expected:
         raise WrongAnswer(
             f"{N_SEEDS} seeds give only {n_drawn} different draws, where chance would give about {expected:.0f}: draw "
-            "each one at random, instead of moving along by a fixed rule."
+            "each one at random, instead of moving along by a fixed rule. (A generator that is made anew inside a loop "
+            "gives the same order every time, too.)"
         )

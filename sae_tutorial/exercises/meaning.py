@@ -32,6 +32,10 @@ def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
         "the section 'Sensitivity and precision'",
         "you can tell a description that is too narrow from one that is too wide.",
     )
+    exercise.check(_judge_fit, fit)
+
+
+def _judge_fit(answer: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = [
         (
@@ -41,8 +45,10 @@ def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
         (torch.tensor([1.0, 0.0, 4.0, 0.0, 0.0]), torch.tensor([True, False, False, False, False])),
         # Counts of a few rows agree by chance; these do not.
         ((torch.rand(97, generator=generator) - 0.6).relu(), torch.rand(97, generator=generator) < 0.3),
+        # A rival's score may lie below zero: it is not on there.
+        (torch.tensor([-1.0, 2.0, -0.5, 1.0, 0.0]), torch.tensor([True, True, False, False, True])),
     ]
-    exercise.check(lambda answer: match_function(answer, _fit, inputs, _FIT_MISTAKES), fit)
+    match_function(answer, _fit, inputs, _FIT_MISTAKES)
 
 
 def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
@@ -69,6 +75,10 @@ def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) 
         "the folded help, on what one hole counts in each of the two numbers",
         "you compare a number with a control that is averaged in the same way.",
     )
+    exercise.check(_judge_matched_rates, matched_rates)
+
+
+def _judge_matched_rates(answer: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = [
         (torch.tensor([1000, 10]), torch.tensor([900, 5]), torch.tensor([0.50, 0.02])),
@@ -76,16 +86,13 @@ def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) 
     ]
     without = (torch.tensor([4, 0, 12]), torch.tensor([1, 0, 9]), torch.tensor([0.25, 0.9, 0.125]))
 
-    def judge(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
-        match_function(answer, _matched_rates, inputs, _RATE_MISTAKES)
-        if read_tensor(call(answer, *without)).double().isnan().any():
-            raise WrongAnswer(
-                "right, until a concept has no holes at all: then your function divides 0 by 0, and the whole answer is "
-                "nan. Add up over the concepts first, and divide once."
-            )
-        match_function(answer, _matched_rates, [without], [])
-
-    exercise.check(judge, matched_rates)
+    match_function(answer, _matched_rates, inputs, _RATE_MISTAKES)
+    if read_tensor(call(answer, *without)).double().isnan().any():
+        raise WrongAnswer(
+            "right, until a concept has no holes at all: then your function divides 0 by 0, and the whole answer is "
+            "nan. Add up over the concepts first, and divide once."
+        )
+    match_function(answer, _matched_rates, [without], [])
 
 
 def check_shown_claims(shown: Any) -> None:
@@ -134,6 +141,11 @@ def _fit(f: Tensor, described: Tensor) -> tuple[Tensor, Tensor]:
 
 
 _FIT_MISTAKES: Mistakes = [
+    (
+        lambda f, d: _fit((f != 0).float(), d),
+        "a score below zero counts as on in yours. A latent is on where it is *above* zero, and the notebook also asks "
+        "your function about rivals whose scores can be negative.",
+    ),
     (
         lambda f, d: _fit(f, d)[::-1],
         "the two are in the other order. Sensitivity looks at the tokens described: how many of them turn the "
@@ -243,3 +255,14 @@ def _judge_shown(shown: Any) -> None:
             "often.",
         },
     )
+
+
+def _two_numbers(value: Any) -> list[float]:
+    return [float(number) for number in value]
+
+
+# By name: how an answer is judged, the course's own, and how the notebook reads what the learner's returns.
+PARTS = {
+    "fit": (_judge_fit, _fit, _two_numbers),
+    "matched_rates": (_judge_matched_rates, _matched_rates, _two_numbers),
+}

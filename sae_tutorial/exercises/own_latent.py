@@ -7,7 +7,7 @@ from sae_tutorial.effects.steering import mentions
 from sae_tutorial.exercises.matching import read_number
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
 
-FEWEST_TEXTS = 16
+FEWEST_TEXTS, LEAST_AHEAD = 16, 0.15
 
 
 def check_own_latent(
@@ -40,18 +40,31 @@ def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_los
                 f"{name} has {len(texts)} texts; with fewer than {FEWEST_TEXTS} a share says little."
             )
         shares.append(mentions(texts, my_words).mean())
-    loss = read_number("extra_loss", extra_loss)
-    if shares[0] < 0.5:
+    if len(my_texts) != len(random_texts):
         raise WrongAnswer(
-            f"{shares[0]:.0%} of your texts are on the topic, and half is asked for. Push harder, or try another latent: "
-            "not every latent that reads a topic also writes it."
+            f"you have {len(my_texts)} texts and {len(random_texts)} pushed at random; take equally many of both."
         )
-    if shares[0] - shares[1] < 0.3:
+    loss = read_number("extra_loss", extra_loss)
+    steered, by_chance = shares
+    # How far off a difference of two shares of so many texts may be: the lower end of its 95% interval.
+    error = ((steered * (1 - steered) + by_chance * (1 - by_chance)) / len(my_texts)) ** 0.5
+    if steered - by_chance - 1.96 * error < LEAST_AHEAD:
+        if by_chance > LEAST_AHEAD:
+            raise WrongAnswer(
+                f"a random push of the same size gives {by_chance:.0%}, beside your {steered:.0%}, so your list of words is "
+                "found without the latent too. Take out words that are in many texts."
+            )
         raise WrongAnswer(
-            f"a random push of the same size gives {shares[1]:.0%}, so your list of words is found without the latent too. "
-            "Take out words that are in many texts."
+            f"{steered:.0%} of your texts are on the topic, beside {by_chance:.0%} of the random ones: with "
+            f"{len(my_texts)} texts too few to stand clear. Push harder, or try another latent: not every latent that reads "
+            "a topic also writes it."
         )
     if loss > 1:
         raise WrongAnswer(
             f"the texts cost {loss:.2f} nats per token more than without steering: they are falling apart. Push less."
+        )
+    if loss < -1:
+        raise WrongAnswer(
+            f"an extra loss of {loss:.2f} says that the untouched model finds your texts far likelier than its own. Is it "
+            "steered minus plain, and are the texts longer than a word or two?"
         )

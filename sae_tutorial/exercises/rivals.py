@@ -19,6 +19,10 @@ def check_soft_freeze(soft_freeze: Callable[[Tensor, Tensor, float], Any]) -> No
         "the drawing above the exercise: along the start, across it, and the edge of the cone",
         "you have built the control that comes nearest to a trained SAE, and you know how much it may learn.",
     )
+    exercise.check(_judge_soft_freeze, soft_freeze)
+
+
+def _judge_soft_freeze(answer: Any) -> None:
     flat = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     rows = torch.tensor([[0.0, 1.0], [0.96, 0.28], [0.6, -0.8]])
     inputs = [(rows, flat, 0.8), (rows, flat, 0.6)]
@@ -27,7 +31,7 @@ def check_soft_freeze(soft_freeze: Callable[[Tensor, Tensor, float], Any]) -> No
         start = normalize(torch.randn(6, 5, generator=draw), dim=1)
         wide = torch.tensor([[0.2], [0.4], [1.0], [2.0], [5.0], [0.6]])
         inputs.append((normalize(start + wide * torch.randn(6, 5, generator=draw), dim=1), start, cosine))
-    exercise.check(lambda answer: match_function(answer, _soft_freeze, inputs, _FREEZE_MISTAKES), soft_freeze)
+    match_function(answer, _soft_freeze, inputs, _FREEZE_MISTAKES)
 
 
 def check_paired_draws(paired_draws: Callable[[Tensor, Tensor, Tensor, list[list[int]]], Any]) -> None:
@@ -38,6 +42,10 @@ def check_paired_draws(paired_draws: Callable[[Tensor, Tensor, Tensor, list[list
         "the folded help, on whose rows are gathered for one draw",
         "you have written the test that decides whether two methods differ, and its unit is the document.",
     )
+    exercise.check(_judge_paired_draws, paired_draws)
+
+
+def _judge_paired_draws(answer: Any) -> None:
     one = torch.tensor([1.0, 2.0, 6.0, 4.0, 0.0, 8.0])
     other, documents = torch.tensor([0.5, 3.0, 1.0, 4.5, 2.0, 1.0]), torch.tensor([0, 0, 0, 1, 2, 2])
     inputs = [
@@ -46,9 +54,7 @@ def check_paired_draws(paired_draws: Callable[[Tensor, Tensor, Tensor, list[list
         # Numbers of articles do not begin at 0, and need not be in order.
         (one, other, torch.tensor([7, 4, 4, 9, 7, 4]), [[4, 9, 9], [7, 7, 4]]),
     ]
-    exercise.check(
-        lambda answer: match_function(answer, _paired_draws, inputs, _PAIRED_MISTAKES), paired_draws
-    )
+    match_function(answer, _paired_draws, inputs, _PAIRED_MISTAKES)
 
 
 def check_shuffle_weights(
@@ -268,3 +274,10 @@ def _same_sets(found: Tensor, W: Tensor) -> bool:
     """Whether every row has the numbers of some row."""
     one, other = ({tuple(sorted(row)) for row in matrix.tolist()} for matrix in (found, W))
     return one == other
+
+
+# By name: how an answer is judged, the course's own, and how the notebook reads what the learner's returns.
+PARTS = {
+    "soft_freeze": (_judge_soft_freeze, _soft_freeze, read_tensor),
+    "paired_draws": (_judge_paired_draws, _paired_draws, read_tensor),
+}

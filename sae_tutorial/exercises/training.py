@@ -12,7 +12,7 @@ from sae_tutorial.exercises.matching import (
     match_function,
     read_choices,
 )
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 Batches = list[tuple[Tensor, Tensor]]
 
@@ -77,7 +77,18 @@ def check_keep_largest(keep_largest: Callable[[Tensor, int], Tensor]) -> None:
         ),
         (torch.randn(4, 6, generator=generator), 3),
     ]
-    exercise.check(lambda answer: match_function(answer, _keep_largest, inputs, _KEEP_MISTAKES), keep_largest)
+
+    def judge(answer: Callable[[Tensor, int], Tensor]) -> None:
+        match_function(answer, _keep_largest, inputs, _KEEP_MISTAKES)
+        pre, k = inputs[0]
+        kept = call(answer, pre.clone().requires_grad_(), k)
+        if not (isinstance(kept, Tensor) and kept.requires_grad):
+            raise WrongAnswer(
+                "the numbers are right, but no gradient passes through them, so the encoder would learn nothing. Stay with "
+                "PyTorch's operations, without `detach`, `no_grad` or NumPy."
+            )
+
+    exercise.check(judge, keep_largest)
 
 
 def check_beaten(beaten: Iterable[str] | None) -> None:

@@ -1,11 +1,12 @@
-"""The check of notebook 11's first exercise: the loss that turns an autoencoder into a transcoder."""
+"""Checks of notebook 11 beside those in `graphs`: the loss of a transcoder, and how far an answer leads."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
 from sae_tutorial.exercises.graphs import random_tensors
-from sae_tutorial.exercises.matching import Mistakes, match_function
+from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
 from sae_tutorial.exercises.reporting import Exercise
 
 
@@ -19,6 +20,54 @@ def check_transcoder_loss(transcoder_loss: Callable[..., Tensor]) -> None:
     )
     inputs = [_transcoder(seed) for seed in range(3)]
     exercise.check(lambda a: match_function(a, _transcoder_loss, inputs, _LOSS_MISTAKES), transcoder_loss)
+
+
+def check_lead(lead: Callable[[Tensor], Tensor]) -> None:
+    """Exercise 11.8: `lead(logits)`, the right answer's logit minus the mean of the others'."""
+    exercise = Exercise(
+        "11.8",
+        "write the body of `lead`.",
+        "the folded help, on the diagonal",
+        "you have a number that an edit can lower and that no constant can move.",
+    )
+    exercise.check(_judge_lead, lead)
+
+
+def _judge_lead(answer: Any) -> None:
+    match_function(answer, _lead, [random_tensors(seed, (2, 4, 4)) for seed in range(2)], _LEAD_MISTAKES)
+
+
+def _lead(logits: Tensor) -> Tensor:
+    right = logits.diagonal(dim1=1, dim2=2)
+    return right - (logits.sum(2) - right) / (logits.shape[2] - 1)
+
+
+_LEAD_MISTAKES: Mistakes = [
+    (
+        lambda logits: logits.diagonal(dim1=1, dim2=2) - logits.mean(2),
+        "your mean has the right capital in it, so the lead comes out a quarter too small. Take the mean of the other three.",
+    ),
+    (
+        lambda logits: logits.diagonal(dim1=1, dim2=2),
+        "this is the right capital's logit alone; a constant added to all four would move it. Subtract the mean of the others.",
+    ),
+    (
+        lambda logits: 2 * logits.diagonal(dim1=1, dim2=2) - logits.sum(2),
+        "you subtracted the sum of the others; divide it by their number.",
+    ),
+    (
+        lambda logits: -_lead(logits),
+        "the sign is wrong: a lead is positive where the right capital is ahead.",
+    ),
+    (
+        lambda logits: _lead(logits.transpose(1, 2)),
+        "you took the mean over languages; the rivals of a capital are the other capitals of the same prompt, the last axis.",
+    ),
+    (
+        lambda logits: logits.diagonal(dim1=1, dim2=2) - logits.sort(2).values[..., -2],
+        "you subtracted the second largest logit; here the rival is the mean of the other three.",
+    ),
+]
 
 
 def _transcoder(seed: int) -> tuple[Tensor, ...]:
@@ -62,3 +111,5 @@ _LOSS_MISTAKES: Mistakes = [
         "you sum over the width; the mean over all entries is wanted.",
     ),
 ]
+
+PARTS = {"lead": (_judge_lead, _lead, read_tensor)}

@@ -1,8 +1,8 @@
 """Do words that follow one another in a cycle, such as the days of the week, lie on a circle in that order?
 
 Engels et al. 2024, "Not all language model features are one-dimensionally linear", found the days and the months on circles.
-Any words can be put on a plane, so an order is worth something only beside the orders that chance gives; and words of a
-mere sequence, such as the numbers, bend into an open arc that looks like a circle: what tells them apart is the seam.
+Any words can be put on a plane, so an order is worth something only beside the orders that chance gives. Words of a mere
+sequence, such as the numbers, bend into an open arc; notebook 13 tells them from a ring by the seam.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,17 @@ from sae_tutorial.transformer.tokens import pad_right, tokenize
 
 ALL_ORDERS, TEXTS_AT_A_TIME, CONTEXT = 5_040, 64, 128
 
+# Sentences that end in a word: eight in which something happens on a day or in a month, eight into which any word fits.
+ON_A_DAY = [
+    "The meeting will take place on {}", "The shop is closed every {}", "They arrived late on {}", "I will see you next {}",
+    "The letter came last {}", "The council voted on {}", "It rained all day on {}", "Our flight leaves on {}",
+]  # fmt: skip
+IN_A_MONTH = [sentence.replace(" on {}", " in {}").replace("every", "each") for sentence in ON_A_DAY]
+ABOUT = [
+    "The box was given to {}", "I was thinking about {}", "In the story there was {}", "They talked for hours about {}",
+    "He drew a picture of {}", "She asked me about {}", "There is a book about {}", "Nobody had ever heard of {}",
+]  # fmt: skip
+
 
 def last_tokens(
     model: TransformerBridge, texts: Sequence[str], hook_name: str
@@ -34,6 +45,14 @@ def last_tokens(
         batch = run_to_hooks(model, pad_right(some), [hook_name])[hook_name]
         found.append(batch[torch.arange(len(some)), [len(ids) - 1 for ids in some]].float().cpu())
     return torch.cat(found)
+
+
+def rows_at_words(
+    model: TransformerBridge, words: Sequence[str], sentences: Sequence[str], hook_name: str
+) -> Float[Tensor, "sentences words d_in"]:
+    """What passes a hook at each word, put into the gap at the end of each sentence."""
+    filled = [sentence.format(word) for sentence in sentences for word in words]
+    return last_tokens(model, filled, hook_name).unflatten(0, (len(sentences), len(words)))
 
 
 def on_plane(
@@ -69,13 +88,3 @@ def chance_of_order(kept: int, n_words: int, *, draws: int = 20_000, seed: int =
     generator = np.random.default_rng(seed)
     hits = sum(neighbours_kept(generator.permutation(n_words)) >= kept for _ in range(draws))
     return (1 + hits) / (1 + draws)
-
-
-def seam(rows: Float[Tensor, "words d"]) -> float:
-    """The distance from the last word to the first, over the mean distance of the other neighbours.
-
-    Near 1 the sequence closes into a cycle; an open arc has a wide seam. It is measured in all dimensions, so it does not
-    depend on a plane.
-    """
-    steps = (rows - rows.roll(-1, 0)).norm(dim=1)
-    return float(steps[-1] / steps[:-1].mean())

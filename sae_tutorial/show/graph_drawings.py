@@ -78,10 +78,10 @@ def frozen_drawing(title: str) -> go.Figure:
 
 
 def edits_drawing(title: str) -> go.Figure:
-    """Three ways to change latents of a prompt: out everywhere, out behind the word, and another prompt's in their place."""
+    """Three ways to change latents of a prompt: out everywhere, out after the word, and another prompt's in their place."""
     figure, out, other = go.Figure(), COLOURS[1], COLOURS[3]
     words = ("speak", "Italian", "is")
-    for left, name, after in ((0.0, "take out", 0), (5.2, "take out behind the word", 2)):
+    for left, name, after in ((0.0, "take out", 0), (5.2, "take out after the word", 2)):
         say(figure, (left + 1.6, 2.95), f"<b>{name}</b>", size=14)
         for i, word in enumerate(words):
             _latents_of(
@@ -177,7 +177,7 @@ def attribution_figure(
                 label = names.get((graph.nodes[i].layer, graph.nodes[i].index), "")
                 figure.add_annotation(
                     x=places[i][0], y=places[i][1], text=html.escape(label, quote=False), showarrow=False, yshift=15,
-                    font={"size": 10, "color": INK}, bgcolor="rgba(255,255,255,0.8)", borderpad=0,
+                    font={"size": 12, "color": INK}, bgcolor="rgba(255,255,255,0.8)", borderpad=0,
                 )  # fmt: skip
     layers = sorted({node.layer for node in graph.nodes})
     last = max(layers)

@@ -31,7 +31,7 @@ def sae_drawing(d_in: int, d_sae: int, title: str) -> go.Figure:
     ):  # fmt: skip
         say(figure, (x, 2.85), f"{name} {shape}", size=15)
     for x, y, text in (
-        (0.6, -2.8, "one row<br>(8 of its numbers drawn)"), (2.1, -2.8, "− b_dec before,<br>+ b_enc and ReLU after"),
+        (0.6, -2.8, "one row<br>(8 of its numbers drawn)"), (2.1, -2.8, "− b_dec before, + b_enc<br>after; few stay above 0"),
         (3.6, -2.8, "three latents on,<br>the others zero"), (5.1, -2.8, "row i is the direction<br>that latent i adds"),
         (6.6, -2.8, "+ b_dec:<br>should equal x"),
     ):  # fmt: skip

@@ -22,35 +22,35 @@ STREAM, MOVES, WORKS, ENDS = (
 
 
 def transformer_drawing(words: Sequence[str], answers: Sequence[str], title: str) -> go.Figure:
-    """A whole model: words at the bottom, a stream for each, two blocks across them, next words at the top right."""
+    """A whole model: words at the bottom, a stream for each, two blocks beside them, next words at the top right.
+
+    A part reads a stream by an arrow that leaves it, and adds to it by one that comes back: no stream goes through a box.
+    """
     figure, last = go.Figure(), len(words) - 1
+    for bottom in (1.75, 3.95):
+        box(figure, (last / 2 + 0.25, bottom + 0.3), "", MOVES, width=last + 1.1, tall=0.4)
+        for x in range(len(words)):
+            arrow(figure, (x, bottom - 0.15), (x + 0.28, bottom + 0.08), MOVES)
+            arrow(figure, (x + 0.28, bottom + 0.5), (x + 0.04, bottom + 0.72), MOVES)
+            box(figure, (x + 0.42, bottom + 1.35), "MLP", WORKS, width=0.44, tall=0.4, size=11)
+            arrow(figure, (x, bottom + 0.95), (x + 0.38, bottom + 1.12), WORKS)
+            arrow(figure, (x + 0.38, bottom + 1.56), (x + 0.04, bottom + 1.75), WORKS)
     for x, word in enumerate(words):
         box(figure, (x, 0), escaped(word), INK, width=0.84)
-        box(figure, (x, 1), "embed", ENDS, width=0.7)
-        arrow(figure, (x, 0.28), (x, 0.72), INK)
-        line(figure, [(x, 1.28), (x, 5.55)], STREAM, 5)
-    for bottom in (1.75, 3.75):
-        box(
-            figure,
-            (last / 2, bottom + 0.25),
-            "attention: moves information between positions",
-            MOVES,
-            width=last + 0.8,
+        box(figure, (x, 0.95), "embed", ENDS, width=0.7)
+        arrow(figure, (x, 0.28), (x, 0.67), INK)
+        figure.add_shape(
+            type="line", x0=x, x1=x, y0=1.23, y1=6.0, line={"color": STREAM, "width": 5}, layer="above"
         )
-        for x in range(len(words)):
-            box(figure, (x, bottom + 1.15), "MLP", WORKS, width=0.6)
-    box(figure, (last, 5.85), "unembed", ENDS, width=0.84)
-    arrow(figure, (last, 6.15), (last, 6.6), INK)
-    say(figure, (last, 6.9), f"next: <b>{'</b>, '.join(map(escaped, answers))}", size=14)
-    for y, text in (
-        (0, "tokens"),
-        (1, "vectors"),
-        (2.45, "block 0"),
-        (4.45, "block 1"),
-        (5.85, "scores: logits"),
-    ):
-        say(figure, (-1.15, y), text, size=13)
-    return as_drawing(figure, title, (-1.8, last + 0.9), (-0.5, 7.3), height=520)
+    box(figure, (last, 6.25), "unembed", ENDS, width=0.84)
+    arrow(figure, (last, 6.55), (last, 6.95), INK)
+    say(figure, (last - 0.1, 7.2), f"next: <b>{'</b>, '.join(map(escaped, answers))}", size=14)
+    for y, text, colour in (
+        (0, "tokens", INK), (0.95, "vectors", INK), (2.05, "block 0: attention", MOVES), (3.1, "block 0: MLP", WORKS),
+        (4.25, "block 1: attention", MOVES), (5.3, "block 1: MLP", WORKS), (6.25, "scores: logits", INK),
+    ):  # fmt: skip
+        say(figure, (-1.3, y), text, colour=colour)
+    return as_drawing(figure, title, (-2.1, last + 0.95), (-0.5, 7.5), height=560)
 
 
 def layers_drawing(words: Sequence[str], n_layers: int, layer: int, title: str) -> go.Figure:
