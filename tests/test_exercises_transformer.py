@@ -291,6 +291,7 @@ WRONG: Wrong = [
     ("nats", (2.08, 10.8, 5), "in per cent"),
     ("nats", ("two", 10.8, 0.05), "must be a number, got 'two'"),
     ("nats", (2.5, 10.8, 0.05), "too large. A probability of 1/2"),
+    ("silence", (lambda a, h: residual._silence(a, h),), "hands over the hook by its name"),
     ("silence", (lambda a, hook: a * 0,), "silence the first position too"),
     ("silence", (lambda a, hook: a,), "nothing is set to zero"),
     ("silence", (lambda a, hook: residual._silent(a, slice(None, 1)),), "the other way round"),

@@ -1,5 +1,6 @@
 """Checks for notebook 02: nats, counting paths, a hook, a logit lens, an attribution."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from math import exp, log
 from typing import Any
@@ -51,7 +52,16 @@ def check_silence(silence: Callable[[Tensor, HookPoint], Tensor]) -> None:
         (torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]), hook),
         (torch.randn(2, 4, 3, generator=generator), hook),
     ]
-    exercise.check(lambda answer: match_function(answer, _silence, inputs, _SILENCE_MISTAKES), silence)
+
+    def judge(answer: Callable[[Tensor, HookPoint], Tensor]) -> None:
+        match_function(answer, _silence, inputs, _SILENCE_MISTAKES)
+        names = list(inspect.signature(answer).parameters)
+        if len(names) == 2 and names[1] != "hook":
+            raise WrongAnswer(
+                f"right, but TransformerLens hands over the hook by its name: call the second argument `hook`, not `{names[1]}`."
+            )
+
+    exercise.check(judge, silence)
 
 
 def check_lens(lens: Callable[[Tensor, Callable[[Tensor], Tensor], Tensor], Tensor]) -> None:
