@@ -34,6 +34,10 @@ SKIPPED = {
         "contest.wins(kind, rival)} / ",
     ): "counts of eight concepts after 195 steps of training",
     (
+        "09_is_this_feature_real",
+        '"background": f',
+    ): "tokens that a probe recognises, by near ties at its threshold",
+    (
         "12_what_fine_tuning_changed",
         "[line(name) for name in found]",
     ): "a first latent of each start of a short training",
