@@ -4,9 +4,8 @@ from collections import Counter
 from fractions import Fraction
 
 import numpy as np
-import pytest
 import torch
-from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_return
+from answers import Right, Wrong, ways_to_choose, ways_to_return
 from torch.nn.functional import normalize
 
 from sae_tutorial.effects.steering import without_direction
@@ -243,15 +242,3 @@ WRONG: Wrong = [
     ("told", ({"D"},), "A was measured"),
     ("told", (3,), "answer in text"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "answers"), RIGHT)
-def test_a_right_answer_is_right_however_it_is_written(name: str, answers: tuple) -> None:
-    assert " right: " in last_line(said(name, *answers))
-
-
-@pytest.mark.parametrize(("name", "answers", "words"), WRONG)
-def test_a_wrong_answer_is_named(name: str, answers: tuple, words: str) -> None:
-    printed = said(name, *answers)
-    assert (" stopped: " if words == "stopped" else " not right yet: ") in printed
-    assert words in printed and printed.count("\n") == 1

@@ -227,7 +227,7 @@ def seed_recipe(
 def auxk_recipe(total_tokens: int, **changes: Any) -> TrainConfig:
     """The recipe before restarts: AuxK against dead latents, a plateau, and decay over the last fifth (Gao et al. 2024).
 
-    The course's notebooks were written with it. `changes` are other fields of `TrainConfig`.
+    The short runs of the course keep it (notebooks 04, 07, 09 and 13). `changes` are other fields of `TrainConfig`.
     """
     recipe = {"learning_rate": 5e-3, "decay_fraction": 0.2, "dead_window": 100_000, "aux_coefficient": 1 / 32}
     return TrainConfig(total_tokens, **recipe | {"restart_until": 0.0, "row_limit": None} | changes)
