@@ -1,6 +1,7 @@
 """Intervals cover what they should, and the first draw is the sample itself."""
 
 import numpy as np
+import pytest
 
 from sae_tutorial.features.intervals import Interval, document_draws
 
@@ -31,3 +32,17 @@ def test_intervals_cover_the_mean_about_as_often_as_they_say():
 def test_it_reads_as_a_value_and_its_bounds():
     interval = Interval.of_draws(np.array([0.5, np.nan, *np.linspace(0, 1, 101)]))
     assert str(interval) == "0.50 [0.03, 0.97]"
+
+
+def test_a_mean_and_a_difference_are_those_of_the_draws():
+    one, other = [0.0, 1.0, 2.0], np.array([4.0, 5.0])
+    draws, others = document_draws(3), document_draws(2, seed=1)
+    mean = draws @ np.array(one) / 3
+    assert Interval.of_mean(one) == Interval.of_draws(mean)
+    assert Interval.of_mean([True, False]).value == 0.5
+    difference = Interval.of_difference(one, other)
+    assert difference == Interval.of_draws(mean - others @ other / 2)
+    assert (difference.value, difference.low < -3.5 < difference.high) == (-3.5, True)
+    for nothing in (lambda: Interval.of_mean([]), lambda: Interval.of_difference(one, [])):
+        with pytest.raises(ValueError, match="over nothing"):
+            nothing()

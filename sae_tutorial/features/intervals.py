@@ -3,6 +3,7 @@
 Tokens of one document are alike, so counting them as independent would make every interval too narrow.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,6 +25,32 @@ class Interval:
         low, high = np.nanquantile(values[1:], [0.025, 0.975])
         return cls(float(values[0]), float(low), float(high))
 
+    @classmethod
+    def of_mean(cls, values: Sequence[float] | Float[np.ndarray, " things"]) -> Self:
+        """The mean over things, such as texts or latents, which are drawn with replacement.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not len(values):
+            raise ValueError("a mean over nothing has no interval.")
+        return cls.of_draws(_means_drawn(values, 0))
+
+    @classmethod
+    def of_difference(
+        cls,
+        one: Sequence[float] | Float[np.ndarray, " things"],
+        other: Sequence[float] | Float[np.ndarray, " others"],
+    ) -> Self:
+        """The mean of `one` minus the mean of `other`, which are drawn apart: things that are not paired.
+
+        Raises:
+            ValueError: one of them is empty.
+        """
+        if not (len(one) and len(other)):
+            raise ValueError("a mean over nothing has no interval.")
+        return cls.of_draws(_means_drawn(one, 0) - _means_drawn(other, 1))
+
     def __str__(self) -> str:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
@@ -39,3 +66,10 @@ def document_draws(
         n_documents, np.full(n_documents, 1 / n_documents), resamples
     )
     return np.vstack([np.ones(n_documents, dtype=drawn.dtype), drawn])
+
+
+def _means_drawn(
+    values: Sequence[float] | Float[np.ndarray, " things"], seed: int
+) -> Float[np.ndarray, " draws"]:
+    """The mean as it is, and in every draw."""
+    return document_draws(len(values), seed=seed) @ np.asarray(values, dtype=float) / len(values)
