@@ -7,8 +7,8 @@ import torch
 from sae_tutorial.show.diffing_drawings import (
     control_figure,
     crosscoder_drawing,
+    overlap_figure,
     scaling_drawing,
-    share_figure,
     take_out_drawing,
     two_tests_figure,
 )
@@ -17,13 +17,6 @@ from sae_tutorial.show.diffing_drawings import (
 def test_the_crosscoder_has_both_models_and_both_kinds_of_latent():
     words = " ".join(note.text for note in crosscoder_drawing("Two models").layout.annotations)
     assert all(word in words for word in ("base model", "tuned model", "shared latent", "exclusive latent"))
-
-
-def test_every_latent_that_is_ever_on_is_drawn_once_and_the_named_ones_carry_their_names():
-    shares, rows_on = torch.tensor([0.5, 0.4, 1.0]), torch.tensor([10.0, 0.0, 3.0])
-    points, named = share_figure(shares, rows_on, {2: "latent 2"}, "Shares").data
-    assert (points.x, points.y) == ((0.5, 1.0), (10.0, 3.0))
-    assert named.text == ("latent 2",) and named.x == (1.0,)
 
 
 def test_both_numbers_of_latent_scaling_are_the_sums_of_what_is_drawn():
@@ -57,3 +50,14 @@ def test_each_direction_has_a_row_and_those_that_do_both_come_first():
     figure = two_tests_figure({"neither": (0.0, 0.7), "both": (0.5, 0.0)}, "Tests", 0.25, 0.1)
     came, left = figure.data[-2:]
     assert (came.y, came.x, left.x) == (("both", "neither"), (0.5, 0.0), (0.0, 0.7))
+
+
+def test_each_direction_stands_at_its_cosine_once_for_each_test():
+    figure = overlap_figure(
+        {"near": (0.7, 0.5, 0.0), "far": (0.1, 0.0, 0.75)}, [(0.0, 0.25, 0.5)], "Overlap", "ours"
+    )
+    grey_in, named_in, grey_out, named_out = figure.data
+    assert (grey_in.x, grey_in.y, grey_out.y) == ((0.0,), (0.25,), (0.5,))
+    assert (named_in.x, named_in.y, named_out.y) == ((0.7, 0.1), (0.5, 0.0), (0.0, 0.75))
+    words = {note.text for note in figure.layout.annotations}
+    assert "near" in words and "far" not in words

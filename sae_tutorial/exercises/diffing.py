@@ -17,9 +17,9 @@ from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_crosscoder(crosscoder: Callable[..., Tensor]) -> None:
-    """Exercise 12.1: `crosscoder(base, tuned, W_enc, b_enc, W_dec, b_dec)`, both models' rows again, side by side."""
+    """Exercise 12.2: `crosscoder(base, tuned, W_enc, b_enc, W_dec, b_dec)`, both models' rows again, side by side."""
     exercise = Exercise(
-        "12.1",
+        "12.2",
         "write the body of `crosscoder`.",
         "the drawing above the exercise: one encoder reads both rows",
         "you can turn any autoencoder you have into a crosscoder of two models.",
@@ -31,9 +31,9 @@ def check_crosscoder(crosscoder: Callable[..., Tensor]) -> None:
 
 
 def check_tuned_share(tuned_share: Callable[[Tensor], Tensor]) -> None:
-    """Exercise 12.2: `tuned_share(W_dec)`, the tuned model's share of each latent's decoder norm."""
+    """Exercise 12.3: `tuned_share(W_dec)`, the tuned model's share of each latent's decoder norm."""
     exercise = Exercise(
-        "12.2",
+        "12.3",
         "write the body of `tuned_share`.",
         "the drawing above the exercise: each latent has two arrows",
         "you can sort the latents of any crosscoder by whose they are.",
@@ -64,9 +64,9 @@ def check_difference(difference: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_word_shares(word_shares: Callable[[list[list[str]]], Mapping[str, float]]) -> None:
-    """Exercise 12.6: `word_shares(texts)`, the share of the texts that each word is in."""
+    """Exercise 12.1: `word_shares(texts)`, the share of the texts that each word is in."""
     exercise = Exercise(
-        "12.6",
+        "12.1",
         "write the body of `word_shares`.",
         "the folded help; a text counts once for a word, however often the word is in it",
         "you can ask any two heaps of texts for the words that tell them apart.",
@@ -114,6 +114,13 @@ def _crosscoder(
     return ((x - b_dec) @ W_enc + b_enc).relu() @ W_dec + b_dec
 
 
+def _two_saes(b: Tensor, t: Tensor, W: Tensor, b_enc: Tensor, D: Tensor, c: Tensor) -> Tensor:
+    halves = zip((b, t), c.chunk(2), W.chunk(2), D.chunk(2, dim=1), strict=True)
+    return torch.cat(
+        [((x - centre) @ read + b_enc).relu() @ write + centre for x, centre, read, write in halves], 1
+    )
+
+
 def _two_encoders(b: Tensor, t: Tensor, W: Tensor, b_enc: Tensor, D: Tensor, c: Tensor) -> Tensor:
     halves = zip((b, t), c.chunk(2), W.chunk(2), strict=True)
     return sum(((x - centre) @ half + b_enc).relu() for x, centre, half in halves) @ D + c
@@ -123,6 +130,11 @@ _CROSSCODER_MISTAKES: Mistakes = [
     (
         lambda b, t, W, b_enc, D, c: _crosscoder(t, b, W, b_enc, D, c),
         "you put the tuned row first. The base model's half comes first, in x as in the weights.",
+    ),
+    (
+        _two_saes,
+        "these are two SAEs side by side, each with activations of its own. A crosscoder's latent has one activation, read "
+        "from both rows.",
     ),
     (
         _two_encoders,

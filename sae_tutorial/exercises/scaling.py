@@ -10,9 +10,9 @@ from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 12.3: `best_multiple(f, d, y)`, the β for which β f d comes nearest to y."""
+    """Exercise 12.4: `best_multiple(f, d, y)`, the β for which β f d comes nearest to y."""
     exercise = Exercise(
-        "12.3",
+        "12.4",
         "write the body of `best_multiple`.",
         "the folded help, on setting a slope to zero",
         "you can ask any model how much of a latent it has, whatever a crosscoder wrote down for it.",
@@ -31,9 +31,9 @@ def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor
 
 
 def check_nu(nu: Callable[..., Tensor]) -> None:
-    """Exercise 12.4: `nu(f, arrows, x, x_hat)`, how much of the tuned arrow the base model has where other latents write none."""
+    """Exercise 12.5: `nu(f, arrows, x, x_hat)`, how much of the tuned arrow the base model has where other latents write none."""
     exercise = Exercise(
-        "12.4",
+        "12.5",
         "write the body of `nu`.",
         "the formula above the exercise: the same arrow for both models, each model's own y",
         "you can ask how much of a latent the other model has after all, whatever the decoder says.",
@@ -49,9 +49,9 @@ def check_nu(nu: Callable[..., Tensor]) -> None:
 
 
 def check_own_latents(own: Iterable[str] | None) -> None:
-    """Exercise 12.5: which of five latents in a table are the tuned model's own."""
+    """Exercise 12.6: which of five latents in a table are the tuned model's own."""
     exercise = Exercise(
-        "12.5",
+        "12.6",
         "replace None by a set of letters, such as {'A'}.",
         "the section 'Exclusive, or only written down so?'",
         "you can read a table of exclusive latents, in a paper too, and ask each row the questions that can strike it off.",
@@ -105,6 +105,10 @@ _MULTIPLE_MISTAKES: Mistakes = [
         lambda f, d, y: ((y @ d)[f > 0] / (f[f > 0] * d.pow(2).sum())).mean(),
         "that is the mean of each row's own multiple, in which weak rows shout. Sum above and below first, then divide.",
     ),
+    (
+        lambda f, d, y: ((y @ d) / (f * d.pow(2).sum())).mean(),
+        "you divide row by row, and where the latent is off, by 0. Sum above and below first, then divide.",
+    ),
     (lambda f, d, y: (f * (y @ d)).sum(), "that is only the upper part of the fraction."),
 ]
 
@@ -141,6 +145,12 @@ _NU_MISTAKES: Mistakes = [
             _multiple(f, d[0], x[0] - x_hat[0] + f[:, None] * d[0]) / _multiple(f, d[1], x[1] - x_hat[1] + f[:, None] * d[1])
         ),
         "you ask each model for its own arrow. The question is about one arrow, the tuned one, in both models.",
+    ),
+    (
+        lambda f, d, x, x_hat: (
+            _multiple(f, d[1], x[0] - x_hat[0]) / _multiple(f, d[1], x[1] - x_hat[1] + f[:, None] * d[1])
+        ),
+        "what this latent writes for the base model is missing: add f d_base back as well.",
     ),
     (
         lambda f, d, x, x_hat: _multiple(f, d[1], x[0]) / _multiple(f, d[1], x[1]),

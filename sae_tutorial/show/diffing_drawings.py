@@ -1,17 +1,19 @@
 """Drawings for comparing two models: the crosscoder between them, whose a latent is, what fools that, a direction taken out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
 from jaxtyping import Float
+from plotly.subplots import make_subplots
 from torch import Tensor
 
 from sae_tutorial.show.canvas import GREY, INK, Place, arrow, as_drawing, box, line, say
 from sae_tutorial.show.plots import COLOURS, finish
 
 BASE, TUNED, OTHER = COLOURS[0], COLOURS[1], COLOURS[2]
+NEAR = 0.3  # a cosine above which a direction gets its name in `overlap_figure`
 
 
 def crosscoder_drawing(title: str) -> go.Figure:
@@ -73,36 +75,6 @@ def take_out_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.3, 9.9), (-0.7, 3.8), height=320)
 
 
-def share_figure(
-    shares: Float[Tensor, " latents"],
-    rows_on: Float[Tensor, " latents"],
-    names: dict[int, str],
-    title: str,
-) -> go.Figure:
-    """Each latent as a point: the tuned side's share of its norm against the number of rows it is on; some with names.
-
-    Latents that are never on are left out.
-    """
-    live = rows_on > 0
-    figure = go.Figure()
-    figure.add_scatter(
-        x=shares[live].tolist(), y=rows_on[live].tolist(), mode="markers", marker={"size": 5, "color": BASE, "opacity": 0.6},
-        hovertemplate="share %{x:.2f}, on in %{y} rows<extra></extra>", showlegend=False,
-    )  # fmt: skip
-    for latent, name in names.items():
-        figure.add_scatter(
-            x=[float(shares[latent])], y=[float(rows_on[latent])], mode="markers+text", text=[name],
-            textposition="middle left", marker={"size": 10, "color": TUNED}, hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
-    _mark_middle(figure)
-    figure.update_xaxes(
-        title="tuned model's share of the decoder norm",
-        range=[min(0.4, float(shares[live].min())) - 0.02, 1.02],
-    )
-    figure.update_yaxes(title="rows on which it is on", type="log", tickvals=[10, 30, 100, 300, 1000, 3000])
-    return finish(figure, title)
-
-
 def control_figure(
     shares: Mapping[str, Float[Tensor, " latents"]], title: str, limit: float, limit_name: str
 ) -> go.Figure:
@@ -129,7 +101,7 @@ def control_figure(
         annotation_position="bottom right",
     )
     figure.update_xaxes(
-        title="second model's share of the decoder norm (a large dot: the largest)",
+        title="the second model's share of both arrows' length (a large dot: the largest)",
         range=[min(0.4, *torch.cat(list(shares.values())).tolist()) - 0.02, 0.95],
     )
     figure.update_yaxes(tickvals=list(range(len(shares))), ticktext=list(shares), autorange="reversed")
@@ -158,10 +130,13 @@ def two_tests_figure(
             x=[results[name][test] for name in names], y=names, mode="markers", name=words, hoverinfo="x+y",
             marker={"size": 13, "color": colour, "symbol": ("circle", "diamond-open")[test], "line": {"width": 3 * test}},
         )  # fmt: skip
-    for share, colour in ((brings, TUNED), (leaves, BASE)):
-        figure.add_vline(share, line={"color": colour, "dash": "dot", "width": 1})
+    for share, colour, words, side in ((brings, TUNED, "brings it", "right"), (leaves, BASE, "out", "left")):
+        figure.add_vline(
+            share, line={"color": colour, "dash": "dot", "width": 1}, annotation_text=words,
+            annotation_position=f"bottom {side}", annotation_font_color=colour,
+        )  # fmt: skip
     figure.update_xaxes(
-        title="share of texts with a lighthouse (lines: brings it, takes it out)",
+        title="share of texts with a lighthouse",
         range=[-0.03, 1.0],
         tickformat=".0%",
     )
@@ -170,6 +145,39 @@ def two_tests_figure(
     return figure.update_layout(
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin={"t": 95}
     )
+
+
+def overlap_figure(
+    named: Mapping[str, tuple[float, float, float]],
+    others: Sequence[tuple[float, float, float]],
+    title: str,
+    of: str,
+) -> go.Figure:
+    """Each direction by its cosine with that of `of`: how often it brings the word (left), and what it leaves of it (right).
+
+    A direction is (cosine, brought, left); `others` are drawn small and grey, without names.
+    """
+    figure = make_subplots(
+        1, 2, subplot_titles=["put into the base model", "left, taken out of the tuned model"]
+    )
+    for column, colour in ((1, TUNED), (2, BASE)):
+        figure.add_scatter(
+            x=[one[0] for one in others], y=[one[column] for one in others], mode="markers", hoverinfo="skip",
+            marker={"size": 6, "color": GREY}, showlegend=False, row=1, col=column,
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[one[0] for one in named.values()], y=[one[column] for one in named.values()], mode="markers", text=list(named),
+            hovertemplate="%{text}: cosine %{x:.2f}, %{y:.0%}<extra></extra>", marker={"size": 12, "color": colour},
+            showlegend=False, row=1, col=column,
+        )  # fmt: skip
+    for name, (cosine, brought, _) in named.items():
+        if cosine > NEAR:  # the others stand together at the lower left
+            figure.add_annotation(
+                x=cosine, y=brought, text=name, showarrow=False, xanchor="right", xshift=-10, font={"size": 11}, row=1, col=1,
+            )  # fmt: skip
+    figure.update_xaxes(title=f"cosine with {of}", range=[-0.25, 1.0])
+    figure.update_yaxes(tickformat=".0%", range=[-0.12, 1.0])
+    return finish(figure, title, height=430)
 
 
 def _mark_middle(figure: go.Figure) -> None:
