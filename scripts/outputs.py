@@ -31,10 +31,6 @@ SKIPPED = {
     ("08_beyond_l1", "by_count[:10]"): "tokens at both ends of a long list of near ties",
     (
         "09_is_this_feature_real",
-        "contest.wins(kind, rival)} / ",
-    ): "counts of eight concepts after 195 steps of training",
-    (
-        "09_is_this_feature_real",
         '"background": f',
     ): "tokens that a probe recognises, by near ties at its threshold",
     (

@@ -6,7 +6,7 @@ import torch
 from einops import einsum
 from tiny_families import FAMILIES, make
 
-from sae_tutorial.transformer.attribution import attribute_logits
+from sae_tutorial.transformer.attribution import attribute_logits, written_parts
 from sae_tutorial.transformer.families import norm_parts
 from sae_tutorial.transformer.heads import repeated_tokens
 from sae_tutorial.transformer.stream import cache_stream
@@ -30,6 +30,20 @@ def compatible_model(request, tokenizer):
 @pytest.fixture
 def tokens(model):
     return repeated_tokens(model, 3, N, seed=0)
+
+
+def test_shares_of_what_parts_wrote_are_those_of_attribute_logits(model, tokens):
+    """By the formula of exercise 2.5, on a model that centres too."""
+    found = attribute_logits(model, tokens[0], token=50, other=60)
+    parts, names = written_parts(model, tokens[0])
+    size = parts.sum(0).square().mean().sqrt()
+    shares = parts / size * model.ln_final.weight @ (model.W_U[:, 50] - model.W_U[:, 60])
+    of = dict(zip(names, shares.tolist(), strict=True))
+    assert sum(of[name] for name in names if "embed" in name) == pytest.approx(found.embeddings, abs=1e-4)
+    for layer in range(model.cfg.n_layers):
+        assert of[f"{layer}_mlp_out"] == pytest.approx(float(found.mlps[layer]), rel=1e-3, abs=1e-4)
+        attention = float(found.heads[layer].sum() + found.attention_biases[layer])
+        assert of[f"{layer}_attn_out"] == pytest.approx(attention, rel=1e-3, abs=1e-4)
 
 
 def attribution_adds_up(model):

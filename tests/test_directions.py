@@ -5,10 +5,19 @@ import copy
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csc_array
 from tiny_families import make
 from torch.nn.functional import normalize
 
-from sae_tutorial.features.directions import duplicates, logit_effects, nearest_latents, nearest_other
+from sae_tutorial.features.directions import (
+    duplicates,
+    logit_effects,
+    nearest_latents,
+    nearest_other,
+    neighbour_agrees,
+    raise_what_follows,
+)
+from sae_tutorial.features.latents import Latents
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.transformer.tokens import token_strings
@@ -92,3 +101,29 @@ def test_a_model_or_an_autoencoder_in_half_precision_names_the_same_tokens(make_
     for got, want in zip(half, expected, strict=True):
         assert got[0][0] == want[0][0]
         assert [value for _, value in got] == pytest.approx([value for _, value in want], rel=0.05)
+
+
+def test_neighbours_agree_where_rows_of_a_class_lie_together():
+    rows = directions(2).repeat_interleave(4, dim=0) + 0.01 * directions(8, seed=1)
+    assert neighbour_agrees(rows, np.array([0, 0, 0, 0, 1, 1, 1, 1])) == 1
+    assert neighbour_agrees(rows, np.arange(8)) == 0
+    assert neighbour_agrees(rows[:0], np.arange(0)) == 0
+
+
+def test_latents_that_write_what_follows_raise_it(tokenizer):
+    model = make("LlamaForCausalLM", tokenizer)
+    d_sae, rows, every = 8, 900, 6
+    sae = SparseAutoencoder(SAEConfig(model.cfg.d_model, 1, k=1), seed=0)
+    # Latent i is on at token i, and is always followed by token 40 + i.
+    token_ids = np.where(
+        np.arange(rows) % 2 == 0, np.arange(rows) // 2 % d_sae, 40 + np.arange(rows) // 2 % d_sae
+    )
+    matrix = np.zeros((rows, sae.config.d_sae), dtype=np.float32)
+    for latent in range(d_sae):
+        matrix[token_ids == latent, latent] = 1
+    latents = Latents(csc_array(matrix), token_ids, np.repeat(np.arange(rows // every), every), {}, rows)
+    gain = model.W_U.detach().float()
+    with torch.no_grad():
+        sae.W_dec[:d_sae] = (gain[:, 40 : 40 + d_sae] - gain.mean(1, keepdim=True)).T
+    own, another = raise_what_follows(model, sae, latents, raised=1)
+    assert own > 0.7 and another < 0.3

@@ -41,14 +41,6 @@ def test_what_touches_zero_is_hollow_and_what_does_not_is_filled():
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(0.2)
 
 
-def test_a_forest_in_groups_has_a_colour_and_a_key_for_each():
-    rows = {"a": Interval(0.3, 0.1, 0.6), "b": Interval(0.1, -0.1, 0.2), "c": Interval(0.3, 0.2, 0.4)}
-    figure = doubt_drawings.forest_figure(rows, "title", "nats", {"a": "ours", "b": "control", "c": "ours"})
-    a, b, c, *keys = figure.data
-    assert a.marker.color == c.marker.color != b.marker.color
-    assert {key.name: key.marker.color for key in keys} == {"ours": a.marker.color, "control": b.marker.color}
-
-
 def test_every_seed_has_a_dot_in_the_row_of_its_method_and_the_colour_of_its_group():
     counts = {"topk": [1, 2], "held": [0, 0], "relu": [3]}
     groups = {"topk": "free", "relu": "free", "held": "frozen"}
@@ -60,12 +52,15 @@ def test_every_seed_has_a_dot_in_the_row_of_its_method_and_the_colour_of_its_gro
     assert list(figure.layout.yaxis.ticktext) == list(counts)
 
 
-def test_every_score_is_written_on_its_patch():
+def test_every_score_is_written_on_its_patch_and_its_colour_is_what_lies_above_the_floor():
     scores = {"a day": {"ours": 0.5, "theirs": 0.25}, "a <b>": {"ours": 1.0, "theirs": 0.0}}
-    (patches,) = doubt_drawings.rivals_figure(scores, "title", "F1").data
-    assert [list(row) for row in patches.text] == [["0.50", "0.25"], ["1.00", "0.00"]]
-    assert list(patches.x) == ["ours", "theirs"] and list(patches.y) == ["a day", "a &lt;b&gt;"]
-    assert patches.z.tolist() == [[0.5, 0.25], [1.0, 0.0]]
+    (patches,) = doubt_drawings.rivals_figure(scores, {"a day": 0.25, "a <b>": 0.125}, "title", "F1").data
+    assert [list(row) for row in patches.text] == [["0.50", "0.25", "0.25"], ["1.00", "0.00", "0.12"]]
+    assert list(patches.x) == ["ours", "theirs", "always<br>on"] and list(patches.y) == [
+        "a day",
+        "a &lt;b&gt;",
+    ]
+    assert patches.z.tolist() == [[0.25, 0.0, 0.0], [0.875, -0.125, 0.0]] and patches.zmin == 0
 
 
 def test_a_tree_has_a_box_per_latent_and_a_line_per_edge_within_its_frame():

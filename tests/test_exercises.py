@@ -28,6 +28,7 @@ from answers import last_line, said
 import copies
 from sae_tutorial import exercises
 from sae_tutorial.exercises import (
+    alarms,
     analysing,
     architectures,
     asking,
@@ -73,6 +74,7 @@ PARTS = (
 CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
 TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
+    "latent_values": (exercises.check_latent_values, start._LATENT_MISTAKES),
     "likeliest": (exercises.check_likeliest, start._LIKELIEST_MISTAKES),
     "nearest": (exercises.check_nearest, start._NEAREST_MISTAKES),
     "toy": (exercises.check_toy, superposition._TOY_MISTAKES),
@@ -89,6 +91,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "encode": (exercises.check_encode, building._RELU_MISTAKES),
     "decode": (exercises.check_decode, building._DECODER_MISTAKES),
     "topk": (exercises.check_topk, building._ENCODER_MISTAKES),
+    "in_plane": (exercises.check_in_plane, building_whole._PLANE_MISTAKES),
     "readers_share": (exercises.check_readers_share, building_whole._SHARE_MISTAKES),
     "faithfulness": (exercises.check_faithfulness, circuits._FAITHFULNESS_MISTAKES),
     "loss": (exercises.check_loss, building_loss._LOSS_MISTAKES),
@@ -117,9 +120,10 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "holes": (exercises.check_holes, meaning._HOLES_MISTAKES),
     "matched_rates": (exercises.check_matched_rates, meaning._RATE_MISTAKES),
     "batchtopk": (exercises.check_batchtopk, architectures._BATCHTOPK_MISTAKES),
-    "auxk": (exercises.check_auxk, architectures._AUXK_MISTAKES),
-    "narrow": (lambda answer: exercises.check_narrow(answer, "c"), frontier._STRONGEST_MISTAKES),
+    "ramp_slope": (exercises.check_ramp_slope, architectures._RAMP_MISTAKES),
+    "nested_loss": (exercises.check_nested_loss, frontier._NESTED_MISTAKES),
     "fold": (exercises.check_fold, frontier._FOLD_MISTAKES),
+    "alarms": (exercises.check_alarms, alarms._ALARMS_MISTAKES),
     "push": (exercises.check_push, using._PUSH_MISTAKES),
     "ablate": (exercises.check_ablate, using._ABLATE_MISTAKES),
     "latent_shares": (exercises.check_latent_shares, using._SHARES_MISTAKES),
@@ -344,12 +348,8 @@ def test_where_to_look_names_sections_that_are_there() -> None:
 
 
 def test_a_score_without_a_control_is_told_that_only_the_control_is_open() -> None:
-    for check, answer, name in (
-        (exercises.check_matched, building_whole._matched, "matched"),
-        (exercises.check_narrow, frontier._strongest, "strongest"),
-    ):
-        printed = said(check, answer, None)
-        assert " not attempted: " in printed and f"`{name}` is right; `control` is still open" in printed
+    printed = said(exercises.check_matched, building_whole._matched, None)
+    assert " not attempted: " in printed and "`matched` is right; `control` is still open" in printed
     assert "nothing. " not in said(exercises.check_matched, lambda t, d: None, "a")
     assert " not right yet: " in said(exercises.check_matched, lambda t, d: t.mean(), None)
 

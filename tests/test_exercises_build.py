@@ -14,14 +14,18 @@ from sae_tutorial.exercises import (
     building,
     building_loss,
     building_whole,
+    circuits,
     collecting,
     collecting_loop,
     collecting_splits,
     cutting,
     graphs,
+    meaning,
+    residual,
     training,
 )
 from sae_tutorial.toys.known_dictionary import KnownDictionary
+from sae_tutorial.transformer.heads import random_heads
 
 MATCHED = building_whole._matched
 
@@ -107,15 +111,41 @@ def test_the_collectors_functions_are_used_too_and_read_alike(capsys):
     assert "real_rows (yours), catch (yours), collect (yours), split (ours)" in capsys.readouterr().out
 
 
-def test_the_functions_of_notebook_03_are_used_and_read_alike(capsys):
+def test_the_functions_of_notebook_02_are_used_and_a_hook_is_called_by_name(capsys):
     parts = exercises.yours_or_ours(
+        silence=lambda activation, hook: torch.cat([activation[:, :1], 0 * activation[:, 1:]], 1).double(),
+        lens=lambda stream, norm, W_U: (norm(stream) @ W_U).numpy(),
+        attribution=lambda parts, weight, direction: parts @ direction,
+    )
+    quiet = parts.silence(torch.ones(1, 2, 3), hook=None)
+    assert quiet.dtype == torch.float32 and quiet.sum() == 3
+    assert torch.equal(parts.lens(torch.ones(1, 1, 2), torch.neg, torch.eye(2)), -torch.ones(1, 1, 2))
+    assert parts.attribution is residual._attribution
+    assert "silence (yours), lens (yours), attribution (ours)" in capsys.readouterr().out
+
+
+def test_the_functions_of_notebook_03_are_used_and_read_alike(capsys):
+    def drawn_in_numpy(found, n_heads, seed):
+        return np.array(random_heads(found, n_heads, seed))
+
+    parts = exercises.yours_or_ours(
+        induction_score=lambda pattern, n: pattern.diagonal(1 - n)[-n:].mean(),
+        control_heads=drawn_in_numpy,
+        patch=lambda activation, hook, donor, position: donor,
         cut_keys=lambda stream, z, mean, W_O, norm, W_K: norm(stream) @ W_K,
         average_head=lambda z, head: z.index_fill(2, torch.tensor(head), float(z[:, :, head].mean())),
         faithfulness=lambda full, ablated, circuit: torch.tensor((ablated - circuit) / (ablated - full)),
     )
     assert (parts.cut_keys, parts.average_head) == (cutting._cut, cutting._average)
+    assert parts.patch is circuits._patch
+    assert parts.induction_score(torch.eye(5), 2) == 0 and isinstance(
+        parts.induction_score(torch.eye(5), 2), float
+    )
+    assert parts.control_heads([(1, 0), (2, 3)], 4, 5) == random_heads([(1, 0), (2, 3)], 4, 5)
     assert parts.faithfulness(2.0, 10.0, 4.0) == 0.75
-    assert "cut_keys (ours), average_head (ours), faithfulness (yours)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "induction_score (yours), control_heads (yours), patch (ours)" in printed
+    assert "cut_keys (ours), average_head (ours), faithfulness (yours)" in printed
 
 
 def test_the_functions_of_notebook_07_are_used_and_read_alike(capsys):
@@ -132,6 +162,20 @@ def test_the_functions_of_notebook_07_are_used_and_read_alike(capsys):
     assert "density (yours), shares (yours), seam (ours), top_rows (ours)" in capsys.readouterr().out
 
 
+def test_the_functions_of_notebook_09_are_used_and_read_alike(capsys):
+    parts = exercises.yours_or_ours(
+        loss_recovered=lambda clean, replaced, zero: torch.tensor((zero - replaced) / (zero - clean)),
+        holes=lambda f, label, own: (label & (f[:, own] <= 0).all(1)).tolist(),
+        fit=lambda f, described: 1,
+    )
+    assert parts.loss_recovered(2.0, 3.0, 6.0) == 0.75
+    f, label = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 0.0]]), torch.tensor([True, True, False])
+    for own, expected in (([0], [1, 0, 0]), ([1], [0, 1, 0]), ([0, 1], [0, 0, 0])):
+        assert parts.holes(f, label, own).tolist() == expected
+    assert parts.fit is meaning._fit
+    assert "loss_recovered (yours), holes (yours), fit (ours)" in capsys.readouterr().out
+
+
 def test_the_functions_of_notebook_11_are_used_and_read_alike(capsys):
     parts = exercises.yours_or_ours(
         reader=lambda row, gain, scale: row / scale * gain,
@@ -144,6 +188,18 @@ def test_the_functions_of_notebook_11_are_used_and_read_alike(capsys):
     assert (parts.back, parts.influence, parts.prune) == (graphs._back, graphs._influence, graphs._prune)
     printed = capsys.readouterr().out
     assert "reader (yours), back (ours), edges (yours), influence (ours), prune (ours)" in printed
+
+
+def test_what_a_learner_wrote_of_latents_is_used_where_it_is_right(capsys):
+    parts = exercises.yours_or_ours(
+        topic_share=lambda f, topics: f,
+        balanced_accuracy=lambda truth, answers: (
+            (answers[truth].double().mean() + (~answers[~truth]).double().mean()) / 2
+        ).item(),
+    )
+    assert float(parts.balanced_accuracy(torch.tensor([True, False]), torch.tensor([True, True]))) == 0.5
+    assert parts.topic_share(torch.tensor([1.0, 1.0, 1.0]), torch.tensor([0, 0, 1])).tolist() == [0.5, 0.5]
+    assert "topic_share (ours), balanced_accuracy (yours)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -531,6 +587,26 @@ def whole_batches_only(start, stop, step):
     return range(start, stop - step + 1, step)
 
 
+def plane_by_qr(rows, a, b):
+    basis, _ = torch.linalg.qr(torch.stack([a, b], dim=1))
+    return (rows @ basis).norm(dim=1)
+
+
+def plane_by_projector(rows, a, b):
+    keys = torch.stack([a, b], dim=1)
+    return (rows @ keys @ torch.linalg.pinv(keys)).square().sum(1).sqrt()
+
+
+def plane_from_b_first(rows, a, b):
+    across = normalize(a - (a @ b) * b, dim=0)
+    return torch.stack([rows @ b, rows @ across]).norm(dim=0)
+
+
+def plane_by_least_squares(rows, a, b):
+    keys = torch.stack([a, b], dim=1)
+    return (keys @ torch.linalg.lstsq(keys, rows.T).solution).norm(dim=0).numpy()
+
+
 RIGHT: Right = [
     *[("sizes", ways) for ways in zip(*map(ways_to_count, (33_088, 128, 8)), strict=True)],
     ("sizes", (33_088, 120.5, 8)),
@@ -556,6 +632,11 @@ RIGHT: Right = [
     ],
     ("loop_order", ("C, F, D, B, A, E",)),
     *[("broken", ways) for ways in zip(*map(ways_to_choose, "abc"), strict=True)],
+    *[("in_plane", (f,)) for f in ways_to_return(building_whole._in_plane)],
+    *[
+        ("in_plane", (f,))
+        for f in (plane_by_qr, plane_by_least_squares, plane_from_b_first, plane_by_projector)
+    ],
     *[("readers_share", (f,)) for f in ways_to_return(building_whole._readers_share)],
     ("readers_share", (lambda o, p, i: 1 - (i - p) / (i - o),)),
     ("from_memory", (trained_by_hand,)),
@@ -637,6 +718,17 @@ RIGHT: Right = [
         for f in (project_row_by_row, project_by_einsum, project_by_the_diagonal, project_for_any_norm)
     ],
     *[("beaten", (way,)) for way in ways_to_choose("B", "D")],
+    *[
+        ("budget", answer)
+        for answer in (
+            (4, 0.5, 0.5),
+            (1, 2, 0.44),
+            ("1/2", "4", "0.4"),
+            (8, 0.25, 0.3),
+            (torch.tensor(3), np.float64(0.66), 0.99),
+            (0.25, 7.5, torch.tensor(0.1)),
+        )
+    ],
     ("keep_largest", (training._keep_largest,)),
     ("keep_largest", (lambda pre, k: torch.where(pre >= pre.topk(k).values[:, -1:], pre, 0).relu(),)),
     ("keep_largest", (lambda pre, k: training._keep_largest(pre, k).double(),)),
@@ -703,6 +795,16 @@ WRONG: Wrong = [
     ("broken", ("a", "c", "c"), "they cannot grow"),
     ("broken", ("a", "b", "b"), "cheaper way out"),
     ("broken", ("a", "b", "d"), "shrink while their product stays"),
+    ("in_plane", (lambda rows, a, b: (rows @ torch.stack([a, b], 1)).norm(dim=1),), "counted twice"),
+    ("in_plane", (lambda rows, a, b: torch.stack([rows @ a, rows @ b]).abs().amax(0),), "near neither"),
+    ("in_plane", (lambda rows, a, b: plane_by_qr(rows, a, b) ** 2,), "take the root"),
+    ("in_plane", (lambda rows, a, b: plane_by_qr(rows, a, b) > 0.9,), "expected"),
+    ("in_plane", (lambda rows, a, b: (rows @ normalize(a + b, dim=0)).abs(),), "the equal mixture"),
+    (
+        "in_plane",
+        (lambda rows, a, b: torch.stack([rows @ a, rows @ (b - (b @ a) * a)]).norm(dim=0),),
+        "divide it by its length",
+    ),
     ("readers_share", (lambda o, p, i: (p - o) / (1 - o),), "missing to 1"),
     ("readers_share", (lambda o, p, i: (i - p) / (i - o),), "share of the list"),
     ("readers_share", (lambda o, p, i: p - o,), "divide it by all"),
@@ -963,6 +1065,16 @@ WRONG: Wrong = [
     ("beaten", (set(),), "at least one"),
     ("beaten", ({"A", "B", "D"},), "A is not"),
     ("beaten", ({"F"},), "'F' is not one of"),
+    ("budget", (4, 1, 0.5), "4 times 1 is 4, over the budget"),
+    ("budget", (1, 1, 0.5), "is unspent"),
+    ("budget", (2, 1, 0.5), "the page's own run"),
+    ("budget", (2304, 0.5, 0.5), "1.15e+03, over the budget"),
+    ("budget", (0.05, 40, 0.5), "`my_width` must be at least 0.25"),
+    ("budget", (40, 0.05, 0.5), "`my_length` must be at least 0.1"),
+    ("budget", (0.33, 6, 0.5), "a whole number of latents"),
+    ("budget", (4, 0.5, 50), "at most 1"),
+    ("budget", (4, 0.5, 0), "that of the mean row"),
+    ("budget", (4, "half", 0.5), "must be a number"),
     *[("keep_largest", (f,), "no gradient passes") for f in ways_to_return(training._keep_largest)[-1:]],
     ("keep_largest", (lambda pre, k: training._keep_largest(pre, k).detach(),), "no gradient passes"),
     ("keep_largest", (lambda pre, k: pre.clamp(min=0),), "this is the ReLU"),

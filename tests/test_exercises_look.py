@@ -9,6 +9,7 @@ from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_r
 from torch.nn.functional import normalize
 
 from sae_tutorial.exercises import (
+    alarms,
     analysing,
     architectures,
     frontier,
@@ -185,38 +186,33 @@ def kept_by_a_mask(pre, k):
 # 7.3
 
 
-def aux_of_all(pre, dead, W_dec, b_dec, k_aux):
-    top = pre.relu().topk(k_aux)
-    return torch.stack([(v[:, None] * W_dec[i]).sum(0) for v, i in zip(top.values, top.indices, strict=True)])
+def ramp_by_autograd(z, theta, width):
+    theta = theta.expand_as(z).clone().requires_grad_()
+    ramp = ((z - theta) / width + 0.5).clamp(0, 1)
+    return torch.autograd.grad(ramp.sum(), theta)[0]
 
 
-def aux_masked_late(pre, dead, W_dec, b_dec, k_aux):
-    top = pre.relu().topk(k_aux)
-    f = torch.zeros_like(pre).scatter(1, top.indices, top.values)
-    return (f * dead) @ W_dec
+def ramp_by_where(z, theta, width):
+    inside = (z > theta - width / 2) & (z < theta + width / 2)
+    return torch.where(inside, -1 / width, 0.0)
 
 
-def aux_masked_first(pre, dead, W_dec, b_dec, k_aux):
-    alone = torch.where(dead, pre, -torch.inf).topk(k_aux)
-    return torch.zeros_like(pre).scatter(1, alone.indices, alone.values.relu()) @ W_dec
+def nested_step_by_step(x, f, W_dec, b_dec, prefixes):
+    x_hat, total, start = b_dec.clone(), 0.0, 0
+    for m in prefixes:
+        x_hat = x_hat + f[:, start:m] @ W_dec[start:m]
+        total, start = total + ((x - x_hat) ** 2).sum() / x.numel(), m
+    return total
 
 
-def aux_row_by_row(pre, dead, W_dec, b_dec, k_aux):
-    numbers = dead.nonzero().flatten()
-    rows = []
-    for row in pre:
-        largest = row[numbers].relu().topk(k_aux)
-        rows.append(sum(v * W_dec[numbers[i]] for v, i in zip(largest.values, largest.indices, strict=True)))
-    return rows
+def nested_in_numpy(x, f, W_dec, b_dec, prefixes):
+    x, f, W_dec, b_dec = (part.numpy() for part in (x, f, W_dec, b_dec))
+    return sum(np.mean((f[:, :m] @ W_dec[:m] + b_dec - x) ** 2) for m in prefixes)
 
 
-def aux_by_einsum(pre, dead, W_dec, b_dec, k_aux):
-    largest = (pre.relu() * dead).topk(k_aux, dim=1)
-    return torch.einsum("bk,bkd->bd", largest.values, W_dec[largest.indices])
-
-
-def aux_with_bias(pre, dead, W_dec, b_dec, k_aux):
-    return aux_masked_first(pre, dead, W_dec, b_dec, k_aux) + b_dec
+def nested_returning_early(x, f, W_dec, b_dec, prefixes):
+    for m in prefixes:
+        return (x - f[:, :m] @ W_dec[:m] - b_dec).pow(2).mean()
 
 
 # 7.6
@@ -473,10 +469,6 @@ def nearest_even_if_off(named, strength):
     return chosen
 
 
-def energy(f, n):
-    return (f**2).mean(0).topk(n).indices
-
-
 def push_normalised_first(x, direction, dose, median_norm):
     return x + torch.nn.functional.normalize(direction, dim=0).mul(median_norm * dose)
 
@@ -484,6 +476,23 @@ def push_normalised_first(x, direction, dose, median_norm):
 def push_in_numpy(x, direction, dose, median_norm):
     unit = direction.numpy() / np.sqrt((direction.numpy() ** 2).sum())
     return x.numpy() + unit * dose * median_norm
+
+
+# 10.8
+
+
+def alarms_one_by_one(scores, threshold, is_name):
+    caught = raised = 0
+    for score, name in zip(scores.tolist(), is_name.tolist(), strict=True):
+        if score > threshold:
+            raised += 1
+            caught += name
+    return caught, raised
+
+
+def alarms_in_numpy(scores, threshold, is_name):
+    alarm = scores.numpy() > threshold
+    return np.array([alarm[is_name.numpy()].sum(), alarm.sum()])
 
 
 # 10.3
@@ -557,23 +566,11 @@ RIGHT: Right = [
     *[("gated", (f,)) for f in (gated_by_where, gated_in_numpy, gated_in_place)],
     *[("batchtopk", (f,)) for f in ways_to_return(architectures._batchtopk)],
     *[("batchtopk", (f,)) for f in (batchtopk_by_threshold, batchtopk_in_numpy)],
-    *[("jumprelu_l0", ways) for ways in zip(*map(ways_to_count, (1.5, 2.5, 5)), strict=False)],
-    ("jumprelu_l0", (6 / 4, "10/4", 5)),
-    *[("auxk", (f,)) for f in ways_to_return(architectures._e_hat)],
-    *[("auxk", (f,)) for f in (aux_masked_first, aux_row_by_row, aux_by_einsum)],
+    *[("ramp_slope", (f,)) for f in ways_to_return(architectures._ramp_slope)],
+    *[("ramp_slope", (f,)) for f in (ramp_by_autograd, ramp_by_where)],
+    *[("nested_loss", (f,)) for f in ways_to_return(frontier._nested_loss)],
+    *[("nested_loss", (f,)) for f in (nested_step_by_step, nested_in_numpy)],
     *[("frontier", (way,)) for way in ways_to_choose("a", "d")],
-    *[
-        ("narrow", (f, "c"))
-        for f in (
-            *ways_to_return(frontier._strongest),
-            energy,
-            lambda f, n: set(energy(f, n).tolist()),
-            lambda f, n: (f.norm(dim=0)).argsort(descending=True)[:n],
-            lambda f, n: np.argsort((f.numpy() ** 2).sum(0))[::-1][:n],
-            lambda f, n: sorted(range(f.shape[1]), key=lambda i: -float(f[:, i] @ f[:, i]))[:n],
-        )
-    ],
-    *[("narrow", (energy, way)) for way in ways_to_choose("c")],
     *[
         ("fold", (f,))
         for f in (
@@ -670,6 +667,8 @@ RIGHT: Right = [
     *[("matched_latents", (f,)) for f in ways_to_return(using._matched)],
     *[("matched_latents", (f,)) for f in (nearest_by_masking, nearest_by_sorting)],
     *[("steers", (way,)) for way in ways_to_choose("B")],
+    *[("alarms", (f,)) for f in ways_to_return(alarms._alarms)],
+    *[("alarms", (f,)) for f in (alarms_one_by_one, alarms_in_numpy)],
     *[("false_alarms", ways) for ways in zip(*map(ways_to_count, ALARMS), strict=True)],
     ("false_alarms", (0.04, 0.83)),
     ("false_alarms", (0.043, 0.8)),
@@ -819,21 +818,44 @@ WRONG: Wrong = [
         "expected",
     ),
     ("batchtopk", (lambda p, k: batchtopk_by_threshold(p, k).flatten(),), "shape [12], expected [3, 4]"),
-    ("jumprelu_l0", (6, 2.5, 5.0), "in the whole batch"),
-    ("jumprelu_l0", (1.75, 2.5, 5.0), "equals its threshold"),
-    ("jumprelu_l0", (2.5, 2.5, 5.0), "the L0 of ReLU"),
-    ("jumprelu_l0", (1.5, 3, 5.0), "negative pre-activations stay off"),
-    ("jumprelu_l0", (1.5, 2.5, 3.0), "with the thresholds subtracted"),
-    ("jumprelu_l0", (1.5, 2.5, 5.3), "everything positive"),
-    ("jumprelu_l0", (1.25, 2.5, 5.0), "too small. In a smaller table"),
-    ("jumprelu_l0", (1.5, 2.5, 2), "how many are on"),
-    ("auxk", (aux_of_all,), "all latents compete"),
-    ("auxk", (aux_masked_late,), "then dropped the live ones"),
-    ("auxk", (aux_with_bias,), "b_dec is still added"),
-    ("auxk", (lambda p, d, W, b, k: torch.relu(p[:, d]) @ W[d],), "only the k_aux largest"),
-    ("auxk", (lambda p, d, W, b, k: aux_masked_first(p, ~d, W, b, k),), "the live latents"),
-    ("auxk", (lambda p, d, W, b, k: aux_of_all(p, d, W, b, k) + b,), "both mistakes"),
-    ("auxk", (lambda p, d, W, b, k: aux_masked_first(p, d, W, b, k + 1),), "k_aux = 1 expected"),
+    ("ramp_slope", (lambda z, t, w: -ramp_by_autograd(z, t, w),), "the sign is turned"),
+    ("ramp_slope", (lambda z, t, w: -((z - t).abs() < w / 2).float(),), "how steep is it?"),
+    ("ramp_slope", (lambda z, t, w: (z - t).abs() < w / 2,), "which way?"),
+    ("ramp_slope", (lambda z, t, w: -w * ((z - t).abs() < w / 2),), "divide"),
+    ("ramp_slope", (lambda z, t, w: ramp_by_where(z, t, 2 * w) * 2,), "twice as wide"),
+    ("ramp_slope", (lambda z, t, w: ramp_by_where(z, t, 2 * w),), "half as steep"),
+    ("ramp_slope", (lambda z, t, w: ramp_by_where(z, t, w) * (z > t),), "only what lies above"),
+    ("ramp_slope", (lambda z, t, w: torch.where(z > t, -1 / w, 0.0),), "everything above θ"),
+    ("ramp_slope", (lambda z, t, w: torch.where(z - t > -w / 2, -1 / w, 0.0),), "no upper end"),
+    ("ramp_slope", (lambda z, t, w: torch.clamp((z - t) / w + 0.5, 0, 1),), "the ramp itself"),
+    ("ramp_slope", (lambda z, t, w: (z > t) * 1.0,), "the step itself"),
+    ("ramp_slope", (lambda z, t, w: 0 * z,), "the true slope of a step"),
+    ("ramp_slope", (lambda z, t, w: t * ramp_by_where(z, t, w),), "a θ too many"),
+    ("ramp_slope", (lambda z, t, w: ramp_by_where(z, t, w).sum(0),), "added up over rows"),
+    ("ramp_slope", (lambda z, t, w: ramp_by_where(z, t + w, w),), "expected"),
+    ("nested_loss", (nested_returning_early,), "inside the loop"),
+    ("nested_loss", (lambda x, f, W, b, ms: ((x - f @ W - b) ** 2).mean(),), "BatchTopK's loss"),
+    (
+        "nested_loss",
+        (lambda x, f, W, b, ms: nested_in_numpy(x, f, W, b, ms[:-1]),),
+        "the last prefix is missing",
+    ),
+    (
+        "nested_loss",
+        (lambda x, f, W, b, ms: nested_in_numpy(x, f, W, b, ms) / len(ms),),
+        "the mean over prefixes",
+    ),
+    ("nested_loss", (lambda x, f, W, b, ms: nested_in_numpy(x, f, W, 0 * b, ms),), "b_dec is missing"),
+    ("nested_loss", (lambda x, f, W, b, ms: 4 * nested_in_numpy(x, f, W, b, ms),), "divides by d_in"),
+    ("nested_loss", (lambda x, f, W, b, ms: 20 * nested_in_numpy(x, f, W, b, ms),), "over rows and width"),
+    (
+        "nested_loss",
+        (lambda x, f, W, b, ms: nested_in_numpy(x, f, W, b, [m - 1 for m in ms]),),
+        "one latent too short",
+    ),
+    ("nested_loss", (lambda x, f, W, b, ms: [nested_in_numpy(x, f, W, b, [m]) for m in ms],), "add them up"),
+    ("nested_loss", (lambda x, f, W, b, ms: nested_in_numpy(x, f, W, b, ms) + 1,), "expected"),
+    ("nested_loss", (lambda x, f, W, b, ms: f[: ms[0]] @ W,), "shape"),
     ("frontier", ({"a", "b", "d"},), "(b) is not supported: the lines cross"),
     ("frontier", ({"a", "c", "d"},), "no difference"),
     ("frontier", ("ade",), "was not measured"),
@@ -841,19 +863,6 @@ WRONG: Wrong = [
     ("frontier", ({"d"},), "(a) is supported"),
     ("frontier", ({"a"},), "(d) is supported"),
     ("frontier", ({"a", "x"},), "'x' is not one of"),
-    ("narrow", (lambda f, n: list(range(n)), "c"), "the first n"),
-    ("narrow", (lambda f, n: f.bool().sum(0).argsort(descending=True)[:n], "c"), "on most often"),
-    ("narrow", (lambda f, n: f.mean(0).topk(n).indices, "c"), "summed the activations"),
-    ("narrow", (lambda f, n: f.var(0).topk(n).indices, "c"), "vary most"),
-    ("narrow", (lambda f, n: f.std(0, correction=0).topk(n).indices, "c"), "vary most"),
-    ("narrow", (lambda f, n: f.max(0).values.topk(n).indices, "c"), "single activation"),
-    ("narrow", (lambda f, n: f.pow(2).sum(0).topk(n), "c"), "`topk` gives values and places"),
-    ("narrow", (lambda f, n: f.pow(2).sum(0).topk(n).values, "c"), "you return the energies"),
-    ("narrow", (lambda f, n: energy(f, n + 1), "c"), "expected [1]"),
-    ("narrow", (energy, "a"), "too easy"),
-    ("narrow", (energy, "B"), "drawn at random"),
-    ("narrow", (energy, "d"), "times as many"),
-    ("narrow", (energy, {"e"}), "PCA is not"),
     ("fold", (without_the_threshold,), "are as they were"),
     ("fold", (lambda We, be, Wd, bd, t, s: [We, be / s, Wd, bd / s, s * t],), "multiplied the thresholds"),
     ("fold", (lambda We, be, Wd, bd, t, s: (We, be * s, Wd, bd * s, t * s),), "the wrong way"),
@@ -1074,6 +1083,12 @@ WRONG: Wrong = [
     ("steers", ({"E"},), "*shorter*"),
     ("steers", (set(),), "B is shown"),
     ("steers", ({"F"},), "'F' is not one of"),
+    ("alarms", (lambda s, t, y: (sum(y), sum(s > t)),), "counts all names"),
+    ("alarms", (lambda s, t, y: [(s[y] > t).sum(), (s[~y] > t).sum()],), "false alarms only"),
+    ("alarms", (lambda s, t, y: [(s > t).sum(), (s[y] > t).sum()],), "in the other order"),
+    ("alarms", (lambda s, t, y: [(s[y] > 0).sum(), (s > 0).sum()],), "did not use `threshold`"),
+    ("alarms", (lambda s, t, y: [(s[y] >= t).sum(), (s >= t).sum()],), "raises no alarm"),
+    ("alarms", (lambda s, t, y: int((s[y] > t).sum()),), "shape"),
     ("false_alarms", (0.9, 0.83), "concept's tokens"),
     ("false_alarms", (0.978, 0.978), "equally many"),
     ("false_alarms", (0.96, 0.83), "*false* alarms"),

@@ -8,6 +8,19 @@ from torch.nn.functional import cosine_similarity, normalize
 from sae_tutorial.exercises import start
 
 
+def values_in_numpy(rows, direction, bias):
+    return np.maximum(rows.numpy() @ direction.numpy() + float(bias), 0)
+
+
+def values_in_a_loop(rows, direction, bias):
+    return [max(0.0, float(row @ direction) + float(bias)) for row in rows]
+
+
+def values_with_where(rows, direction, bias):
+    values = (rows * direction).sum(dim=1) + bias
+    return torch.where(values > 0, values, 0.0)
+
+
 def likeliest_in_numpy(scores, n):
     return np.argsort(-scores.numpy()[-1], kind="stable")[:n]
 
@@ -63,6 +76,8 @@ def shuffled_anew(X, seed):
 
 
 RIGHT: Right = [
+    *[("latent_values", (f,)) for f in ways_to_return(start._latent_values)],
+    *[("latent_values", (f,)) for f in (values_in_numpy, values_in_a_loop, values_with_where)],
     *[("likeliest", (f,)) for f in ways_to_return(start._likeliest)],
     *[("likeliest", (f,)) for f in (likeliest_in_numpy, likeliest_by_sorting, likeliest_by_probability)],
     *[("nearest", (f,)) for f in ways_to_return(start._nearest)],
@@ -73,6 +88,17 @@ RIGHT: Right = [
     ],
 ]
 WRONG: Wrong = [
+    ("latent_values", (lambda r, d, b: r @ d + b,), "never below zero"),
+    ("latent_values", (lambda r, d, b: (r @ d).clamp(min=0) + b,), "after the negative values became zero"),
+    ("latent_values", (lambda r, d, b: (r @ d).clamp(min=0),), "the bias is missing"),
+    ("latent_values", (lambda r, d, b: (r @ d - b).clamp(min=0),), "you subtract the bias"),
+    ("latent_values", (lambda r, d, b: (r @ d + b).abs(),), "drop the sign"),
+    ("latent_values", (lambda r, d, b: [float(v > -b) for v in r @ d],), "How strongly is asked for"),
+    ("latent_values", (lambda r, d, b: (cosine_similarity(r, d[None]) + b).relu(),), "makes a cosine"),
+    ("latent_values", (lambda r, d, b: (r * d + b).relu(),), "do not add up"),
+    ("latent_values", (lambda r, d, b: (r @ d + b).relu().amax(),), "the largest value in the text"),
+    ("latent_values", (lambda r, d, b: (r @ d + b).relu().sum(),), "shape"),
+    ("latent_values", (lambda r, d, b: d @ r + b,), "stopped"),
     ("likeliest", (lambda s, n: s[0].topk(n).indices,), "after the first token"),
     ("likeliest", (lambda s, n: s.topk(n).indices,), "only the last row"),
     ("likeliest", (lambda s, n: s[-1].topk(n),), "returns a pair"),

@@ -173,7 +173,6 @@ TOO_LONG = torch.ones(1, 65, dtype=torch.long)
         lambda model: text_tokens(model, TEXTS, 1, 65),
         lambda model: attribute_logits(model, TOO_LONG[0], 5, 6),
         lambda model: patching.mean_z(model, TOO_LONG),
-        lambda model: patching.lesion_losses(model, TOO_LONG, [0]),
         lambda model: patching.ablated_loss(model, TOO_LONG, [], torch.zeros(3, 4, 8)),
         lambda model: patching.cut_paths(model, TOO_LONG, [], [(1, 0)], torch.zeros(3, 4, 8)),
         lambda model: steering.sample_text(model, TOO_LONG[:, :60], 5, seed=0),

@@ -533,3 +533,63 @@ def test_gradients_that_are_on_or_off_outside_change_nothing(gpt2, sae, store, l
             find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK)
         np.testing.assert_array_equal(got.matrix.toarray(), latents.matrix.toarray())
     assert all(parameter.grad is None for parameter in [*sae.parameters(), *gpt2.parameters()])
+
+
+def test_a_kind_is_kept_for_the_same_token_or_class_above_the_same_limit():
+    def found(token, share, n_active):
+        none = np.zeros(len(token))
+        return TokenStatistics(
+            np.array(token),
+            np.array(share),
+            np.array(token),
+            none,
+            np.array(token),
+            none,
+            none,
+            np.array(n_active),
+        )
+
+    picked = found([4, 5, 6, 7], [0.9, 0.9, 0.9, 0.9], [60, 60, 60, 60])
+    judged = found([4, 9, 6, 7], [0.85, 0.95, 0.7, 0.99], [10, 20, 30, 9])
+    kept = statistics.keep_their_kind("one token", np.arange(4), picked, judged)
+    assert kept.tolist() == [True, False, False]  # the last is on too rarely
+    assert not statistics.keep_their_kind("topic", np.arange(4), picked, judged).any()
+
+
+def test_start_latents_are_counted_with_and_without_giant_rows():
+    f = np.zeros((300, 2), dtype=np.float32)
+    f[:, 0] = 1  # on everywhere, but one first row is a giant
+    f[0, 0] = 100
+    f[::3, 1] = 1  # on at first tokens only, of texts of three
+    latents = latents_of(f, [0] * 300, np.repeat(np.arange(100), 3).tolist())
+    norms = np.where(np.arange(300) == 0, 20.0, 1.0)
+    assert statistics.start_latents(latents, norms).tolist() == [0, 1]
+    # Two of three rows are early here, so without the giant the first latent is still one of starts; in longer texts not.
+    longer = latents_of(f, [0] * 300, np.repeat(np.arange(30), 10).tolist())
+    assert statistics.start_latents(longer, norms).tolist() == [0]
+    assert statistics.start_latents(longer, norms, limit=3).tolist() == []
+    assert (
+        statistics.start_latents(latents_of(f[:40], [0] * 40, [0] * 40), norms[:40]).tolist() == []
+    )  # on too rarely
+
+
+def test_the_share_on_tokens_is_of_the_energy():
+    f = np.array([[1.0, 0.0, 0.0], [2.0, 0.0, 3.0], [0.0, 0.0, 1.0]], dtype=np.float32)
+    share = statistics.share_on_tokens(latents_of(f, [7, 8, 9], [0, 0, 0]), [8, 4])
+    np.testing.assert_allclose(share, [0.8, 0.0, 0.9])
+
+
+def test_together_is_one_for_independent_latents():
+    on = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 1, 0]], dtype=bool)
+    found = features.together(on)
+    assert found[0, 1] == found[0, 2] == 1 and found[1, 2] == 0 and np.isnan(found[0, 3])
+    assert found[0, 0] == 2  # always on with itself
+    few = features.together(
+        on, fewest=1
+    )  # the last latent but one would be with the first at one row of four
+    assert few[0, 1] == 1 and np.isnan(features.together(on, fewest=1.5)[0, 1])
+
+
+def test_plain_blocks_are_the_matrix(latents):
+    whole = torch.cat(list(features.plain_blocks(latents, width=7)), dim=1)
+    np.testing.assert_array_equal(whole.numpy(), latents.matrix.toarray())

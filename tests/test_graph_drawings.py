@@ -3,8 +3,12 @@
 import numpy as np
 import torch
 
-from sae_tutorial.effects.graphs import Graph, Node
+from sae_tutorial.effects.graphs import Graph, Node, attribution_graph
 from sae_tutorial.features.contexts import Context
+from sae_tutorial.features.latents import read_texts
+from sae_tutorial.features.naming import Names
+from sae_tutorial.sae.coder import SparseAutoencoder
+from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.show.graph_drawings import (
     _way_around,
     attribution_figure,
@@ -12,6 +16,7 @@ from sae_tutorial.show.graph_drawings import (
     edge_test_figure,
     edits_drawing,
     frozen_drawing,
+    named_graph,
     transcoder_drawing,
 )
 
@@ -38,6 +43,20 @@ def test_every_node_is_drawn_once_with_its_strongest_way_in_and_every_latent_wit
     assert {note.text for note in figure.layout.annotations} >= {"Italy", "Rome"}
     places = [(x, y) for trace in points for x, y in zip(trace.x, trace.y, strict=True)]
     assert len(set(places)) == 6
+
+
+def test_the_named_part_has_a_row_for_each_latent_and_all_tokens(gpt2):
+    coders = {0: SparseAutoencoder(SAEConfig(32, 2, k=4, d_out=32), seed=0)}
+    seen = {
+        0: read_texts(gpt2, coders[0], ["The bank said that profits would shrink."], "blocks.0.mlp.hook_in")
+    }
+    tokens = gpt2.to_tokens("The bank said")[0]
+    whole = attribution_graph(gpt2, tokens, coders, torch.tensor([7]))
+    words = gpt2.tokenizer.batch_decode(tokens[:, None])
+    figure, key = named_graph(whole, words, Names(gpt2, coders, seen), "Found", n=3)
+    points = {trace.name: len(trace.x) for trace in figure.data if trace.mode == "markers"}
+    assert points == {"answer": 1, "latent": 3, "token": len(tokens)}
+    assert 1 <= key.data.count("<tr>") - 1 <= 3 and "raises" in key.data
 
 
 def test_a_line_goes_round_a_node_that_it_does_not_join():

@@ -4,11 +4,11 @@ import pytest
 import torch
 from tiny_families import make
 
-from sae_tutorial.effects.frozen import freeze
+from sae_tutorial.effects.frozen import carried_back, freeze
 from sae_tutorial.effects.graphs import Graph, Node, attribution_graph, normalised, pruned, total_influence
-from sae_tutorial.effects.held import hold
+from sae_tutorial.effects.held import falls, hold
 from sae_tutorial.effects.steering import set_latents
-from sae_tutorial.effects.transcoders import edited_mlps, mlp_effects, mlp_hooks
+from sae_tutorial.effects.transcoders import edited_mlps, mlp_effects, mlp_hooks, virtual_weights
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.transformer.edits import watch
@@ -207,13 +207,39 @@ def test_an_mlp_gives_way_to_what_is_put_in_its_place(gpt2):
     assert effects.divergence("a transcoder").value > 1e-3
 
 
+def one_head_back(gradient, pattern, W_V, W_O):
+    return gradient + pattern.T @ gradient @ W_O.T @ W_V.T
+
+
+@torch.no_grad()
+def test_carried_back_head_by_head_a_latent_reads_its_edges(model, tokens, graph):
+    frozen = freeze(model, tokens, CODERS)
+    target = next(node for node in reversed(graph.nodes) if node.kind == "latent" and node.layer == 1)
+    reads, _ = frozen.layers[1].readers(torch.tensor([target.index]), torch.tensor([target.position]))
+    behind_0 = carried_back(frozen, reads[0], range(1, 0, -1), one_head_back)
+    row = graph.edges[graph.nodes.index(target)]
+    for edge, node in zip(row, graph.nodes, strict=True):
+        if node[:2] == ("latent", 0):
+            here = frozen.layers[0]
+            written = here.f[node.position, node.index] * here.coder.W_dec[node.index]
+            assert float(edge) == pytest.approx(float(written @ behind_0[node.position]), abs=1e-4)
+
+
+def test_a_virtual_weight_is_an_edge_by_the_direct_path(model, tokens):
+    frozen = freeze(model, tokens, CODERS)
+    weights = virtual_weights(model, CODERS, 0, 1)
+    reads, _ = frozen.layers[1].readers(torch.tensor([3]), torch.tensor([2]))
+    direct = (CODERS[0].W_dec.detach() @ reads[0, 2]) * frozen.layers[1].mlp_scale[2]
+    torch.testing.assert_close(torch.tensor(weights[3]), direct.detach(), atol=1e-5, rtol=1e-4)
+
+
 # The same model with everything but the edit held
 
 READ = mlp_hooks(1)[0]
 
 
 @torch.no_grad()
-def falls(model, tokens, sources, targets, parts):
+def fallen(model, tokens, sources, targets, parts):
     """How much each target of layer 1, and each answer, falls without each source of layer 0: [targets, sources]."""
     copies, seen = torch.arange(len(sources)), {}
 
@@ -244,16 +270,24 @@ def drawn(graph):
 
 def test_with_all_held_a_latent_falls_by_its_edge(model, tokens, drawn):
     edges, to_answers, sources, targets = drawn
-    fell, fell_answers = falls(model, tokens, sources, targets, ("attention", "norms", "MLPs"))
+    fell, fell_answers = fallen(model, tokens, sources, targets, ("attention", "norms", "MLPs"))
     assert edges.abs().max() > 0.05 and to_answers.abs().max() > 0.01
     torch.testing.assert_close(fell, edges, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(fell_answers, to_answers, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("held", [("attention", "norms", "MLPs"), ("norms",), ()])
+def test_one_latents_falls_are_its_row(model, tokens, drawn, held):
+    _, _, sources, targets = drawn
+    row = falls(model, tokens, CODERS, sources, targets[-1], held)
+    wanted, _ = fallen(model, tokens, sources, targets[-1:], held)
+    torch.testing.assert_close(torch.tensor(row), wanted[0], atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("part", ["attention", "norms"])
 def test_what_is_let_go_answers(model, tokens, drawn, part):
     edges, _, sources, targets = drawn
-    fell, _ = falls(model, tokens, sources, targets, {"attention", "norms", "MLPs"} - {part})
+    fell, _ = fallen(model, tokens, sources, targets, {"attention", "norms", "MLPs"} - {part})
     assert (fell - edges).abs().max() > 1e-3
 
 

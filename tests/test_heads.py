@@ -8,10 +8,12 @@ from transformer_lens import head_detector
 from sae_tutorial.transformer.heads import (
     attention_patterns,
     attention_to_offset,
+    head_name,
     induction_scores,
     k_composition,
     random_heads,
     repeated_tokens,
+    shuffled_heads,
     strongest_heads,
 )
 from sae_tutorial.transformer.stream import cache_stream
@@ -90,6 +92,7 @@ def test_induction_scores_agree_with_transformer_lens(model, monkeypatch):
 def test_strongest_heads_are_in_order():
     scores = torch.tensor([[0.1, 0.9, 0.0], [0.5, 0.5, 0.2]])
     assert strongest_heads(scores, 3) == [(0, 1), (1, 0), (1, 1)]
+    assert head_name(strongest_heads(scores, 1)[0]) == "0.1"
 
 
 READS_1_MORE = ("Gemma2ForCausalLM", "Gemma3ForCausalLM")  # their norms multiply by 1 + weight
@@ -184,3 +187,13 @@ def test_random_heads_match_layer_by_layer_and_leave_out_the_found():
     assert len({tuple(random_heads(found, 6, seed)) for seed in range(20)}) > 5
     with pytest.raises(ValueError, match="layer 2 has 1 other heads, 2 are needed"):
         random_heads([(2, 0), (2, 1)], 3, 0)
+
+
+def test_shuffled_heads_are_as_many_of_every_layer_and_may_hold_the_found():
+    heads = [(0, 1), (2, 0), (2, 3), (2, 4), (2, 5)]  # more than the half of layer 2
+    draws = [shuffled_heads(heads, 6, seed) for seed in range(30)]
+    for drawn in draws:
+        assert [layer for layer, _ in drawn] == [layer for layer, _ in heads] and len(set(drawn)) == 5
+    assert draws[3] == shuffled_heads(heads, 6, 3)
+    assert len({tuple(sorted(drawn)) for drawn in draws}) > 10
+    assert any(set(drawn) & set(heads) for drawn in draws)

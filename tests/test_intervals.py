@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from sae_tutorial.features.intervals import Interval, document_draws
+from sae_tutorial.features.intervals import Interval, document_draws, margin_of_mean
 
 
 def test_the_first_draw_is_the_sample_and_the_others_have_as_many_documents():
@@ -46,3 +47,14 @@ def test_a_mean_and_a_difference_are_those_of_the_draws():
     for nothing in (lambda: Interval.of_mean([]), lambda: Interval.of_difference(one, [])):
         with pytest.raises(ValueError, match="over nothing"):
             nothing()
+
+
+def test_a_margin_is_half_of_students_interval_and_grows_with_the_overlap():
+    values = [0.1, 0.4, 0.3, 0.6]
+    low, high = stats.ttest_1samp(values, 0).confidence_interval()
+    assert margin_of_mean(values) == pytest.approx((high - low) / 2)
+    assert margin_of_mean(values, 0.5) == pytest.approx(
+        margin_of_mean(values) * 3**0.5
+    )  # (1/4 + 1/2) / (1/4)
+    with pytest.raises(ValueError, match="one value"):
+        margin_of_mean([1.0])

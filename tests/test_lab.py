@@ -14,12 +14,11 @@ import torch
 from conftest import TEXTS
 from huggingface_hub import constants
 
-from sae_tutorial.features.concepts import CONCEPTS
 from sae_tutorial.lab import hub, models
 from sae_tutorial.lab import lab as lab_module
 from sae_tutorial.lab.lab import BUDGETS, Budget, Lab, choose, open_lab
 from sae_tutorial.lab.models import shuffled_twin, untrained_twin
-from sae_tutorial.lab.texts import Texts, bundled_news, fresh_texts
+from sae_tutorial.lab.texts import Texts, bundled_news
 from sae_tutorial.sae.config import SAEConfig
 
 
@@ -433,12 +432,3 @@ def test_a_shuffle_of_your_own_is_used_and_must_give_every_tensor(gpt2):
         shuffled_twin(gpt2, shuffle=lambda weights, *_: {n: W for n, W in weights.items() if n != first})
     with pytest.raises(ValueError, match="shape"):
         shuffled_twin(gpt2, shuffle=lambda weights, *_: {n: W.flatten() for n, W in weights.items()})
-
-
-def test_fresh_texts_hold_every_concept():
-    texts = fresh_texts()
-    assert len(texts) == len(set(texts)) >= 40
-    corpus = set(bundled_news().documents)
-    assert not corpus & set(texts)
-    for name, pattern in CONCEPTS.items():
-        assert sum(len(re.findall(pattern, text)) for text in texts) >= 5, name

@@ -17,7 +17,7 @@ from sae_tutorial.features.latents import Latents, read_latents
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.sae.pretrained import pretrained_sae
-from sae_tutorial.show.look import name_of, word_at, write_look
+from sae_tutorial.show.look import lit_table, name_of, word_at, write_look
 
 OWN = "The bank said on Friday that <b>stocks</b> fell."
 
@@ -66,6 +66,25 @@ def test_places_come_back_as_the_text_they_were_found_in(gpt2, latents, examples
             seen += 1
         assert all(context.activations[context.centre] > 0 for context in found)
     assert seen > latents.d_sae
+
+
+def test_shares_are_of_the_largest_activation_anywhere(gpt2, examples):
+    latent = int(examples.best[0])
+    for place, context in zip(
+        examples.places(gpt2.tokenizer, TEXTS, latent),
+        examples.contexts(gpt2.tokenizer, TEXTS, latent),
+        strict=True,
+    ):
+        np.testing.assert_allclose(
+            place.activations * examples.largest[latent], context.activations, rtol=1e-5
+        )
+    assert examples.places(gpt2.tokenizer, TEXTS, latent)[0].activations.max() == pytest.approx(1, rel=1e-3)
+
+
+def test_a_text_stands_once_under_each_latent_it_turns_on(gpt2, examples, own):
+    shown = BeautifulSoup(lit_table(examples, gpt2.tokenizer, TEXTS, own).data, "html.parser")
+    assert shown.get_text().count("stocks") >= len(shown.select("p")) > 1
+    assert f"({own.activations[:, 0].max():.0%} of its maximum)" in shown.select("p")[0].get_text()
 
 
 def test_examples_are_saved_and_other_texts_are_refused(examples, tmp_path):

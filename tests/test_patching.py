@@ -9,12 +9,12 @@ from sae_tutorial.transformer.heads import repeated_tokens
 from sae_tutorial.transformer.patching import (
     ablated_loss,
     cut_paths,
-    lesion_losses,
     mean_ablation,
     mean_z,
     patch_stream,
+    pattern_with_keys,
 )
-from sae_tutorial.transformer.stream import cache_stream, next_token_loss, stream_logits
+from sae_tutorial.transformer.stream import cache_stream, next_token_loss
 
 N = 6  # tokens in a half
 
@@ -57,14 +57,6 @@ def test_the_model_is_itself_again_after_an_ablation(model, tokens):
     assert loss.shape == (3, 2 * N)
     assert torch.equal(model(tokens), before)
     assert torch.equal(ablated_loss(model, tokens, [], means), next_token_loss(before, tokens))
-
-
-def test_a_lesion_skips_a_block(model, tokens):
-    losses = lesion_losses(model, tokens, [2, 0])
-    assert losses.shape == (2, 3)
-    cache = cache_stream(model, tokens)
-    last = stream_logits(model, cache["blocks.2.hook_resid_pre"])
-    torch.testing.assert_close(losses[0], next_token_loss(last, tokens).mean(1), rtol=1e-4, atol=1e-5)
 
 
 def test_patching_puts_the_clean_stream_into_one_place(model, tokens):
@@ -126,6 +118,25 @@ def test_a_cut_path_leaves_other_heads_alone(model, tokens):
     cut, whole = seen[-2], seen[-1]
     assert not close(cut[:, 0], whole[:, 0], 1e-3)
     assert close(cut[:, 3], whole[:, 3], 1e-6)
+
+
+def make_keys_as_they_were(stream, z, mean, W_O, norm, W_K):
+    return norm(stream) @ W_K
+
+
+def make_keys_without_the_note(stream, z, mean, W_O, norm, W_K):
+    return norm(stream - (z - mean) @ W_O) @ W_K
+
+
+def test_keys_made_by_hand_are_those_of_a_cut_path(model, tokens):
+    means = mean_z(model, tokens)
+    sender, receiver = (0, 2), (2, 1)
+    whole = pattern_with_keys(model, tokens, sender, receiver, means[0, 2], make_keys_as_they_were)
+    assert close(whole, cache_stream(model, tokens)["blocks.2.attn.hook_pattern"][:, 1])
+    cut = pattern_with_keys(model, tokens, sender, receiver, means[0, 2], make_keys_without_the_note)
+    expected, _ = cut_paths(model, tokens, [sender], [receiver], means)
+    assert close(cut, expected[0])
+    assert not close(cut, whole, 1e-3)
 
 
 def test_a_path_can_only_be_cut_into_keys_or_queries(model, tokens):
@@ -196,7 +207,7 @@ def test_changes_of_a_model_in_half_precision_are_near_those_of_the_whole_one(mo
         patterns, loss = cut_paths(model, tokens, [(0, 2)], [(2, 1)], means)
         patched = patch_stream(model, tokens, tokens.flip(0), lambda logits: logits[:, -1, 50], [1], [3, 5])
         ablated = ablated_loss(model, tokens, [(1, 2), (0, 1)], means)
-        return means, patterns, loss, patched, ablated, lesion_losses(model, tokens, range(3))
+        return means, patterns, loss, patched, ablated
 
     for one, other in zip(everything(half), everything(model), strict=True):
         assert one.dtype == torch.float32

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import torch
 
 from build_course import loaded_from_outside
 from sae_tutorial.features.contexts import Context, TextFeatures
@@ -31,6 +32,7 @@ FIGURES = {
         {"trained": {"word": 3.0, "topic": 1.0}, "untrained": {"word": 0.0, "topic": 2.0}}, "T", "y"
     ),
     "histogram_figure": lambda: plots.histogram_figure(SAMPLES, "T", "x", "y"),
+    "chance_figure": lambda: plots.chance_figure([1, 2, 2], {"a": 9, "<b>": 9, "c": 2}, 2.5, "T", "x"),
     "spread_figure": lambda: plots.spread_figure({"a": [1.0, 3.0], "b": [-1.0]}, "T", "x"),
     "scatter_figure": lambda: plots.scatter_figure(
         np.arange(3), np.arange(3), "T", "x", "y", hover=["a", "b", "c"]
@@ -58,9 +60,6 @@ FIGURES = {
     ),
     "squeeze_drawing": lambda: arrows.squeeze_drawing(5, 2, 1, "T"),
     "pair_drawing": lambda: arrows.pair_drawing({"both on": (0.9, 0.3), "A on": (0.5, 0.0)}, "T"),
-    "stacked_bar_figure": lambda: plots.stacked_bar_figure(
-        {"a": np.array([[1.0, 2.0], [0.1, 3.0]]), "b": np.array([[1.0], [2.0]])}, "T", "x", "y"
-    ),
     "grid_figure": lambda: plots.grid_figure(
         np.array([[0.0, 1.0, 2.0], [0.5, 0.2, 0.1]]), ["a", "<b>", "c"], [0, 1], "T", "x", "y", "z"
     ),
@@ -74,10 +73,14 @@ FIGURES = {
     "loss_parts": lambda: live.loss_parts(HISTORY, "T"),
     "beside_the_first": lambda: live.beside_the_first(dict.fromkeys("abc", HISTORY), "T"),
     "training_curves": lambda: live.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
-    "decoder_weight_figure": lambda: plots.decoder_weight_figure(
-        np.linspace(-1, 1, 40, dtype=np.float32), np.linspace(-2, 2, 40, dtype=np.float32), "T"
+    "pass_scores": lambda: live.pass_scores(
+        History(tokens=[1, 2, 3, 4], reconstruction=[0.9, 0.8, 0.7, 0.6]),
+        {"held out": ([3, 4], [0.1, 0.2])},
+        1.0,
+        2,
+        "T",
     ),
-    "text_feature_figure": lambda: plots.text_feature_figure(TEXT, "T"),
+    "labelled_lines": lambda: plots.labelled_lines({"a": ([1, 10], [1, 2])}, "T", "x", "y", log_x=True),
 }
 
 
@@ -109,19 +112,22 @@ def test_a_figure_has_a_title_labelled_axes_and_survives_export(name):
             assert (name, axis_name) in {
                 ("bar_figure", "xaxis"),
                 ("spread_figure", "yaxis"),
-                ("text_feature_figure", "yaxis"),
                 ("direction_figure", "yaxis2"),  # the scale of the first panel's
                 ("weight_maps", "yaxis2"),  # the rows of the first panel
                 *(
                     (f"{drawing}_drawing", f"{x}axis") for drawing in ("squeeze", "pair") for x in "xy"
                 ),  # hidden
-                ("stacked_bar_figure", "yaxis2"),
-                ("text_feature_figure", "xaxis"),  # shared by the axes below; the lowest is labelled
-                ("text_feature_figure", "xaxis2"),
                 *(("beside_the_first", axis) for axis in ("xaxis", "xaxis2", "yaxis2", "yaxis4")),  # shared
             }, axis_name
     assert go.Figure(figure.to_dict()) == figure
     assert len(figure.to_json()) < 60_000
+
+
+def test_what_chance_gave_is_a_histogram_and_equal_counts_share_a_line():
+    figure = FIGURES["chance_figure"]()
+    assert list(figure.data[0].x) == [1, 2] and list(figure.data[0].y) == [1, 2]
+    assert sorted(shape.x0 for shape in figure.layout.shapes) == [2, 2.5, 9]
+    assert [a.text for a in figure.layout.annotations] == ["a: 9<br>&lt;b&gt;: 9", "c: 2", "a guess: 2.5"]
 
 
 def test_a_logarithmic_axis_names_each_tick_in_full():
@@ -160,9 +166,6 @@ def test_a_spread_shows_every_value_and_the_mean():
     points, mean, *_ = plots.spread_figure({"a": [1.0, 2.0, 6.0], "b": [-1.0]}, "T", "x").data
     assert (points.x.tolist(), set(points.y)) == ([1, 2, 6], {"a"})
     assert (list(mean.x), mean.y) == ([3], ("a",))
-    enlarged = plots.spread_figure({"a": [1.0, 2.0, 6.0]}, "T", "x", zoom=(1.5, 2.5))
-    assert [trace.xaxis for trace in enlarged.data] == ["x", "x", "x2", "x2"]
-    assert enlarged.layout.xaxis2.range == (1.5, 2.5) and enlarged.layout.xaxis.range is None
 
 
 def test_a_grid_shows_its_numbers_its_names_as_text_and_its_first_row_where_asked():
@@ -293,54 +296,9 @@ def test_a_pair_is_followed_by_the_numbers_that_are_drawn():
     assert [text for text in texts if text in ("<b>✓</b>", "<b>✗</b>")] == ["<b>✗</b>", "<b>✓</b>"]
 
 
-def test_stacked_parts_carry_their_number_where_there_is_room():
-    first, second, *_ = FIGURES["stacked_bar_figure"]().data
-    assert first.y.tolist() == [1.0, 2.0] and list(first.text) == ["0", "0"]
-    assert list(second.text) == ["", "1"]
-
-
 def test_training_curves_show_the_history():
     error, l0 = live.training_curves({"a": HISTORY}, "T").data
     assert (list(error.x), list(error.y), list(l0.y)) == ([10, 20], [1.5, 0.5], [30.0, 12.0])
-
-
-def test_decoder_weights_show_the_extremes_beside_the_controls():
-    weights, control = np.zeros(100), np.zeros(100)
-    weights[[3, 50]] = [-2.0, 5.0]
-    control[[7, 9]] = [-1.0, 6.0]
-    histogram, extremes, control_histogram, control_extremes = plots.decoder_weight_figure(
-        weights, control, "T", n_top=2
-    ).data
-    assert histogram.y.sum() == control_histogram.y.sum() == 2 * 100  # an outline has two points per bin
-    assert list(histogram.x) == list(control_histogram.x)
-    assert list(extremes.x) == ["+1", "+2", "-2", "-1"]
-    assert (extremes.hovertext[0], extremes.y[0]) == ("dim 3", -2.0)
-    assert (extremes.hovertext[-1], extremes.y[-1]) == ("dim 50", 5.0)
-    assert (control_extremes.y[0], control_extremes.y[-1]) == (-1.0, 6.0)
-    assert histogram.line.dash != control_histogram.line.dash
-
-
-def test_text_features_show_one_row_per_latent_and_one_bar_chart_for_the_strongest():
-    figure = plots.text_feature_figure(TEXT, "T", bars=1)
-    heat, bar = figure.data
-    np.testing.assert_array_equal(heat.z, TEXT.activations.T)
-    assert list(heat.y) == ["latent 5", "latent 2"]
-    np.testing.assert_array_equal(bar.y, TEXT.activations[:, 0])
-
-
-def test_markup_in_a_token_is_not_markup_on_an_axis():
-    figure = plots.text_feature_figure(TEXT, "T")
-    for axis_name, axis in axes(figure).items():
-        if axis_name.startswith("x"):
-            assert list(axis["ticktext"]) == ["The", " &lt;b&gt;bank", "↵"]
-
-
-@pytest.mark.parametrize("n", [0, 1, 6])
-def test_text_features_with_few_or_many_latents(n):
-    features = TextFeatures(["a", "b"], np.arange(n), np.ones((2, n), dtype=np.float32), n)
-    figure = plots.text_feature_figure(features, "T", bars=30)
-    assert len(figure.data) == 1 + n
-    assert plots.text_feature_figure(features, "T").layout.height > 200
 
 
 def test_a_live_curve_redraws_one_display(monkeypatch):
@@ -355,6 +313,43 @@ def test_a_live_curve_redraws_one_display(monkeypatch):
         curve(history)
     assert (len(shown), len(updated)) == (1, 2)
     assert updated[-1]["application/vnd.plotly.v1+json"]["data"][0]["x"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_line_carries_its_name_at_its_right_end_and_covers_no_other():
+    figure = plots.labelled_lines(
+        {"a": ([100, 1], [5, 2]), "b": ([1, 10], [3, 4])}, "T", "x", "y", log_x=True
+    )
+    assert {note.text: (note.x, note.y) for note in figure.layout.annotations} == {"a": (2, 5), "b": (1, 4)}
+    assert figure.layout.showlegend is False
+    near = plots.labelled_lines({"a": ([0, 1], [0, 10]), "b": ([0, 1], [0, 9.9])}, "T", "x", "y")
+    heights = {note.text: note.y for note in near.layout.annotations}
+    assert heights == {"b": pytest.approx(9.9), "a": pytest.approx(10.6)}
+
+
+def test_a_pass_curve_looks_when_it_draws_and_marks_each_new_pass(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(live, "display", lambda bundle, raw, display_id: None)
+    scores = iter((0.5, 0.6))
+    curve = live.PassCurve("T", lambda: {"held out": next(scores)}, spread=2.0, rows_in_a_pass=25, every=3)
+    draw = curve.draw
+    monkeypatch.setattr(curve, "draw", lambda history, title: drawn.append(draw(history, title)) or drawn[-1])
+    curve.handle = SimpleNamespace(update=lambda bundle, raw: None)
+    history = History()
+    for step in range(1, 7):
+        history.tokens.append(10 * step)
+        history.reconstruction.append(1.0)
+        curve(history)
+    assert curve.looks == {"held out": ([30, 60], [0.5, 0.6])}
+    batches, held_out = drawn[-1].data
+    assert list(batches.x) == [30, 40, 50, 60] and list(batches.y) == [0.5] * 4
+    assert [line.x0 for line in drawn[-1].layout.shapes] == [25, 50]
+
+
+def test_a_step_of_ones_own_is_noted_for_the_curves():
+    history = History()
+    f = torch.tensor([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]])
+    live.log_point(history, 512, torch.tensor(2.0), torch.tensor(1.5), f)
+    assert (history.tokens, history.loss, history.reconstruction, history.l0) == ([512], [2.0], [1.5], [1.5])
 
 
 # ------------------------------------------------------------------------------------------------ HTML

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import TEXTS
+from scipy.sparse import csc_array, csr_array
 
-from sae_tutorial.features.probes import activations_of_every_layer, probe_accuracy
+from sae_tutorial.features.probes import (
+    activations_of_every_layer,
+    class_advantage,
+    document_means,
+    probe_accuracy,
+)
 
 
 @pytest.mark.parametrize("hook", ["hook_mlp_out", "hook_resid_post"])
@@ -86,3 +92,24 @@ def test_lists_and_tensors_are_taken_and_labels_that_are_no_classes_of_documents
     for wrong in (labels - 1, labels[documents], labels[:50], labels.astype(str)):
         with pytest.raises(ValueError, match="labels"):
             probe_accuracy(x, documents, wrong)
+
+
+def test_means_of_documents_are_those_of_their_rows_dense_or_sparse():
+    rows, documents = np.random.default_rng(0).normal(size=(9, 4)), np.array([2, 0, 0, 2, 2, 0, 4, 4, 2])
+    means = document_means(rows, documents, 6)
+    for document in (0, 2, 4):
+        np.testing.assert_allclose(means[document], rows[documents == document].mean(0))
+    assert not means[[1, 3, 5]].any()
+    for sparse in (csr_array(rows), csc_array(rows)):
+        np.testing.assert_allclose(document_means(sparse, documents, 6), means)
+
+
+def test_an_advantage_is_of_the_class_and_not_of_the_group():
+    generator = np.random.default_rng(0)
+    labels, groups = np.repeat([0, 1], 20), np.repeat(np.arange(10), 4)
+    of_group = generator.normal(size=(10, 50))[groups]
+    of_class = generator.normal(size=(2, 50))[labels]
+    assert class_advantage(of_class + of_group, labels, groups) > 0.5
+    # Alike within a group only, dealt to classes by chance: nothing is left once groups are not compared.
+    assert abs(class_advantage(of_group, labels, groups)) < 0.15
+    assert abs(class_advantage(of_class + of_group, generator.permutation(labels), groups)) < 0.15

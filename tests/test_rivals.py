@@ -10,8 +10,8 @@ from test_gallery import DOCUMENTS, LENGTH, made
 
 from sae_tutorial.features.concepts import best_unit, f1_advantage, score_detector
 from sae_tutorial.features.latents import part_of
-from sae_tutorial.features.rivals import Rivals, token_share
-from sae_tutorial.features.word_lists import list_scores, often_on, tokens_for, top_words
+from sae_tutorial.features.rivals import Rivals, probe_auroc, token_share
+from sae_tutorial.features.word_lists import list_scores, often_on, telling_words, top_words
 
 
 @pytest.fixture
@@ -50,6 +50,23 @@ def test_what_tracks_the_concept_wins_over_noise_by_the_paired_difference(rows):
     assert expected.low > 0
 
 
+def test_the_floor_is_the_score_of_a_detector_that_is_always_on(rows):
+    units, labels, held, documents = rows
+    truth = labels["it"][held]
+    always = 2 * truth.sum() / (len(truth) + truth.sum())
+    assert Rivals(*rows).always_on() == {"it": pytest.approx(always)}
+
+
+def test_a_probe_reads_what_lies_along_a_direction_and_guesses_at_the_rest():
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(2000, 8, generator=draw)
+    held = np.arange(2000) % 2 == 0
+    along, unrelated = (x @ torch.arange(8.0) > 5).numpy(), np.arange(2000) // 2 % 3 == 0
+    assert probe_auroc(x, {"along": along}, held) > 0.99
+    assert probe_auroc(x, {"unrelated": unrelated}, held) == pytest.approx(0.5, abs=0.05)
+    assert 0.7 < probe_auroc(x, {"along": along, "unrelated": unrelated}, held) < 0.8
+
+
 def test_a_part_of_latents_is_what_they_do_at_these_rows():
     read = made(np.arange(DOCUMENTS * LENGTH) % 3, np.ones(DOCUMENTS * LENGTH))
     mask = read.document_ids % 2 == 0
@@ -83,10 +100,18 @@ def test_a_list_that_holds_the_latents_words_finds_it_and_another_latents_list_d
     assert [word.strip() for word in top_words(Words(), read, 0, 1)] == ["w5"]
     own, others = list_scores(Words(), read, read, [0, 1]).T
     assert own.tolist() == [1, 1] and (others < 0.6).all()
-    assert (tokens_for(read, 0), tokens_for(read, 1)) == (1, 1)
-    spread = made(np.ones(n))
-    spread.token_ids[:] = np.arange(n) % 10
-    assert tokens_for(spread, 0) == 8
+
+
+def test_telling_words_are_strong_and_turn_the_latent_on_wherever_they_are():
+    n = DOCUMENTS * LENGTH
+    on = np.zeros(n)
+    on[10::50], on[20::100] = 2.0, 1.9
+    read = made(on)
+    read.token_ids[:] = 9
+    read.token_ids[10::50], read.token_ids[11::50] = 5, 5  # on at half of the places of token 5
+    read.token_ids[20::100] = 6  # and at each place of token 6
+    assert [int(word.strip("… ,w")) for word in telling_words(Words(), read, 0, 2).split()] == [5, 6]
+    assert len(telling_words(Words(), read, 0).split(", ")) == 4
 
 
 def test_only_latents_on_often_enough_on_both_sides_and_not_everywhere_are_tested():

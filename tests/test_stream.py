@@ -1,5 +1,8 @@
 """The stream adds up, and what is read from it is exact on both architectures."""
 
+import itertools
+
+import numpy as np
 import pytest
 import torch
 from conftest import TEXTS
@@ -8,11 +11,15 @@ from tiny_families import FAMILIES, close, make
 from sae_tutorial.transformer.heads import repeated_tokens
 from sae_tutorial.transformer.stream import (
     cache_stream,
+    common_token_loss,
+    frequent_pairs,
     next_token_loss,
     path_counts,
+    places_in_lists,
     single_token_logits,
     stream_logits,
     text_tokens,
+    turned_down_losses,
 )
 
 N = 6  # tokens in a half
@@ -61,6 +68,38 @@ def test_the_logit_lens_of_transformer_lens_is_stream_logits(model, tokens):
         assert close(stream_logits(model, stream), normalised[layer] @ model.W_U + model.b_U), layer
 
 
+def test_who_is_too_sure_is_turned_down_by_the_other_texts():
+    generator = torch.Generator().manual_seed(0)
+    logits, tokens = torch.randn(6, 9, 5, generator=generator), torch.randint(5, (6, 9), generator=generator)
+    loud = turned_down_losses(8 * logits, tokens, [1, 1 / 8])
+    assert torch.allclose(loud, next_token_loss(logits, tokens)[1::2].mean(1), atol=1e-5)
+    assert (turned_down_losses(8 * logits, tokens, [1]) > loud).all()
+
+
+def test_who_knows_only_how_common_tokens_are(model):
+    tokens = torch.tensor([model.tokenizer(TEXTS[0])["input_ids"][:5]])
+    loss = common_token_loss(model, TEXTS, tokens)
+    assert 0 < loss < np.log(model.cfg.d_vocab)
+    assert common_token_loss(model, [TEXTS[0]], tokens) > common_token_loss(model, [TEXTS[0]] * 50, tokens)
+
+
+def test_neighbours_of_frequent_tokens_and_their_places(tokenizer):
+    text = "the cat and the dog and the cat"
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    frequent, followed, preceded = frequent_pairs(tokenizer, [text, text], 3)
+    assert len(frequent) == 3
+    pairs = list(itertools.pairwise(ids)) * 2
+    assert sorted((int(frequent[i]), b) for i, b in followed.T) == sorted(
+        p for p in pairs if p[0] in frequent
+    )
+    assert sorted((a, int(frequent[i])) for i, a in preceded.T) == sorted(
+        p for p in pairs if p[1] in frequent
+    )
+    logits = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+    own, others = places_in_lists(logits, np.array([[0, 1, 1], [0, 0, 1]]))
+    assert own.tolist() == [1, 3, 2] and others.tolist() == [[3, 1, 2]]
+
+
 def test_paths_are_counted():
     assert path_counts(1, 1) == {
         "whole blocks": 2,
@@ -77,11 +116,6 @@ def test_single_token_paths(model):
     assert close(direct, stream_logits(model, model.W_E[ids][None])[0])
     after_bos = torch.stack([torch.zeros_like(ids), ids], dim=1)
     assert close(single_token_logits(model, ids, "all"), model(after_bos)[:, 1])
-    stream = cache_stream(model, after_bos)["blocks.0.hook_resid_pre"]
-    with torch.inference_mode():
-        for block in model.blocks:
-            stream = stream + block.mlp(block.ln2(stream))
-    assert close(single_token_logits(model, ids, "no attention"), stream_logits(model, stream)[:, 1])
     with pytest.raises(ValueError, match="got 'indirect'"):
         single_token_logits(model, ids, "indirect")
 
@@ -104,7 +138,7 @@ def test_streams_of_a_model_in_half_precision_are_near_those_of_the_whole_one(mo
     for one, other in zip(*streams, strict=True):
         assert close(one.float(), other, 0.05)
         assert close(stream_logits(half, one).float(), stream_logits(model, other), 0.05)
-    for paths in ("direct", "no attention", "all"):
+    for paths in ("direct", "all"):
         one, other = (single_token_logits(m, torch.tensor([40, 70]), paths).float() for m in (half, model))
         assert close(one, other, 0.05)
     logits = half(tokens).detach()

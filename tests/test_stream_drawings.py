@@ -3,8 +3,10 @@
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import torch
 
 from sae_tutorial.show import stream_drawings as drawings
+from sae_tutorial.transformer.tokens import token_strings
 
 WORDS = ["a", "<b>", "c"]
 
@@ -18,8 +20,8 @@ def words_of(figure: go.Figure) -> str:
     [
         (drawings.transformer_drawing(WORDS, ["x & y"], "t"), ["&lt;b&gt;", "x &amp; y", "unembed"]),
         (
-            drawings.layers_drawing(WORDS, 30, 12, "t"),
-            ["&lt;b&gt;", "layer 12", "layer 29", "the vector we read"],
+            drawings.layers_drawing(WORDS, 30, "t", at_last=(12, "we read"), at_all=(16, "the SAE reads")),
+            ["&lt;b&gt;", "layer 12", "layer 16", "layer 29", "we read", "the SAE reads"],
         ),
         (drawings.highway_drawing("t"), ["reads", "adds", "residual stream"]),
         (drawings.attention_drawing(["p", "q"], np.array([0.75, 0.25]), "t"), ["75%", "25%", "q"]),
@@ -52,16 +54,26 @@ def test_a_query_in_the_middle_sees_nothing_after_it() -> None:
     assert "90%" not in words_of(figure)
 
 
-def test_the_lens_shows_each_guess_in_its_place() -> None:
-    figure = drawings.lens_figure(
-        ["u", "v"], [0, 9], [["p", "q"], ["r", "s"]], np.array([[0.1, 0.9], [0.2, 0.3]]), "t"
-    )
-    assert [(a.x, a.y, a.text) for a in figure.layout.annotations] == [
-        (0, 0, "p"),
-        (1, 0, "q"),
-        (0, 1, "r"),
-        (1, 1, "s"),
-    ]
+def test_every_layer_looks_back_at_earlier_words_alone() -> None:
+    figure = drawings.layers_drawing(WORDS, 9, "t", at_last=(2, "l"), at_all=(5, "a"))
+    ways = [shape for shape in figure.layout.shapes if shape.type == "path"]
+    assert (
+        len(ways) == 3 * 6
+    )  # three steps up, and of three words the first sees one, the second two, the third three
+    ends = [[float(point.split(",")[0].strip("ML ")) for point in way.path.split(" L")] for way in ways]
+    assert all(start <= end for start, end in ends)
+
+
+def test_the_lens_shows_each_guess_in_its_place(tokenizer) -> None:
+    tokens = torch.tensor([0, 40, 41])
+    logits = torch.zeros(2, 3, 60)
+    for place, token in (((0, 1), 50), ((0, 2), 51), ((1, 1), 52), ((1, 2), 53)):
+        logits[*place, token] = 9.0
+    figure = drawings.lens_figure(tokenizer, tokens, [0, 9], logits, "t")
+    said = [(a.x, a.y, a.text) for a in figure.layout.annotations]
+    guesses = [drawings.escaped(guess) for guess in token_strings(tokenizer, [50, 51, 52, 53])]
+    assert said == [(0, 0, guesses[0]), (1, 0, guesses[1]), (0, 1, guesses[2]), (1, 1, guesses[3])]
+    assert np.asarray(figure.data[0].z).shape == (2, 2) and np.min(figure.data[0].z) > 0.9
     assert list(figure.layout.yaxis.ticktext) == ["0", "9"]
 
 

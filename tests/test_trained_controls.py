@@ -64,7 +64,8 @@ def test_rows_of_a_soft_frozen_decoder_stay_within_the_cone_and_some_lie_on_it(a
     first = SparseAutoencoder(config(architecture)).W_dec
     free = SparseAutoencoder(config(architecture))
     train_sae(free, x, LONG, progress=False)
-    rows = trained_controls(config(architecture), x, LONG, progress=False)["soft decoder"].W_dec
+    (soft,) = trained_controls(config(architecture), x, LONG, kinds=["soft decoder"], progress=False).values()
+    rows = soft.W_dec
     cosines = cosine_similarity(rows, first, dim=1)
     assert cosines.min() > 0.8 - 1e-5
     assert ((cosines - 0.8).abs() < 1e-3).sum() > 10

@@ -1,7 +1,7 @@
 """The drawings of collecting: what they say they count is what is drawn."""
 
 from sae_tutorial.show import training_drawings
-from sae_tutorial.show.training_drawings import BLUE, RED
+from sae_tutorial.show.training_drawings import BLUE, PURPLE, RED
 
 
 def words(figure) -> str:
@@ -27,7 +27,7 @@ def test_batches_are_as_wide_as_their_longest_text():
 
 def test_a_split_by_text_tests_whole_texts():
     figure = training_drawings.split_drawing()
-    tested = [(shape.x0, shape.y0) for shape in figure.layout.shapes if shape.fillcolor == RED]
+    tested = [(shape.x0, shape.y0) for shape in figure.layout.shapes if shape.fillcolor == PURPLE]
     by_text = {y for x, y in tested if x > 8}
     assert len(by_text) == 1 and sum(x > 8 for x, _ in tested) == 6
     assert len({y for x, y in tested if x < 8}) == 4

@@ -11,7 +11,7 @@ et al. 2025, "Circuit tracing", section "Attribution graphs"; transcoders: Dunef
 al. 2025). The BOS is at all prompts the same, and a row of its own kind: its MLPs are left alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -116,6 +116,34 @@ class FrozenModel:
         gradient = columns.new_zeros(len(tokens), len(self.embeddings), columns.shape[1])
         gradient[:, -1] = self.norm.read(columns) / self.scale
         return gradient, columns @ self.norm.bias + self.b_U[tokens] - self.b_U.mean()
+
+
+@torch.no_grad()
+def carried_back(
+    frozen: FrozenModel,
+    reads: Float[Tensor, "position d_model"],
+    layers: range,
+    through_head: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+) -> Float[Tensor, "position d_model"]:
+    """What is read between attention and MLP of one block, as it is read in the stream behind an earlier block.
+
+    On the way are each block's attention, and an MLP's skip between two blocks; no way leads through an MLP itself.
+
+    Args:
+        frozen: the frozen prompt.
+        reads: at each position, the direction that is read.
+        layers: the blocks on the way, the last first, such as `range(23, 0, -1)` from the MLP of 23 to behind block 0.
+        through_head: (gradient, pattern, W_V, W_O) -> gradient, for one head and what passes beside it. It reads the
+            stream as it is; the norm before it is put in here.
+    """
+    for layer in layers:
+        block = frozen.layers[layer]
+        if layer != layers[0]:
+            reads = block.back_through_skip(reads[None])[0]
+        heads = zip(block.patterns, block.W_V, block.W_O, strict=True)
+        collected = sum(through_head(reads, *head) - reads for head in heads)
+        reads = reads + block.attention_norm.read(collected) / block.attention_scale
+    return reads
 
 
 @torch.no_grad()

@@ -5,17 +5,19 @@ which of them answers to the edit, and so what a drawn edge leaves out.
 """
 
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.effects.transcoders import Coders, mlp_hooks
+from sae_tutorial.effects.graphs import Node
+from sae_tutorial.effects.transcoders import Coders, edited_mlps, mlp_hooks
 from sae_tutorial.transformer.edits import EVERYWHERE, Replace, at_least_float32, intervene
 
 Part = Literal["attention", "norms", "MLPs"]
@@ -59,6 +61,41 @@ def hold(
     with warnings.catch_warnings(), intervene(model, edits, EVERYWHERE):
         warnings.filterwarnings("ignore", message="A forward hook edited hook_scale")
         yield
+
+
+@torch.no_grad()
+def falls(
+    model: TransformerBridge,
+    tokens: Int[Tensor, " position"],
+    coders: Coders,
+    sources: Sequence[Node],
+    target: Node,
+    held: Collection[Part],
+) -> Float[np.ndarray, " sources"]:
+    """By how much a latent's pre-activation falls when each source is taken out of the prompt, with these parts held.
+
+    Args:
+        model: see `hold`.
+        tokens: the prompt, BOS included.
+        coders: transcoders by layer.
+        sources: latents of one layer, none at the BOS.
+        target: a latent of a later layer.
+        held: see `hold`. With all three the fall is the edge (`graphs.py`).
+    """
+    copies, reads = torch.arange(len(sources)), mlp_hooks(target.layer)[0]
+    places, latents = torch.tensor([(node.position - 1, node.index) for node in sources]).T
+
+    def without_one(f: Tensor) -> Tensor:  # the last copy stays as it is
+        f = f.clone()
+        f[copies, places, latents] = 0.0
+        return f
+
+    edit = edited_mlps(model, coders, {sources[0].layer: without_one})
+    with hold(model, tokens, coders, held), edit:
+        _, cache = model.run_with_cache(tokens.repeat(len(sources) + 1, 1), names_filter=[reads])
+    rows = at_least_float32(cache[reads][:, target.position])
+    value = coders[target.layer].pre_activations(rows)[:, target.index]
+    return (value[-1] - value[:-1]).cpu().numpy()
 
 
 def _as_before(before: Tensor, now: Tensor) -> Tensor:

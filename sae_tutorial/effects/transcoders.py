@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
+import numpy as np
+import torch
+from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -17,6 +20,7 @@ from sae_tutorial.effects.steering import Edit
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.metrics import Reconstruct
 from sae_tutorial.transformer.edits import AFTER_BOS, Positions, Replace, intervene, watch
+from sae_tutorial.transformer.families import norm_parts
 
 Coders = Mapping[int, SparseAutoencoder]  # a transcoder by layer
 
@@ -24,6 +28,19 @@ Coders = Mapping[int, SparseAutoencoder]  # a transcoder by layer
 def mlp_hooks(layer: int) -> tuple[str, str]:
     """What the MLP of a layer reads (the stream behind its norm), and what it writes: a transcoder's x and y."""
     return f"blocks.{layer}.mlp.hook_in", f"blocks.{layer}.hook_mlp_out"
+
+
+@torch.no_grad()
+def virtual_weights(
+    model: TransformerBridge, coders: Coders, early: int, late: int
+) -> Float[np.ndarray, "late early"]:
+    """How one unit of each latent of an early layer pushes each latent of a late one by the direct path, in any text.
+
+    The dot product of what one writes with what the other reads, through the gain of the norm between; the norm's scale,
+    which depends on the text, is left out.
+    """
+    reads = norm_parts(model, model.blocks[late].ln2).read(coders[late].W_enc.T)
+    return (reads @ coders[early].W_dec.T).cpu().numpy()
 
 
 def edited_mlps(

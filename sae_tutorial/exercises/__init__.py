@@ -6,6 +6,7 @@ this machine, and `forget()` forgets them.
 """
 
 from sae_tutorial.exercises import clinic
+from sae_tutorial.exercises.alarms import check_alarms, check_false_alarms
 from sae_tutorial.exercises.analysing import (
     check_controls,
     check_density,
@@ -14,11 +15,10 @@ from sae_tutorial.exercises.analysing import (
     check_topic_share,
 )
 from sae_tutorial.exercises.architectures import (
-    check_auxk,
     check_batchtopk,
     check_cheapest,
     check_gated,
-    check_jumprelu_l0,
+    check_ramp_slope,
     check_stretch,
 )
 from sae_tutorial.exercises.asking import check_divergence, check_luck, check_mistakes, check_seam
@@ -33,6 +33,7 @@ from sae_tutorial.exercises.building_loss import check_loss
 from sae_tutorial.exercises.building_whole import (
     check_broken,
     check_from_memory,
+    check_in_plane,
     check_loop_order,
     check_matched,
     check_readers_share,
@@ -57,7 +58,7 @@ from sae_tutorial.exercises.diffing import (
     check_tuned_share,
     check_word_shares,
 )
-from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_narrow
+from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_nested_loss
 from sae_tutorial.exercises.graphs import (
     check_back,
     check_edges,
@@ -102,7 +103,12 @@ from sae_tutorial.exercises.rivals import (
 from sae_tutorial.exercises.sampling import check_sample_rows
 from sae_tutorial.exercises.scaling import check_best_multiple, check_nu, check_own_latents
 from sae_tutorial.exercises.solved import forget, progress
-from sae_tutorial.exercises.start import check_likeliest, check_nearest, check_shuffle_names
+from sae_tutorial.exercises.start import (
+    check_latent_values,
+    check_likeliest,
+    check_nearest,
+    check_shuffle_names,
+)
 from sae_tutorial.exercises.superposition import (
     check_dimensionality,
     check_features_read,
@@ -114,6 +120,7 @@ from sae_tutorial.exercises.superposition import (
 )
 from sae_tutorial.exercises.training import (
     check_beaten,
+    check_budget,
     check_explained_variance,
     check_keep_largest,
     check_project,
@@ -121,7 +128,6 @@ from sae_tutorial.exercises.training import (
 from sae_tutorial.exercises.transcoding import check_lead, check_transcoder_loss
 from sae_tutorial.exercises.using import (
     check_ablate,
-    check_false_alarms,
     check_latent_shares,
     check_matched_latents,
     check_push,
@@ -130,8 +136,8 @@ from sae_tutorial.exercises.using import (
 
 __all__ = [
     "check_ablate",
+    "check_alarms",
     "check_attribution",
-    "check_auxk",
     "check_average_head",
     "check_back",
     "check_balanced_accuracy",
@@ -139,6 +145,7 @@ __all__ = [
     "check_beaten",
     "check_best_multiple",
     "check_broken",
+    "check_budget",
     "check_control_heads",
     "check_calendar",
     "check_catch",
@@ -173,10 +180,10 @@ __all__ = [
     "check_holes",
     "check_induction_score",
     "check_influence",
-    "check_jumprelu_l0",
     "check_keep_largest",
     "check_know_nothing",
     "check_latent_shares",
+    "check_latent_values",
     "check_lead",
     "check_lens",
     "check_likeliest",
@@ -189,9 +196,9 @@ __all__ = [
     "check_matched_rates",
     "check_mistakes",
     "check_mostly_off",
-    "check_narrow",
     "check_nats",
     "check_nearest",
+    "check_nested_loss",
     "check_nu",
     "check_own_latent",
     "check_own_latents",
@@ -204,7 +211,9 @@ __all__ = [
     "check_project",
     "check_prune",
     "check_push",
+    "check_ramp_slope",
     "check_reader",
+    "check_in_plane",
     "check_readers_share",
     "check_real_rows",
     "check_sample_rows",

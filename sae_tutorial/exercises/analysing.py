@@ -52,12 +52,7 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
         "a topic latent of yours is one of a topic, not one of the class with the most rows. (`token_statistics` does "
         "the same with squared activations.)",
     )
-    inputs = [
-        (torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 2.0]), torch.tensor([0, 0, 0, 0, 1, 1, 2])),
-        (torch.tensor([0.0, 3.0, 1.0, 0.0, 0.5]), torch.tensor([1, 0, 2, 2, 2])),
-        (torch.tensor([0.5, 0.0, 3.0, 0.25]), torch.tensor([1, 1, 0, 1])),
-    ]
-    exercise.check(lambda answer: match_function(answer, _topic_share, inputs, _TOPIC_MISTAKES), topic_share)
+    exercise.check(_judge_topic_share, topic_share)
 
 
 def check_controls(controls: Mapping[str, str | None]) -> None:
@@ -240,6 +235,17 @@ def _topic_share(f: Tensor, topics: Tensor) -> Tensor:
     per_row = _per_class(f, topics) / _per_class(torch.ones_like(f), topics)
     return per_row / per_row.sum()
 
+
+def _judge_topic_share(answer: Any) -> None:
+    inputs = [
+        (torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 2.0]), torch.tensor([0, 0, 0, 0, 1, 1, 2])),
+        (torch.tensor([0.0, 3.0, 1.0, 0.0, 0.5]), torch.tensor([1, 0, 2, 2, 2])),
+        (torch.tensor([0.5, 0.0, 3.0, 0.25]), torch.tensor([1, 1, 0, 1])),
+    ]
+    match_function(answer, _topic_share, inputs, _TOPIC_MISTAKES)
+
+
+TOPIC_SHARE = (_judge_topic_share, _topic_share)
 
 _TOPIC_MISTAKES: Mistakes = [
     (

@@ -72,33 +72,21 @@ def check_batchtopk(batchtopk: Callable[[Tensor, int], Tensor]) -> None:
     exercise.check(lambda answer: match_function(answer, _batchtopk, inputs, _BATCHTOPK_MISTAKES), batchtopk)
 
 
-def check_jumprelu_l0(l0: float | None, relu_l0: float | None, total: float | None) -> None:
-    """Exercise 8.6: L0 of the batch on the page with its thresholds and with none, and Σ f of its first position."""
+def check_ramp_slope(ramp_slope: Callable[[Tensor, Tensor, float], Tensor]) -> None:
+    """Exercise 8.6: `ramp_slope(z, theta, width)`, how the ramp in place of JumpReLU's step changes with θ."""
     exercise = Exercise(
         "8.6",
-        "put a number in place of each None.",
-        "the equation in the section 'JumpReLU: a threshold for each latent'",
-        "you can read a threshold: it decides what is on, and leaves the size of what is on alone.",
+        "write the body of `ramp_slope`.",
+        "the drawing in the section 'JumpReLU: a threshold for each latent'",
+        "a threshold can now learn from the few pre-activations that lie near it.",
     )
-    exercise.check(_judge_jumprelu_l0, l0, relu_l0, total)
-
-
-def check_auxk(e_hat: Callable[..., Tensor]) -> None:
-    """Exercise 8.8: `e_hat(pre, dead, W_dec, b_dec, k_aux)`, AuxK's reconstruction of the error, repaired."""
-    exercise = Exercise(
-        "8.8",
-        "write `e_hat`; `broken_e_hat` has two mistakes.",
-        "the folded help: who competes in `topk`, and what is in the error already",
-        "dead latents now learn from the error alone, and nothing that works is disturbed.",
-    )
-    pre = torch.tensor([[3.0, 0.5, -1.0, 2.0, 0.2], [-0.5, -2.0, -0.3, 4.0, -1.0], [1.0, 2.0, 1.5, 0.5, 0.7]])
-    W_dec = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [-0.8, 0.6], [0.0, -1.0]])
-    dead = torch.tensor([False, True, True, False, True])
-    inputs = [(pre, dead, W_dec, torch.tensor([0.3, -0.7]), k) for k in (1, 2)]
+    # Latents: just above and far above, just below and far below, inside half a window only, on the other side.
+    z = torch.tensor([[2.1, 0.3, -0.9], [3.5, -0.6, 0.2], [1.8, 0.7, -0.3], [1.2, 0.95, 1.4]])
+    theta = torch.tensor([2.0, 0.5, 0.0])
     generator = torch.Generator().manual_seed(0)
-    pre, W_dec, b_dec = (torch.randn(shape, generator=generator) for shape in ((20, 12), (12, 4), (4,)))
-    inputs.append((pre, torch.arange(12) % 3 < 2, W_dec, b_dec, 3))
-    exercise.check(lambda answer: match_function(answer, _e_hat, inputs, _AUXK_MISTAKES), e_hat)
+    larger = torch.randn(30, 7, generator=generator), torch.rand(7, generator=generator)
+    inputs = [(z, theta, 0.5), (z, theta, 2.0), (*larger, 0.8)]
+    exercise.check(lambda answer: match_function(answer, _ramp_slope, inputs, _RAMP_MISTAKES), ramp_slope)
 
 
 def _judge_cheapest(loud: Any, quiet: Any, smallest: Any) -> None:
@@ -295,93 +283,91 @@ _BATCHTOPK_MISTAKES: Mistakes = [
 ]
 
 
-def _judge_jumprelu_l0(l0: Any, relu_l0: Any, total: Any) -> None:
-    smaller = (
-        "In a smaller table, with z = [2, 1] and [0.5, -1] at two positions and θ = [1, 0.2], 2 latents are on in all, "
-        "so L0 is 1; without thresholds 3 are on, 1.5; and Σ f of the first position is 2 + 1 = 3."
-    )
-    match_number(
-        "l0",
-        l0,
-        1.5,
-        {
-            6: "that is how many are on in the whole batch; L0 is their number per position.",
-            0.5: "that is the share of pre-activations that are on; L0 counts latents per position.",
-            2.5: "that is the L0 of ReLU. A latent is on if it exceeds its own threshold, not if it exceeds 0.",
-            1.75: "that counts the one that equals its threshold. It has to exceed it: z > θ.",
-            0.75: "that many exceed 1.5, the threshold of latent 1. Each latent (column) has its own.",
-            2: "that many exceed 0.4 or 0.5, the thresholds of latents 2 and 3. Each latent (column) has its own.",
-        },
-        example=smaller,
-    )
-    match_number(
-        "relu_l0",
-        relu_l0,
-        2.5,
-        {
-            10: "that is how many are on in the whole batch; L0 is their number per position.",
-            3: "that is every latent; negative pre-activations stay off without a threshold too.",
-            1.5: "that is the L0 with thresholds. With θ = 0 everything positive is on.",
-        },
-        example=smaller,
-    )
-    match_number(
-        "total",
-        total,
-        5.0,
-        {
-            3: "that is the sum with the thresholds subtracted: z − θ is what a ReLU with a lower bias gives. JumpReLU keeps z.",
-            5.3: "that is the sum over everything positive; the second latent's 0.3 does not exceed its 0.4.",
-            2: "that is how many are on; the sum is of their activations.",
-            6.9: "that is the sum with the thresholds added; JumpReLU keeps z as it is.",
-            4.8: "position 1 is the first row of the table; that is a sum down the first column.",
-        },
-        example=smaller,
-    )
+def _near(z: Tensor, theta: Tensor, width: float) -> Tensor:
+    """Which pre-activations lie in the window of this width around their latent's threshold."""
+    return (z - theta).abs() < width / 2
 
 
-def _e_hat(pre: Tensor, dead: Tensor, W_dec: Tensor, b_dec: Tensor, k_aux: int) -> Tensor:
-    return _topk(pre[:, dead].relu(), k_aux, 1) @ W_dec[dead]
+def _ramp_slope(z: Tensor, theta: Tensor, width: float) -> Tensor:
+    return -_near(z, theta, width).float() / width
 
 
-_AUXK_MISTAKES: Mistakes = [
+_RAMP_MISTAKES: Mistakes = [
     (
-        lambda pre, dead, W, b, k: _topk(pre.relu(), k, 1) @ W + b,
-        "both mistakes of `broken_e_hat` are still there.",
+        lambda z, theta, width: -((z > theta) & (z < theta + width)).float() / width,
+        "your window lies above θ alone; it reaches half its width to either side.",
     ),
     (
-        lambda pre, dead, W, b, k: _topk(pre.relu(), k, 1) @ W,
-        "b_dec is gone, but all latents compete: live ones win most of the places, and AuxK trains what works already.",
+        lambda z, theta, width: -((z < theta) & (z > theta - width)).float() / width,
+        "your window lies below θ alone; it reaches half its width to either side.",
     ),
     (
-        lambda pre, dead, W, b, k: _e_hat(pre, dead, W, b, k) + b,
-        "b_dec is still added. The error is what is left after b_dec was added once: with it ê starts from the wrong "
-        "point, and the dead latents learn to cancel the mean.",
+        lambda z, theta, width: -_ramp_slope(z, theta, width),
+        "the sign is turned. That is how the ramp changes with z; if θ rises, the whole ramp moves to the right and "
+        "its value at z falls.",
     ),
     (
-        lambda pre, dead, W, b, k: _topk(pre.relu(), k, 1)[:, dead] @ W[dead],
-        "you chose the largest of all latents and then dropped the live ones, so few dead ones get a place. "
-        "Choose among the dead.",
+        lambda z, theta, width: -_near(z, theta, width).float(),
+        "the slope is always −1 inside the window. The ramp climbs by 1 over a window of width `width`: how steep is it?",
     ),
     (
-        lambda pre, dead, W, b, k: _topk(pre[:, dead], k, 1) @ W[dead],
-        "the ReLU is missing: where the dead latents' pre-activations are negative, they would be decoded with a "
-        "minus sign, which they can never have when they are on.",
+        lambda z, theta, width: _near(z, theta, width).float(),
+        "this says which pre-activations lie in the window. How steep is the ramp there, and which way?",
     ),
     (
-        lambda pre, dead, W, b, k: pre[:, dead].relu() @ W[dead],
-        "all dead latents are decoded; only the k_aux largest of each position should be.",
+        lambda z, theta, width: _near(z, theta, width),
+        "this is a mask of the window, True and False. How steep is the ramp inside it, and which way?",
     ),
     (
-        lambda pre, dead, W, b, k: _topk(pre[:, ~dead].relu(), k, 1) @ W[~dead],
-        "these are the live latents; `dead` is True for those to train.",
+        lambda z, theta, width: -_near(z, theta, width).float() * width,
+        "you multiplied by the width. The narrower the window, the steeper the ramp: divide.",
     ),
     (
-        lambda pre, dead, W, b, k: _topk(pre[:, dead].relu(), k, 1),
-        "these are the activations; decode them with the dead latents' rows of W_dec.",
+        lambda z, theta, width: -_near(z, theta, 2 * width).float() / width,
+        "your window is twice as wide: the ramp reaches from θ − width/2 to θ + width/2.",
     ),
     (
-        lambda pre, dead, W, b, k: _keep(pre[:, dead], k * len(pre)).relu() @ W[dead],
-        "you chose over the whole batch; AuxK keeps k_aux per position.",
+        lambda z, theta, width: -_near(z, theta, 2 * width).float() / (2 * width),
+        "your ramp is twice as wide and half as steep: it reaches from θ − width/2 to θ + width/2.",
+    ),
+    (
+        lambda z, theta, width: -((z > theta) & _near(z, theta, width)).float() / width,
+        "you count only what lies above θ. What lies just below it belongs to the window too: it would switch on if θ fell.",
+    ),
+    (
+        lambda z, theta, width: -(z > theta).float() / width,
+        "everything above θ is counted. Far from θ the ramp is flat, and θ learns nothing there.",
+    ),
+    (
+        lambda z, theta, width: -(z < theta + width / 2).float() / width,
+        "the window has no lower end: below θ − width/2 the ramp is flat.",
+    ),
+    (
+        lambda z, theta, width: -(z > theta - width / 2).float() / width,
+        "the window has no upper end: above θ + width/2 the ramp is flat.",
+    ),
+    (
+        lambda z, theta, width: ((z - theta) / width + 0.5).clamp(0, 1),
+        "this is the ramp itself. Its slope by θ is asked for.",
+    ),
+    (
+        lambda z, theta, width: (z > theta).float(),
+        "this is the step itself. The slope of the ramp is asked for.",
+    ),
+    (
+        lambda z, theta, width: torch.zeros_like(z),
+        "this is the true slope of a step, and nothing can be learned from it. Take the ramp's.",
+    ),
+    (
+        lambda z, theta, width: theta * _ramp_slope(z, theta, width),
+        "there is a θ too many. That is the slope of z · 1[z > θ]; here the step alone is asked for.",
+    ),
+    (
+        lambda z, theta, width: z * _ramp_slope(z, theta, width),
+        "you multiplied by z. Here the step alone is asked for.",
+    ),
+    (
+        lambda z, theta, width: _ramp_slope(z, theta, width).sum(0),
+        "you added up over rows. Return one number for each pre-activation; the sum comes later.",
     ),
 ]

@@ -87,6 +87,61 @@ def check_readers_share(readers_share: Callable[[float, float, float], float]) -
     )
 
 
+def check_in_plane(in_plane: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """Exercise 4.12: `in_plane(rows, a, b)`, how much of each row lies in the plane of two keys."""
+    exercise = Exercise(
+        "4.12",
+        "write the body of `in_plane`.",
+        "the folded help, on a pair of directions at a right angle",
+        "you can tell a mixture of two things from a thing of its own.",
+    )
+    exercise.check(_judge_in_plane, in_plane)
+
+
+def _judge_in_plane(answer: Any) -> None:
+    draw = torch.Generator().manual_seed(6)
+    inputs = [
+        (torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.8, 0.6]]), torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.6, 0.8, 0.0])),
+        *(
+            (normalize(torch.randn(6, 4, generator=draw), dim=1), *normalize(torch.randn(2, 4, generator=draw), dim=1))
+            for _ in range(2)
+        ),
+    ]  # fmt: skip
+    match_function(answer, _in_plane, inputs, _PLANE_MISTAKES)
+
+
+def _in_plane(rows: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    across = b - (b @ a) * a
+    return ((rows @ a).pow(2) + (rows @ across / across.norm()).pow(2)).sqrt()
+
+
+_PLANE_MISTAKES: Mistakes = [
+    (
+        lambda rows, a, b: ((rows @ a).pow(2) + (rows @ b).pow(2)).sqrt(),
+        "a and b are not at a right angle, so what they share is counted twice. First take from b what lies along a.",
+    ),
+    (
+        lambda rows, a, b: ((rows @ a).pow(2) + (rows @ (b - (b @ a) * a)).pow(2)).sqrt(),
+        "what is left of b no longer has length 1; divide it by its length.",
+    ),
+    (
+        lambda rows, a, b: _in_plane(rows, a, b).pow(2),
+        "that is the share of the *squared* length; take the root.",
+    ),
+    (
+        lambda rows, a, b: torch.maximum((rows @ a).abs(), (rows @ b).abs()),
+        "that is the nearer of the two keys. A mixture lies between them and is near neither.",
+    ),
+    (
+        lambda rows, a, b: (rows @ torch.nn.functional.normalize(a + b, dim=0)).abs(),
+        "that is one direction of the plane, the equal mixture. Other mixtures lie in the plane too.",
+    ),
+]
+
+
+PARTS = {"in_plane": (_judge_in_plane, _in_plane, read_tensor)}
+
+
 def _readers_share(own: float, patient: float, ideal: float) -> float:
     return (patient - own) / (ideal - own)
 

@@ -11,6 +11,7 @@ from transformer_lens.hook_points import HookPoint
 
 from sae_tutorial.exercises.matching import Mistakes, match_choices, match_draws, match_function
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.transformer.heads import random_heads
 
 
 def check_induction_score(induction_score: Callable[[Tensor, int], float]) -> None:
@@ -21,17 +22,7 @@ def check_induction_score(induction_score: Callable[[Tensor, int], float]) -> No
         "the section 'Which heads look back?'",
         "you can find induction heads in any model that shows you its attention.",
     )
-    small = [
-        [1.0, 0.0, 0.0, 0.0, 0.0],
-        [0.7, 0.3, 0.0, 0.0, 0.0],
-        [0.2, 0.5, 0.3, 0.0, 0.0],
-        [0.1, 0.2, 0.6, 0.1, 0.0],
-        [0.2, 0.0, 0.1, 0.5, 0.2],
-    ]
-    inputs = [(torch.tensor(small), 2), *((_pattern(2 * n + 1, seed), n) for seed, n in enumerate((3, 5)))]
-    exercise.check(
-        lambda answer: match_function(answer, _induction, inputs, _INDUCTION_MISTAKES), induction_score
-    )
+    exercise.check(_judge_induction, induction_score)
 
 
 def check_control_heads(control_heads: Callable[..., list[tuple[int, int]]]) -> None:
@@ -64,14 +55,7 @@ def check_patch(patch: Callable[..., Tensor]) -> None:
         "the section 'Where is the country? Activation patching'",
         "you can move one vector from one run to another, and so ask where a piece of information sits.",
     )
-    generator = torch.Generator().manual_seed(0)
-    hook = HookPoint()
-    hook.name = "blocks.2.hook_resid_pre"
-    # At least as many texts as `position`, so that an answer that takes the batch for positions runs and is named.
-    small = torch.arange(12.0).reshape(2, 3, 2)
-    activation, donor = torch.randn(2, 4, 5, 3, generator=generator)
-    inputs = [(small, hook, 20 + small, 1), (activation, hook, donor, 3)]
-    exercise.check(lambda answer: match_function(answer, _patch, inputs, _PATCH_MISTAKES), patch)
+    exercise.check(_judge_patch, patch)
 
 
 def check_faithfulness(faithfulness: Callable[[float, float, float], float]) -> None:
@@ -88,6 +72,18 @@ def check_faithfulness(faithfulness: Callable[[float, float, float], float]) -> 
 def _pattern(size: int, seed: int) -> Tensor:
     scores = torch.randn(size, size, generator=torch.Generator().manual_seed(seed))
     return scores.masked_fill(torch.ones(size, size).triu(1).bool(), float("-inf")).softmax(-1)
+
+
+def _judge_induction(induction_score: Callable[[Tensor, int], float]) -> None:
+    small = [
+        [1.0, 0.0, 0.0, 0.0, 0.0],
+        [0.7, 0.3, 0.0, 0.0, 0.0],
+        [0.2, 0.5, 0.3, 0.0, 0.0],
+        [0.1, 0.2, 0.6, 0.1, 0.0],
+        [0.2, 0.0, 0.1, 0.5, 0.2],
+    ]
+    inputs = [(torch.tensor(small), 2), *((_pattern(2 * n + 1, seed), n) for seed, n in enumerate((3, 5)))]
+    match_function(induction_score, _induction, inputs, _INDUCTION_MISTAKES)
 
 
 def _induction(pattern: Tensor, n: int) -> Tensor:
@@ -210,6 +206,17 @@ def _judge_heads(heads: list[tuple[int, int]], found: list[tuple[int, int]], n_h
         raise WrongAnswer("a head was drawn twice, so fewer heads are ablated. Draw without replacement.")
     if not all(0 <= head < n_heads for _, head in heads):
         raise WrongAnswer(f"a head's number must be below n_heads = {n_heads}; got {heads}.")
+
+
+def _judge_patch(patch: Callable[..., Tensor]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    hook = HookPoint()
+    hook.name = "blocks.2.hook_resid_pre"
+    # At least as many texts as `position`, so that an answer that takes the batch for positions runs and is named.
+    small = torch.arange(12.0).reshape(2, 3, 2)
+    activation, donor = torch.randn(2, 4, 5, 3, generator=generator)
+    inputs = [(small, hook, 20 + small, 1), (activation, hook, donor, 3)]
+    match_function(patch, _patch, inputs, _PATCH_MISTAKES)
 
 
 def _patch(activation: Tensor, hook: HookPoint, donor: Tensor, position: int) -> Tensor:
@@ -335,5 +342,11 @@ def _judge_shown(shown: Any) -> None:
     )
 
 
-# What the notebook goes on with where the learner's function is right.
-PARTS = {"faithfulness": (_judge_faithfulness, _faithfulness, float)}
+# What the notebook goes on with where the learner's function is right: how it is judged, ours, and what makes one kind
+# of thing of a right answer.
+PARTS = {
+    "induction_score": (_judge_induction, _induction, float),
+    "control_heads": (_judge_control_heads, random_heads, _heads),
+    "patch": (_judge_patch, _patch, torch.as_tensor),
+    "faithfulness": (_judge_faithfulness, _faithfulness, float),
+}

@@ -33,12 +33,12 @@ def check_real_rows(real_rows: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_mostly_off(mostly_off: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 5.5: `mostly_off(f, is_text)`, True for latents with over half of their activation off the text."""
+    """Exercise 5.6: `mostly_off(f, is_text)`, True for latents with over half of their activation off the text."""
     exercise = Exercise(
-        "5.5",
+        "5.6",
         "write the body of `mostly_off`.",
         "the folded help",
-        "you can ask of any latent whether it serves the text, and the next cells ask it of twelve SAEs.",
+        "you can ask of any latent whether it serves the text, and the next cells ask it of eight SAEs.",
     )
     exercise.check(_judge_mostly_off, mostly_off)
 

@@ -10,9 +10,9 @@ from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_shuffled_labels(shuffled_labels: Callable[..., np.ndarray]) -> None:
-    """Exercise 5.6: `shuffled_labels(labels, document_ids, seed)`, the labels of a control that ought to lose."""
+    """Exercise 5.7: `shuffled_labels(labels, document_ids, seed)`, the labels of a control that ought to lose."""
     exercise = Exercise(
-        "5.6",
+        "5.7",
         "write `shuffled_labels`.",
         "the section 'Why a middle layer?'",
         "you have a control that loses only the thing in question: which topic a document has.",
@@ -21,9 +21,9 @@ def check_shuffled_labels(shuffled_labels: Callable[..., np.ndarray]) -> None:
 
 
 def check_split(split: Callable[..., np.ndarray]) -> None:
-    """Exercise 5.7: `split(document_ids, test_fraction, seed)`, True for the rows of held-out documents."""
+    """Exercise 5.5: `split(document_ids, test_fraction, seed)`, True for the rows of held-out documents."""
     exercise = Exercise(
-        "5.7",
+        "5.5",
         "write `split` so that no document is on both sides; `by_row` does not.",
         "the section 'A split that leaks', and NumPy's pages on `np.unique`, `Generator.choice` and `np.isin`",
         "your held-out score now says what the SAE does on texts it has not seen.",

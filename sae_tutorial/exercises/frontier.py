@@ -1,6 +1,6 @@
-"""Checks for notebook 08, second half: a frontier, a control for a prefix, a forgotten threshold."""
+"""Checks for notebook 08, second half: a forgotten threshold, nested dictionaries, a frontier."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -8,20 +8,19 @@ from torch import Tensor
 
 from sae_tutorial.exercises.matching import (
     Mistakes,
-    match_choice,
     match_choices,
     match_function,
     read_tensor,
 )
-from sae_tutorial.exercises.reporting import Exercise, NotAttempted, WrongAnswer, call
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 Parameters = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def check_frontier(supported: Iterable[str] | None) -> None:
-    """Exercise 8.9: which of the claims the frontier figure supports."""
+    """Exercise 8.8: which of the claims the frontier figure supports."""
     exercise = Exercise(
-        "8.9",
+        "8.8",
         "replace None by a set of letters, such as {'a', 'c'}.",
         "the figure of the exercise: one vertical line for equal L0, one horizontal line for equal reconstruction",
         "you read a frontier along both axes, keep the spread in mind, and claim nothing that it does not show.",
@@ -29,15 +28,18 @@ def check_frontier(supported: Iterable[str] | None) -> None:
     exercise.check(_judge_frontier, supported)
 
 
-def check_narrow(strongest: Callable[[Tensor, int], Tensor], control: str | None) -> None:
-    """Exercise 8.7: `strongest(f, n)`, the n latents with the most energy, and the fair control for a prefix."""
+def check_nested_loss(nested_loss: Callable[..., Tensor]) -> None:
+    """Exercise 8.7: `nested_loss(x, f, W_dec, b_dec, prefixes)`, Matryoshka's sum of squared errors."""
     exercise = Exercise(
         "8.7",
-        "write `strongest` and choose `control`.",
-        "the section 'Matryoshka: dictionaries inside a dictionary', where a prefix meets its rivals",
-        "you gave the rival its best cut. Only what still exceeds it is due to training with prefixes.",
+        "write the body of `nested_loss`.",
+        "the formula in the section 'Matryoshka: dictionaries inside a dictionary'",
+        "your first latents now have to be of use on their own.",
     )
-    exercise.check(lambda answer: _judge_narrow(answer, control), strongest)
+    inputs = [
+        _nested_example(seed, prefixes) for seed, prefixes in enumerate([(1, 3), (2, 3, 6), (1, 2, 4, 6)])
+    ]
+    exercise.check(lambda a: match_function(a, _nested_loss, inputs, _NESTED_MISTAKES), nested_loss)
 
 
 def check_fold(fold: Callable[..., Parameters]) -> None:
@@ -69,96 +71,81 @@ def _judge_frontier(supported: Any) -> None:
     )
 
 
-def _strongest(f: Tensor, n: int) -> Tensor:
-    return f.pow(2).sum(0).topk(n).indices
+def _nested_example(seed: int, prefixes: tuple[int, ...]) -> tuple[Any, ...]:
+    """Rows x [5, 4], their f [5, d_sae] with some latents off, W_dec [d_sae, 4], b_dec [4], and the prefixes."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = (5, 4), (5, prefixes[-1]), (prefixes[-1], 4), (4,)
+    x, f, W_dec, b_dec = (torch.randn(shape, generator=generator) for shape in shapes)
+    return x, f.relu(), W_dec, b_dec, prefixes
 
 
-_STRONGEST_MISTAKES: Mistakes = [
+def _errors(
+    x: Tensor,
+    f: Tensor,
+    W_dec: Tensor,
+    b_dec: Tensor,
+    prefixes: Sequence[int],
+    starts: Sequence[int] | None = None,
+) -> list[Tensor]:
+    """The mean squared error of each sum of latents, from its start (0 if none are given) up to its prefix."""
+    starts = [0] * len(prefixes) if starts is None else starts
+    return [(x - f[:, a:b] @ W_dec[a:b] - b_dec).pow(2).mean() for a, b in zip(starts, prefixes, strict=True)]
+
+
+def _nested_loss(x: Tensor, f: Tensor, W_dec: Tensor, b_dec: Tensor, prefixes: Sequence[int]) -> Tensor:
+    return sum(_errors(x, f, W_dec, b_dec, prefixes))
+
+
+_NESTED_MISTAKES: Mistakes = [
     (
-        lambda f, n: torch.arange(n),
-        "these are the first n. In a BatchTopK dictionary the order of the latents means nothing.",
+        lambda x, f, W, b, ms: _errors(x, f, W, b, ms)[-1],
+        "this is the error of all latents together, BatchTopK's loss. Add the error of each shorter prefix.",
     ),
     (
-        lambda f, n: (f > 0).sum(0).topk(n).indices,
-        "you took those that are on most often; one that is on often and weakly rebuilds little. Sum the squares.",
+        lambda x, f, W, b, ms: _errors(x, f, W, b, ms)[0],
+        "this is the error of the shortest prefix alone; does `return` stand inside the loop? Add up all of them.",
     ),
     (
-        lambda f, n: f.amax(0).topk(n).indices,
-        "you took those with the largest single activation; one row can do that. Sum the squares over rows.",
+        lambda x, f, W, b, ms: sum(_errors(x, f, W, b, ms)[:-1]),
+        "the last prefix is missing: all latents together have to rebuild x as well.",
     ),
     (
-        lambda f, n: f.sum(0).topk(n).indices,
-        "you summed the activations; a row of norm 1 times f removes about f² of squared error, so sum the squares.",
+        lambda x, f, W, b, ms: sum(_errors(x, f, W, b, ms)) / len(ms),
+        "you took the mean over prefixes; the formula adds them up.",
     ),
     (
-        lambda f, n: f.var(0).topk(n).indices,
-        "you took those that vary most. The variance leaves out the mean, and what a latent writes at every row is "
-        "rebuilt as well: sum the squares.",
+        lambda x, f, W, b, ms: sum(_errors(x, f, W, b, ms, [0, *ms[:-1]])),
+        "your pieces do not overlap: each begins where the one before it ends. A prefix always begins at latent 0.",
     ),
     (
-        lambda f, n: (f.sum(0) / (f > 0).sum(0).clamp(min=1)).topk(n).indices,
-        "you took those that are strongest where they are on; one that is on in a single row rebuilds little. Sum the "
-        "squares over all rows.",
-    ),
-    (lambda f, n: f.pow(2).sum(0).topk(n, largest=False).indices, "these are the weakest n."),
-    (
-        lambda f, n: f.pow(2).sum(0).topk(n).values,
-        "you return the energies; return which latents have them (`.indices`).",
+        lambda x, f, W, b, ms: sum((x - f[:, :m] @ W[:m]).pow(2).mean() for m in ms),
+        "b_dec is missing in the sums.",
     ),
     (
-        lambda f, n: f.pow(2).sum(1).topk(n).indices,
-        "you summed over latents (dim=1), which ranks the rows; sum over rows, dim=0.",
+        lambda x, f, W, b, ms: sum((x - f[:, :m] @ W[:m] - b).pow(2).sum(1).mean() for m in ms),
+        "you add up over the width of x; the formula divides by d_in.",
+    ),
+    (
+        lambda x, f, W, b, ms: sum((x - f[:, :m] @ W[:m] - b).pow(2).sum() for m in ms),
+        "you add up over rows and width; take the mean over both.",
+    ),
+    (
+        lambda x, f, W, b, ms: sum((x - f[:, :m] @ W[:m] - b).abs().mean() for m in ms),
+        "these are absolute errors; square them.",
+    ),
+    (
+        lambda x, f, W, b, ms: sum((x - f[:, m - 1 : m] @ W[m - 1 : m] - b).pow(2).mean() for m in ms),
+        "each of your sums has one latent, number m. The first m belong to it: `f[:, :m]`.",
+    ),
+    (
+        lambda x, f, W, b, ms: sum((x - f[:, : m - 1] @ W[: m - 1] - b).pow(2).mean() for m in ms),
+        "your prefixes are one latent too short: `f[:, :m]` has m latents, numbers 0 to m − 1.",
+    ),
+    (
+        lambda x, f, W, b, ms: torch.stack(_errors(x, f, W, b, ms)),
+        "you return one error for each prefix; add them up.",
     ),
 ]
-
-
-def _in_any_order(values: Any) -> Any:
-    """Indices as a set, list or tensor, in order, so that theirs does not matter."""
-    return read_tensor(list(values) if isinstance(values, set | frozenset) else values).sort().values
-
-
-def _judge_narrow(strongest: Any, control: Any) -> None:
-    # Latents: the largest sum, the largest activation, the most energy, the second most, the most rows.
-    f = torch.tensor(
-        [
-            [1.6, 0.0, 2.0, 0.0, 0.1],
-            [1.6, 3.0, 2.0, 2.3, 0.1],
-            [1.6, 0.0, 2.0, 2.3, 0.1],
-            [1.6, 0.0, 0.0, 0.0, 0.1],
-            [0.0, 0.0, 0.0, 0.0, 0.1],
-        ]
-    )
-    # More latents of all kinds, so that agreeing with a mistake by chance is out of the question.
-    generator = torch.Generator().manual_seed(0)
-    on = torch.rand(40, 30, generator=generator) < torch.rand(30, generator=generator)
-    larger = (torch.rand(40, 30, generator=generator) + 0.2) * torch.rand(30, generator=generator) * on
-    inputs = [(f, 1), (f.flip(1), 1), (f, 2), (f.flip(0), 2), (larger, 8), (larger.flip(1), 12)]
-    for values in inputs:
-        _in_any_order(call(strongest, *values))  # a stub or an exception is reported as such
-    mistakes = [
-        (lambda f, n, wrong=wrong: _in_any_order(wrong(f, n)), message)
-        for wrong, message in _STRONGEST_MISTAKES
-    ]
-    match_function(
-        lambda f, n: _in_any_order(strongest(f, n)),
-        lambda f, n: _in_any_order(_strongest(f, n)),
-        inputs,
-        mistakes,
-    )
-    if control is None or control is Ellipsis:
-        raise NotAttempted(" `strongest` is right; `control` is still open.")
-    match_choice(
-        control,
-        "c",
-        {
-            "a": "random directions are too easy: any training at all beats them, with prefixes or without.",
-            "b": "the first n of a BatchTopK dictionary are n drawn at random: their order means nothing, and "
-            "nobody would cut there. Give the rival its best cut.",
-            "d": "the whole Matryoshka SAE has many times as many latents; that it does better says nothing about the cut.",
-            "e": "PCA is not a dictionary that was cut; it says what n directions can do if all of them are on "
-            "at every token.",
-        },
-    )
 
 
 def _run_jumprelu(x: Tensor, parts: Parameters) -> Tensor:
@@ -205,6 +192,10 @@ _FOLD_MISTAKES: list[tuple[Callable[..., Parameters], str]] = [
         lambda We, be, Wd, bd, t, s: (We / s, be, Wd * s, bd / s, t),
         "W_enc and W_dec are scaled the wrong way round: an SAE that takes x has to multiply by scale what it reads, "
         "or divide b_enc and the thresholds.",
+    ),
+    (
+        lambda We, be, Wd, bd, t, s: (We * s, be, Wd, bd / s, t),
+        "the encoder now reads x, but the activations are still those of scale · x: W_dec would have to be divided by the scale.",
     ),
     (lambda *parts: parts[:5], "nothing has changed: the SAE still expects scale · x."),
 ]

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from sae_tutorial.exercises import (
+    alarms,
     asking,
     building_loss,
+    building_whole,
     circuits,
     collecting,
     collecting_loop,
@@ -18,17 +20,21 @@ from sae_tutorial.exercises import (
     graphs,
     looking,
     meaning,
+    residual,
     rivals,
     start,
+    training,
     transcoding,
     using,
 )
 from sae_tutorial.exercises.reporting import call
 
 # Functions that an SAE is trained through; and those of which the notebook takes only what they return.
-_TRAINED = building_loss.PARTS
+_TRAINED = building_loss.PARTS | training.TRAINED_PARTS
 _READ = (
-    asking.PARTS
+    alarms.PARTS
+    | asking.PARTS
+    | building_whole.PARTS
     | start.PARTS
     | circuits.PARTS
     | cutting.PARTS
@@ -37,8 +43,10 @@ _READ = (
     | collecting_splits.PARTS
     | looking.PARTS
     | meaning.PARTS
+    | residual.PARTS
     | rivals.PARTS
     | graphs.PARTS
+    | training.PARTS
     | transcoding.PARTS
     | using.PARTS
 )
@@ -47,7 +55,7 @@ _READ = (
 def yours_or_ours(**functions: Callable[..., Any]) -> SimpleNamespace:
     """The learner's functions by name where they are right, and the course's in their place.
 
-    In notebook 04 a function must pass gradients on, too. Prints which are in use, so that whoever has solved the
+    A function that an SAE is trained through must pass gradients on, too. Prints which are in use, so that whoever has solved the
     exercises sees that the figures are made by their own lines.
     """
     yours = {name: _is_right(name, function) for name, function in functions.items()}
@@ -80,4 +88,4 @@ def _as_read(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     if name in _TRAINED:
         return function
     read = _READ[name][2]
-    return lambda *inputs: read(function(*inputs))
+    return lambda *inputs, **named: read(function(*inputs, **named))

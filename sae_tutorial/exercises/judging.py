@@ -20,6 +20,10 @@ def check_balanced_accuracy(balanced_accuracy: Callable[[Tensor, Tensor], Any]) 
         "the folded help, on two shares and their mean",
         "whoever says yes to everything gets 0.5 from you, however many snippets are true.",
     )
+    exercise.check(_judge_balanced, balanced_accuracy)
+
+
+def _judge_balanced(answer: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = [
         (torch.tensor([True, True, True, False]), torch.tensor([True, False, True, False])),
@@ -27,9 +31,7 @@ def check_balanced_accuracy(balanced_accuracy: Callable[[Tensor, Tensor], Any]) 
         # Counts of a few snippets agree by chance; these do not.
         (torch.rand(83, generator=generator) < 0.3, torch.rand(83, generator=generator) < 0.4),
     ]
-    exercise.check(
-        lambda answer: match_function(answer, _balanced, inputs, _BALANCED_MISTAKES), balanced_accuracy
-    )
+    match_function(answer, _balanced, inputs, _BALANCED_MISTAKES)
 
 
 def _balanced(truth: Tensor, answers: Tensor) -> Tensor:
@@ -73,3 +75,6 @@ _BALANCED_MISTAKES: Mistakes = [
         "you multiply the two shares, so that whoever says yes to all gets 0. Add them and halve the sum.",
     ),
 ]
+
+
+BALANCED_ACCURACY = (_judge_balanced, _balanced)

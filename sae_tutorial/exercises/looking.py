@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises import analysing
+from sae_tutorial.exercises import analysing, judging
 from sae_tutorial.exercises.matching import Mistakes, match_function, match_number, read_tensor
 from sae_tutorial.exercises.reporting import Exercise
 
@@ -174,5 +174,7 @@ PARTS = {
     "shares": (_judge_shares, _shares, read_tensor),
     "density": (*analysing.DENSITY, read_tensor),
     "top_rows": (*analysing.TOP_ROWS, read_tensor),
+    "topic_share": (*analysing.TOPIC_SHARE, read_tensor),
+    "balanced_accuracy": (*judging.BALANCED_ACCURACY, read_tensor),
     "claimed_share": (_judge_claimed, _claimed, read_tensor),
 }

@@ -18,10 +18,12 @@ def check_loss_recovered(loss_recovered: Callable[[float, float, float], float])
         "the equations in the section 'What does the model lose?'",
         "you can turn a published loss recovered back into nats, if its pieces were published too.",
     )
+    exercise.check(_judge_loss_recovered, loss_recovered)
+
+
+def _judge_loss_recovered(answer: Any) -> None:
     inputs = [(3.0, 3.5, 5.0), (2.0, 2.0, 2.4), (4.0, 6.0, 5.0), (3.0, 2.9, 3.2)]
-    exercise.check(
-        lambda answer: match_function(answer, _loss_recovered, inputs, _RECOVERED_MISTAKES), loss_recovered
-    )
+    match_function(answer, _loss_recovered, inputs, _RECOVERED_MISTAKES)
 
 
 def check_fit(fit: Callable[[Tensor, Tensor], Any]) -> None:
@@ -59,12 +61,16 @@ def check_holes(holes: Callable[[Tensor, Tensor, list[int]], Any]) -> None:
         "the drawing in the section 'Holes'",
         "you can look for what fires in the holes, which no list of top contexts would have shown.",
     )
+    exercise.check(_judge_holes, holes)
+
+
+def _judge_holes(answer: Any) -> None:
     f = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
     label = torch.tensor([True, True, True, False, False])
     generator = torch.Generator().manual_seed(0)
     larger = (torch.rand(30, 5, generator=generator) - 0.6).relu(), torch.rand(30, generator=generator) < 0.5
     inputs = [(f, label, [0]), (f, label, [0, 1]), (f, ~label, [2]), (*larger, [3, 1])]
-    exercise.check(lambda answer: match_function(answer, _holes, inputs, _HOLES_MISTAKES), holes)
+    match_function(answer, _holes, inputs, _HOLES_MISTAKES)
 
 
 def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
@@ -263,6 +269,8 @@ def _two_numbers(value: Any) -> list[float]:
 
 # By name: how an answer is judged, the course's own, and how the notebook reads what the learner's returns.
 PARTS = {
+    "loss_recovered": (_judge_loss_recovered, _loss_recovered, float),
     "fit": (_judge_fit, _fit, _two_numbers),
+    "holes": (_judge_holes, _holes, read_tensor),
     "matched_rates": (_judge_matched_rates, _matched_rates, _two_numbers),
 }

@@ -1,7 +1,7 @@
 """Checks for notebook 02: nats, counting paths, a hook, a logit lens, an attribution."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import exp, log
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
-from sae_tutorial.exercises.matching import Mistakes, match_function, match_number
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_number, read_tensor
 from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer
 
 D_VOCAB = 49_152  # of the offline lab's model
@@ -45,23 +45,7 @@ def check_silence(silence: Callable[[Tensor, HookPoint], Tensor]) -> None:
         "the section 'Open the model: a cache and a hook'",
         "you can step into a forward pass at any hook and see what breaks.",
     )
-    generator = torch.Generator().manual_seed(0)
-    hook = HookPoint()
-    hook.name = "blocks.0.hook_attn_out"
-    inputs = [
-        (torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]), hook),
-        (torch.randn(2, 4, 3, generator=generator), hook),
-    ]
-
-    def judge(answer: Callable[[Tensor, HookPoint], Tensor]) -> None:
-        match_function(answer, _silence, inputs, _SILENCE_MISTAKES)
-        names = list(inspect.signature(answer).parameters)
-        if len(names) == 2 and names[1] != "hook":
-            raise WrongAnswer(
-                f"right, but TransformerLens hands over the hook by its name: call the second argument `hook`, not `{names[1]}`."
-            )
-
-    exercise.check(judge, silence)
+    exercise.check(_judge_silence, silence)
 
 
 def check_lens(lens: Callable[[Tensor, Callable[[Tensor], Tensor], Tensor], Tensor]) -> None:
@@ -72,12 +56,7 @@ def check_lens(lens: Callable[[Tensor, Callable[[Tensor], Tensor], Tensor], Tens
         "the section 'Read the stream early: the logit lens'",
         "you can ask a model at any depth what it would say if it stopped there.",
     )
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.tensor([[[3.0, 4.0]]]), _rms_norm, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, -1.0]])),
-        (5 * torch.randn(2, 3, 4, generator=generator), _rms_norm, torch.randn(4, 6, generator=generator)),
-    ]
-    exercise.check(lambda answer: _judge_lens(answer, inputs), lens)
+    exercise.check(_judge_lens, lens)
 
 
 def check_attribution(attribution: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -88,14 +67,7 @@ def check_attribution(attribution: Callable[[Tensor, Tensor, Tensor], Tensor]) -
         "the section 'Who votes for Paris?'",
         "you can split a logit among parts without the shares depending on how the parts are cut.",
     )
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.tensor([[3.0, 0.0], [0.0, 4.0]]), torch.tensor([1.0, 2.0]), torch.tensor([1.0, -1.0])),
-        tuple(torch.randn(shape, generator=generator) for shape in ((4, 3), (3,), (3,))),
-    ]
-    exercise.check(
-        lambda answer: match_function(answer, _attribution, inputs, _ATTRIBUTION_MISTAKES), attribution
-    )
+    exercise.check(_judge_attribution, attribution)
 
 
 def _judge_nats(an_eighth: Any, uniform: Any, probability: Any) -> None:
@@ -194,8 +166,29 @@ def _judge_paths(whole_blocks: Any, apart: Any, with_heads: Any) -> None:
     )
 
 
-def _judge_lens(answer: Callable[..., Any], inputs: Sequence[tuple[Any, ...]]) -> None:
+def _judge_silence(answer: Any) -> None:
+    generator = torch.Generator().manual_seed(0)
+    hook = HookPoint()
+    hook.name = "blocks.0.hook_attn_out"
+    inputs = [
+        (torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]), hook),
+        (torch.randn(2, 4, 3, generator=generator), hook),
+    ]
+    match_function(answer, _silence, inputs, _SILENCE_MISTAKES)
+    names = list(inspect.signature(answer).parameters)
+    if len(names) == 2 and names[1] != "hook":
+        raise WrongAnswer(
+            f"right, but TransformerLens hands over the hook by its name: call the second argument `hook`, not `{names[1]}`."
+        )
+
+
+def _judge_lens(answer: Any) -> None:
     """Compare; if the answer stops with an error, see whether it is right for a transposed unembedding."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        (torch.tensor([[[3.0, 4.0]]]), _rms_norm, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, -1.0]])),
+        (5 * torch.randn(2, 3, 4, generator=generator), _rms_norm, torch.randn(4, 6, generator=generator)),
+    ]
     try:
         match_function(answer, _lens, inputs, _LENS_MISTAKES)
     except LearnerError as error:
@@ -206,6 +199,15 @@ def _judge_lens(answer: Callable[..., Any], inputs: Sequence[tuple[Any, ...]]) -
         raise WrongAnswer(
             "`W_U` has the shape [d_model, d_vocab] already; transposed, it does not fit the stream. Leave the `.T` out."
         ) from None
+
+
+def _judge_attribution(answer: Any) -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        (torch.tensor([[3.0, 0.0], [0.0, 4.0]]), torch.tensor([1.0, 2.0]), torch.tensor([1.0, -1.0])),
+        tuple(torch.randn(shape, generator=generator) for shape in ((4, 3), (3,), (3,))),
+    ]
+    match_function(answer, _attribution, inputs, _ATTRIBUTION_MISTAKES)
 
 
 def _silence(activation: Tensor, hook: HookPoint) -> Tensor:
@@ -345,3 +347,15 @@ _ATTRIBUTION_MISTAKES: Mistakes = [
         "you divide by the total. Shares of 1 hide how large the logit is, and explode when parts cancel.",
     ),
 ]
+
+
+def _for_the_model(value: Any) -> Tensor:
+    """A result in float32, on its own device where it is a tensor: the model goes on with it."""
+    return (value if isinstance(value, Tensor) else read_tensor(value)).float()
+
+
+PARTS = {
+    "silence": (_judge_silence, _silence, _for_the_model),
+    "lens": (_judge_lens, _lens, _for_the_model),
+    "attribution": (_judge_attribution, _attribution, _for_the_model),
+}

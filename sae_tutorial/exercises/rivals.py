@@ -65,7 +65,7 @@ def check_shuffle_weights(
         "9.4",
         "write the body of `shuffle_weights`.",
         "the drawing above the exercise: what stays, and what changes places within what",
-        "you have built a model that was never taught anything, with weights of the same sizes.",
+        "you have built a model whose blocks were never taught anything, with weights of the same sizes.",
     )
     exercise.check(_judge_shuffle, shuffle)
 

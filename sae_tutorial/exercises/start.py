@@ -1,4 +1,4 @@
-"""Checks for notebook 00: the likeliest tokens, the nearest of several means, and a control with shuffled names."""
+"""Checks for notebook 00: a latent's values, the likeliest tokens, the nearest of several means, shuffled names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,21 @@ from sae_tutorial.exercises.matching import Mistakes, match_draws, match_functio
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
-def check_likeliest(likeliest: Callable[[Tensor, int], Any]) -> None:
-    """Exercise 0.1: `likeliest(scores, n)`, the ids of the n tokens that are likeliest to come next."""
+def check_latent_values(latent_values: Callable[[Tensor, Tensor, Any], Any]) -> None:
+    """Exercise 0.1: `latent_values(rows, direction, bias)`, how strongly each row turns a latent on."""
     exercise = Exercise(
         "0.1",
+        "write the body of `latent_values`.",
+        "the three steps above the exercise, and the folded help",
+        "you can compute what a latent answers to, at any token of any text.",
+    )
+    exercise.check(_judge_latent_values, latent_values)
+
+
+def check_likeliest(likeliest: Callable[[Tensor, int], Any]) -> None:
+    """Exercise 0.2: `likeliest(scores, n)`, the ids of the n tokens that are likeliest to come next."""
+    exercise = Exercise(
+        "0.2",
         "write the body of `likeliest`.",
         "the cell above the exercise, which finds the one likeliest token",
         "you can ask a language model what it expects next, after any text.",
@@ -23,9 +34,9 @@ def check_likeliest(likeliest: Callable[[Tensor, int], Any]) -> None:
 
 
 def check_nearest(nearest: Callable[[Tensor, Tensor], Any]) -> None:
-    """Exercise 0.2: `nearest(x, means)`, for each vector the number of the mean with the largest cosine."""
+    """Exercise 0.3: `nearest(x, means)`, for each vector the number of the mean with the largest cosine."""
     exercise = Exercise(
-        "0.2",
+        "0.3",
         "write the body of `nearest`.",
         "the folded help, on cosines and on which axis to search",
         "you have read what a vector holds with a rule of one line.",
@@ -34,14 +45,53 @@ def check_nearest(nearest: Callable[[Tensor, Tensor], Any]) -> None:
 
 
 def check_shuffle_names(shuffle_names: Callable[[Tensor, int], Any]) -> None:
-    """Exercise 0.3: `shuffle_names(X, seed)`, each sentence's countries in an order of their own."""
+    """Exercise 0.4: `shuffle_names(X, seed)`, each sentence's countries in an order of their own."""
     exercise = Exercise(
-        "0.3",
+        "0.4",
         "write the body of `shuffle_names`.",
         "the sentence above the exercise, and the folded help",
         "you have built a control that takes away one thing, which vector belongs to which name, and nothing else.",
     )
     exercise.check(_judge_shuffle_names, shuffle_names)
+
+
+def _latent_values(rows: Tensor, direction: Tensor, bias: Any) -> Tensor:
+    return (rows @ direction + bias).relu()
+
+
+_LATENT_MISTAKES: Mistakes = [
+    (
+        lambda rows, direction, bias: rows @ direction + bias,
+        "the third step is missing: a latent is never below zero. Put zeros in place of the negative values.",
+    ),
+    (
+        lambda rows, direction, bias: (rows @ direction).relu() + bias,
+        "you add the bias after the negative values became zero. Add it first: it decides at which tokens the latent is on.",
+    ),
+    (lambda rows, direction, bias: (rows @ direction).relu(), "the bias is missing."),
+    (lambda rows, direction, bias: (rows @ direction - bias).relu(), "you subtract the bias; add it."),
+    (
+        lambda rows, direction, bias: (rows @ direction + bias).abs(),
+        "you drop the sign, so a token that points the other way lights up, too. Negative values become zero.",
+    ),
+    (
+        lambda rows, direction, bias: (rows @ direction + bias > 0).float(),
+        "this says where the latent is on. How strongly is asked for: keep the positive values.",
+    ),
+    (
+        lambda rows, direction, bias: (normalize(rows, dim=1) @ normalize(direction, dim=0) + bias).relu(),
+        "you divide by lengths first, which makes a cosine. The plain product is asked for.",
+    ),
+    (
+        lambda rows, direction, bias: (rows * direction + bias).relu(),
+        "you multiply each number and do not add up: `rows * direction` is a table, `rows @ direction` a number for each "
+        "token.",
+    ),
+    (
+        lambda rows, direction, bias: (rows @ direction + bias).relu().max(),
+        "this is the largest value in the text; give the value at each token.",
+    ),
+]
 
 
 def _likeliest(scores: Tensor, n: int) -> Tensor:
@@ -124,6 +174,18 @@ def _shuffle_names(X: Tensor, seed: int) -> Tensor:
     return torch.stack([x[torch.randperm(len(x), generator=generator)] for x in X])
 
 
+def _judge_latent_values(answer: Any) -> None:
+    generator = torch.Generator().manual_seed(2)
+    inputs = [
+        (torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 2.0]]), torch.tensor([1.0, -1.0]), torch.tensor(0.5)),
+        *(
+            (torch.randn(6, 3, generator=generator), torch.randn(3, generator=generator), torch.tensor(bias))
+            for bias in (-0.4, 0.3)
+        ),
+    ]
+    match_function(answer, _latent_values, inputs, _LATENT_MISTAKES)
+
+
 def _judge_likeliest(answer: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = [
@@ -187,6 +249,7 @@ def _orders(result: Any) -> list[list[int]]:
 
 
 PARTS = {
+    "latent_values": (_judge_latent_values, _latent_values, read_tensor),
     "likeliest": (_judge_likeliest, _likeliest, read_tensor),
     "nearest": (_judge_nearest, _nearest, read_tensor),
     "shuffle_names": (_judge_shuffle_names, _shuffle_names, read_tensor),

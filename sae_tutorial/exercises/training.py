@@ -1,4 +1,4 @@
-"""Checks for notebook 06: explained variance, gradient projection, TopK in a loop, a table of runs. The clinic is in `patients`."""
+"""Checks for notebook 06: explained variance, gradient projection, TopK in a loop, a table of runs, a budget. The clinic is in `patients`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,6 +11,8 @@ from sae_tutorial.exercises.matching import (
     Mistakes,
     match_function,
     read_choices,
+    read_number,
+    read_tensor,
 )
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
@@ -47,16 +49,7 @@ def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
         "the section 'One step, and why its order matters', where the gradient of W_dec loses a part",
         "Adam's moments now hold only what turns a direction; the part that renormalising undoes never enters them.",
     )
-    generator = torch.Generator().manual_seed(0)
-    gradient, rows = torch.randn(2, 4, 3, generator=generator)
-    inputs = [
-        (
-            torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 2.0]]),
-            torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, -1.0]]),
-        ),
-        (gradient, normalize(rows, dim=1)),
-    ]
-    exercise.check(lambda answer: match_function(answer, _project, inputs, _PROJECT_MISTAKES), project)
+    exercise.check(_judge_project, project)
 
 
 def check_keep_largest(keep_largest: Callable[[Tensor, int], Tensor]) -> None:
@@ -67,28 +60,7 @@ def check_keep_largest(keep_largest: Callable[[Tensor, int], Tensor]) -> None:
         "the first line of the list above the exercise",
         "by this one line the plain loop trains a TopK SAE.",
     )
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (
-            torch.tensor(
-                [[0.5, -3.0, 2.0, 1.0], [-1.0, 0.25, -2.0, -0.5], [4.0, 3.0, 5.0, 6.0], [0.1, -0.2, 1.5, 0.3]]
-            ),
-            2,
-        ),
-        (torch.randn(4, 6, generator=generator), 3),
-    ]
-
-    def judge(answer: Callable[[Tensor, int], Tensor]) -> None:
-        match_function(answer, _keep_largest, inputs, _KEEP_MISTAKES)
-        pre, k = inputs[0]
-        kept = call(answer, pre.clone().requires_grad_(), k)
-        if not (isinstance(kept, Tensor) and kept.requires_grad):
-            raise WrongAnswer(
-                "the numbers are right, but no gradient passes through them, so the encoder would learn nothing. Stay with "
-                "PyTorch's operations, without `detach`, `no_grad` or NumPy."
-            )
-
-    exercise.check(judge, keep_largest)
+    exercise.check(_judge_keep, keep_largest)
 
 
 def check_beaten(beaten: Iterable[str] | None) -> None:
@@ -100,6 +72,53 @@ def check_beaten(beaten: Iterable[str] | None) -> None:
         "you can read a table of SAEs: held-out numbers only, and two numbers per run, never one.",
     )
     exercise.check(_judge_beaten, beaten)
+
+
+def check_budget(my_width: float | None, my_length: float | None, my_guess: float | None) -> None:
+    """Exercise 6.7: a width and a length of training that cost what the page's own run costs, and a guess of the score."""
+    exercise = Exercise(
+        "6.7",
+        "choose a width, a length of training, and write down the score you expect.",
+        "the section 'How to choose the width', on what one latent learns from",
+        "the budget is spent and your guess is written down. The next cell trains your SAE and judges it beside ours.",
+    )
+    exercise.check(_judge_budget, my_width, my_length, my_guess)
+
+
+def _judge_budget(my_width: Any, my_length: Any, my_guess: Any) -> None:
+    width, length = read_number("my_width", my_width), read_number("my_length", my_length)
+    for name, value, least in (("my_width", width, 0.25), ("my_length", length, 0.1)):
+        if value < least:
+            raise WrongAnswer(
+                f"`{name}` must be at least {least:g}, got {value:g}: below that there are hardly more latents than may be "
+                "on, or hardly any steps."
+            )
+    if 64 * width != int(64 * width):
+        raise WrongAnswer(
+            f"`my_width` = {width:g} does not give a whole number of latents. Take 0.5, 1, 4, 8 or the like."
+        )
+    if width * length > 2.02:
+        raise WrongAnswer(
+            f"{width:g} times {length:g} is {width * length:.3g}, over the budget of 2. More of one leaves less of the other."
+        )
+    if width * length < 1.8:
+        raise WrongAnswer(
+            f"{width:g} times {length:g} is {width * length:.3g}: a part of the budget of 2 is unspent, and the comparison "
+            "would not be at equal price."
+        )
+    if width == 2:
+        raise WrongAnswer(
+            "this is the page's own run. Choose another width, so that there are two to compare."
+        )
+    guess = read_number("my_guess", my_guess)
+    if guess > 1:
+        raise WrongAnswer(
+            f"explained variance is at most 1, so {guess:g} cannot be reached. Give a share, such as 0.4."
+        )
+    if guess <= 0:
+        raise WrongAnswer(
+            f"a score of {guess:g} is that of the mean row, or worse. What do you expect of an SAE?"
+        )
 
 
 def _largest_by(pre: Tensor, k: int, size: Tensor) -> Tensor:
@@ -332,3 +351,41 @@ def _judge_beaten(beaten: Any) -> None:
     message = together[names] if names in together else one_by_one[extra[0]]
     if message:
         raise WrongAnswer(message)
+
+
+def _keep_inputs() -> list[tuple[Any, ...]]:
+    """Rows with fewer positive numbers than k, and with more."""
+    generator = torch.Generator().manual_seed(0)
+    rows = [[0.5, -3.0, 2.0, 1.0], [-1.0, 0.25, -2.0, -0.5], [4.0, 3.0, 5.0, 6.0], [0.1, -0.2, 1.5, 0.3]]
+    return [(torch.tensor(rows), 2), (torch.randn(4, 6, generator=generator), 3)]
+
+
+def _project_inputs() -> list[tuple[Any, ...]]:
+    """Gradients and decoder rows of norm 1."""
+    generator = torch.Generator().manual_seed(0)
+    gradient, rows = torch.randn(2, 4, 3, generator=generator)
+    by_hand = (
+        torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 2.0]]),
+        torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, -1.0]]),
+    )
+    return [by_hand, (gradient, normalize(rows, dim=1))]
+
+
+def _judge_keep(answer: Any) -> None:
+    match_function(answer, _keep_largest, _keep_inputs(), _KEEP_MISTAKES)
+    pre, k = _keep_inputs()[0]
+    kept = call(answer, pre.requires_grad_(), k)
+    if not (isinstance(kept, Tensor) and kept.requires_grad):
+        raise WrongAnswer(
+            "the numbers are right, but no gradient passes through them, so the encoder would learn nothing. Stay with "
+            "PyTorch's operations, without `detach`, `no_grad` or NumPy."
+        )
+
+
+def _judge_project(answer: Any) -> None:
+    match_function(answer, _project, _project_inputs(), _PROJECT_MISTAKES)
+
+
+# The notebook goes on with these: `keep_largest` is trained through, of `project` only the result is used.
+TRAINED_PARTS = {"keep_largest": (_judge_keep, _keep_largest, _keep_inputs)}
+PARTS = {"project": (_judge_project, _project, read_tensor)}

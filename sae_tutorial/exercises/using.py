@@ -1,4 +1,4 @@
-"""Checks for notebook 10: a push, steering claims, ablations, shares, matched controls, alarms."""
+"""Checks for notebook 10: a push, steering claims, ablations, shares, matched controls."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -10,7 +10,6 @@ from sae_tutorial.exercises.matching import (
     Mistakes,
     match_choices,
     match_function,
-    match_number,
     read_tensor,
 )
 from sae_tutorial.exercises.reporting import Exercise
@@ -90,17 +89,6 @@ def check_steers(steers: Iterable[str] | None) -> None:
         "you can read a steering result, in a paper too, for what it shows.",
     )
     exercise.check(_judge_steers, steers)
-
-
-def check_false_alarms(rare: float | None, common: float | None) -> None:
-    """Exercise 10.8: the share of alarms that are right, for a concept in 0.1% and in 10% of the tokens."""
-    exercise = Exercise(
-        "10.8",
-        "put a number between 0 and 1 in place of each None.",
-        "the folded help; the rates are those of a point on a ROC curve",
-        "you can tell from a ROC curve and a base rate whether a monitor would be switched off for crying wolf.",
-    )
-    exercise.check(_judge_false_alarms, rare, common)
 
 
 def _push(x: Tensor, direction: Tensor, dose: float, median_norm: float) -> Tensor:
@@ -332,31 +320,3 @@ def _judge_steers(steers: Any) -> None:
             "open.",
         },
     )
-
-
-def _judge_false_alarms(rare: Any, common: Any) -> None:
-    for name, value, base, within in (("rare", rare, 0.001, 0.0005), ("common", common, 0.1, 0.005)):
-        true, false = 0.9 * base, 0.02 * (1 - base)
-        match_number(
-            name,
-            value,
-            true / (true + false),
-            {
-                0.9: "that is the share of the concept's tokens that raise an alarm. Asked for is the share of the alarms "
-                "that are right.",
-                0.9
-                / 0.92: "that is 0.9 / (0.9 + 0.02), as if both kinds of tokens were equally many. Weigh the two "
-                "rates by how many tokens there are.",
-                false / (true + false): "that is the share of *false* alarms; take 1 minus it.",
-                true: "that is the share of all tokens that raise a right alarm; divide by the share that raise any.",
-                true
-                + false: "that is the share of all tokens that raise an alarm; which part of it is right?",
-                true
-                / false: "that is right alarms for each false one; divide by all alarms, the right ones included.",
-                100 * true / (true + false): "that is in percent; give a number between 0 and 1.",
-                base: "that is the share of the tokens that have the concept; the monitor should do better.",
-            },
-            digits=1,
-            within=within,
-            example="If the concept were in half of all tokens it would be 0.45 / (0.45 + 0.01) = 0.98.",
-        )

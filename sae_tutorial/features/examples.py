@@ -7,7 +7,7 @@ same texts gets the lines back without a model, in the time that a tokenizer nee
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -74,6 +74,13 @@ class Examples:
                 values = activations[: len(shown)].astype(np.float32)
                 found.append(Context(shown, values, int(centre), int(document)))
         return found
+
+    def places(self, tokenizer: Any, texts: Sequence[str], latent: int) -> list[Context]:
+        """`contexts`, with activations as shares of the latent's largest anywhere."""
+        return [
+            replace(context, activations=context.activations / self.largest[latent])
+            for context in self.contexts(tokenizer, texts, latent)
+        ]
 
     def check_texts(self, texts: Sequence[str]) -> None:
         """Raise ValueError if `texts` are not those that the places were found in."""

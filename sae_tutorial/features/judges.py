@@ -8,9 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from sae_tutorial.activations.collect import run_to_hooks
+from sae_tutorial.transformer.stream import stream_logits
 from sae_tutorial.transformer.tokens import pad_right
 
 WORDS, PROMPTS_AT_A_TIME = 8, 16
@@ -49,6 +52,7 @@ class LanguageModelJudge:
         self.model, self.question = model, question
         answers = (model.tokenizer.encode(f" {word}", add_special_tokens=False) for word in ("Yes", "No"))
         self.yes, self.no = (tokens[0] for tokens in answers)
+        self.place = f"blocks.{model.cfg.n_layers - 1}.hook_resid_post"
 
     @torch.inference_mode()
     def __call__(self, explanation: str, snippets: Sequence[str]) -> list[float]:
@@ -63,9 +67,9 @@ class LanguageModelJudge:
         fits: list[float] = []
         for first in range(0, len(prompts), PROMPTS_AT_A_TIME):
             batch = prompts[first : first + PROMPTS_AT_A_TIME]
-            tokens = pad_right([torch.tensor(prompt).numpy() for prompt in batch])
-            logits = self.model(tokens.to(self.model.cfg.device))
-            last = logits[torch.arange(len(batch)), torch.tensor([len(prompt) - 1 for prompt in batch])]
+            stream = run_to_hooks(self.model, pad_right([np.array(prompt) for prompt in batch]), [self.place])
+            at_end = stream[self.place][range(len(batch)), [len(prompt) - 1 for prompt in batch]]
+            last = stream_logits(self.model, at_end[:, None])[:, 0]  # where the answer goes, and nowhere else
             fits += torch.sigmoid(last[:, self.yes] - last[:, self.no]).tolist()
         return fits
 

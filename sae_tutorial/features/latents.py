@@ -6,7 +6,7 @@ a token costs 8 bytes: a million tokens with 32 latents on at each are 256 MB.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -191,6 +191,39 @@ def coactive_latents(
         int(latent): [(int(j), float(share[i, j])) for j in order[i] if excess[i, j] > 0]
         for i, latent in enumerate(chosen)
     }
+
+
+def lifts(
+    early: Latents, late: Latents, at_least: int = 20
+) -> tuple[Float[np.ndarray, "late early"], Bool[np.ndarray, "late early"]]:
+    """How many times as often as by chance two latents of two coders are on at one token.
+
+    Returns:
+        The lifts, and for which pairs both are on at least `at_least` times: of the others a lift says little.
+    """
+    on = [(latents.matrix > 0).astype(float) for latents in (late, early)]
+    counts = [latents.n_active for latents in (late, early)]
+    by_chance = np.outer(*counts) / len(early)
+    often = np.minimum.outer(*counts) >= at_least
+    return (on[0].T @ on[1]).toarray() / np.maximum(by_chance, 1e-12), often
+
+
+def together(on: Bool[np.ndarray, "rows latents"], fewest: float = 0) -> Float[np.ndarray, "latents latents"]:
+    """How often each two latents are on at the same row, over how often they would be if they were independent.
+
+    1 is chance, and 0 means never together. NaN where there is nothing to say: one of the two is never on, or independent
+    latents would be on together at fewer than `fewest` rows.
+    """
+    both, alone = on.T.astype(float) @ on, on.sum(axis=0)
+    expected = np.outer(alone, alone) / len(on)
+    known = (expected > 0) & (expected >= fewest)
+    return np.divide(both, expected, out=np.full_like(both, np.nan), where=known)
+
+
+def plain_blocks(latents: Latents, width: int = 256) -> Iterator[Float[Tensor, "rows width"]]:
+    """The matrix as plain tensors, some latents at a time: all of them at once would fill the memory."""
+    for first in range(0, latents.d_sae, width):
+        yield torch.from_numpy(latents.matrix[:, first : first + width].toarray())
 
 
 # ---------------------------------------------------------------------------------------------- texts

@@ -1,7 +1,7 @@
-"""Linear probes: how much of a label can be read off single activations by a hyperplane.
+"""How much of a label activations hold: linear probes, and how alike documents of one class are.
 
-A probe's accuracy counts only on documents it was not fitted on, and only against the same probe on shuffled
-labels.
+A probe reads a label off single activations by a hyperplane. Its accuracy counts only on documents it was not fitted
+on, and only against the same probe on shuffled labels.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.sparse import csr_array, sparray
 from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
@@ -105,3 +106,34 @@ def probe_accuracy(
     probe = RidgeClassifier(alpha=RIDGE, class_weight="balanced").fit(scaler.transform(x[~test]), y[~test])
     right = probe.predict(scaler.transform(x[test])) == y[test]
     return float(np.mean([right[y[test] == label].mean() for label in np.unique(y[test])]))
+
+
+def document_means(
+    rows: Float[np.ndarray, "rows width"] | sparray, document_ids: Int[np.ndarray, " rows"], n_documents: int
+) -> Float[np.ndarray, "documents width"]:
+    """The mean over each document's rows, dense or sparse; zeros for a document without rows."""
+    counts = np.maximum(np.bincount(document_ids, minlength=n_documents), 1)
+    places = (document_ids, np.arange(len(document_ids)))
+    averaging = csr_array((1 / counts[document_ids], places), shape=(n_documents, len(document_ids)))
+    means = averaging @ rows
+    return means.toarray() if isinstance(means, sparray) else np.asarray(means)
+
+
+def class_advantage(
+    means: Float[np.ndarray, "documents width"],
+    labels: Int[np.ndarray, " documents"],
+    groups: Int[np.ndarray, " documents"],
+) -> float:
+    """Mean cosine of documents of one class but different groups, minus that of documents of different classes.
+
+    Args:
+        means: a row for each document; their own mean is taken away first.
+        labels: the class of each document.
+        groups: documents of one group, such as paragraphs of one article, are alike anyway and are not compared.
+    """
+    centred = means - means.mean(0)
+    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    cosine = unit @ unit.T
+    labels, groups = np.asarray(labels), np.asarray(groups)
+    same = labels[:, None] == labels
+    return float(cosine[same & (groups[:, None] != groups)].mean() - cosine[~same].mean())

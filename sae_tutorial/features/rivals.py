@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from sae_tutorial.features.concepts import (
@@ -24,6 +25,7 @@ from sae_tutorial.features.concepts import (
 )
 from sae_tutorial.features.intervals import Interval
 from sae_tutorial.features.latents import some_rows
+from sae_tutorial.sae.controls import linear_map
 
 SINK = 10  # times the median length, from which a row is an attention sink
 OFTEN = 5  # places from which the mean of a token's other places says something
@@ -69,6 +71,11 @@ class Rivals:
         """F1 of the best units of a kind, as a mean over the concepts."""
         return float(np.mean([by_kind[kind][1].f1.value for by_kind in self.found.values()]))
 
+    def always_on(self) -> dict[str, float]:
+        """For each concept the F1 of a detector that says yes to every row: what any detector has to beat."""
+        shares = {name: float(labels[self.held].mean()) for name, labels in self.labels.items()}
+        return {name: 2 * share / (1 + share) for name, share in shares.items()}
+
     def wins(self, kind: str, rival: str) -> int:
         """For how many concepts `kind` is better: the whole interval of the difference lies above 0."""
         return sum(
@@ -107,3 +114,19 @@ def token_share(x: Float[Tensor, "rows d_in"], token_ids: Int[np.ndarray, " rows
     guess = (sums[token] - x)[often] / (n[often] - 1)[:, None]
     x = x[often]
     return 1 - float((x - guess).pow(2).sum() / (x - x.mean(0)).pow(2).sum())
+
+
+def probe_auroc(
+    x: Float[Tensor, "rows d_in"],
+    labels: Mapping[str, Bool[np.ndarray, " rows"]],
+    held: Bool[np.ndarray, " rows"],
+) -> float:
+    """How well a least-squares probe on all of x reads the concepts: its AUROC on the rows `held`, as their mean.
+
+    The probe is fitted on the other rows. ½ is guessing, 1 is perfect.
+    """
+    judge = torch.from_numpy(held)
+    x = x.float() / x.float().norm(dim=1).median()
+    truth = torch.tensor(np.stack(list(labels.values()), axis=1)).float()
+    read = linear_map(x[~judge], truth[~judge])(x[judge])
+    return float(np.mean([roc_auc_score(truth[judge][:, i], read[:, i]) for i in range(truth.shape[1])]))

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.sparse import csc_array
 
 from sae_tutorial.features.latents import FeatureUsage, Latents
 
-MIN_ACTIVE = 50
+MIN_ACTIVE, FEWEST_ON = 50, 10
 BLOCK = 512  # latents whose energy is summed at a time, so that the sums need little memory
 TINY = 1e-12  # in place of a sum of 0
 
@@ -184,6 +184,56 @@ def feature_kinds(usage: FeatureUsage, statistics: TokenStatistics) -> dict[str,
         kinds[kind] = latents[np.lexsort((-statistics.n_active[latents], -score[latents].round(2)))]
         free[latents] = False
     return kinds
+
+
+def keep_their_kind(
+    kind: str, chosen: Int[np.ndarray, " latents"], picked: TokenStatistics, judged: TokenStatistics
+) -> Bool[np.ndarray, " seen"]:
+    """Which latents that were of a kind on some rows are of it on other rows too, for the same token or class.
+
+    Args:
+        kind: "one token", "after one token" or "topic"; the limits are those of `feature_kinds`.
+        chosen: the latents of that kind, by `picked`.
+        picked: of the rows that chose them.
+        judged: of other rows. Latents that are on fewer than ten times there are left out.
+    """
+    what, limit = {
+        "one token": ("token", 0.8),
+        "after one token": ("previous", 0.6),
+        "topic": ("topic", 0.8),
+    }[kind]
+    seen = chosen[judged.n_active[chosen] >= FEWEST_ON]
+    same = getattr(judged, what)[seen] == getattr(picked, what)[seen]
+    return same & (getattr(judged, f"{what}_share")[seen] > limit)
+
+
+def start_latents(
+    latents: Latents, norms: Float[np.ndarray, " rows"], limit: float = np.inf
+) -> Int[np.ndarray, " start_latents"]:
+    """Latents with over half of their energy on the first two tokens of a text.
+
+    Args:
+        latents: what is on where.
+        norms: the length of the row that each was read from.
+        limit: rows longer than this many medians are left out: energy is a square, so one giant row can decide a sum.
+            Latents that are on fewer than 50 times in what is left are left out, too.
+    """
+    early = np.ones(len(latents), dtype=bool)
+    early[2:] = latents.document_ids[2:] != latents.document_ids[:-2]
+    ordinary = norms <= limit * np.median(norms)
+    energy = latents.matrix.astype(np.float64).power(2).tocsr()[ordinary]
+    often = (energy > 0).sum(axis=0) >= MIN_ACTIVE
+    share = energy[early[ordinary]].sum(axis=0) / np.maximum(energy.sum(axis=0), TINY)
+    return np.flatnonzero(often & (share > 0.5))
+
+
+def share_on_tokens(
+    latents: Latents, token_ids: Sequence[int] | Int[np.ndarray, " tokens"]
+) -> Float[np.ndarray, " d_sae"]:
+    """The share of each latent's energy that falls on these tokens; 0 for a latent that is never on."""
+    energy = latents.matrix.astype(np.float64).power(2)
+    wanted = np.isin(latents.token_ids, token_ids).astype(np.float64)
+    return (wanted @ energy) / np.maximum(energy.sum(axis=0), TINY)
 
 
 def _adding(keys: Int[np.ndarray, " rows"]) -> csc_array:

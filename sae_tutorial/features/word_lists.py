@@ -44,8 +44,16 @@ def list_scores(
     return np.reshape(scores, (-1, 2))
 
 
-def tokens_for(latents: Latents, latent: int, share: float = 0.8) -> int:
-    """How many different tokens make up this share of the places where a latent is on."""
-    rows, _ = latents.column(int(latent))
-    counts = np.sort(np.bincount(latents.token_ids[rows]))[::-1]
-    return int((counts.cumsum() < share * counts.sum()).sum()) + 1
+def telling_words(tokenizer: Any, latents: Latents, latent: int, n: int = 4) -> str:
+    """The tokens with most of a latent's energy, each counted by how reliably it turns the latent on, as one text.
+
+    "…" stands before a token that goes on inside a word.
+    """
+    rows, values = latents.column(int(latent))
+    size = int(latents.token_ids.max()) + 1
+    on = np.bincount(latents.token_ids[rows], minlength=size)
+    energy = np.bincount(latents.token_ids[rows], values.astype(float) ** 2, size)
+    reliably = on / np.maximum(np.bincount(latents.token_ids, minlength=size), 1)
+    words = token_strings(tokenizer, np.argsort(-energy * reliably, kind="stable")[:n].tolist())
+    inside = ["…" if word[:1].isalpha() and word.islower() else "" for word in words]
+    return ", ".join(dots + word.strip() or "␣" for dots, word in zip(inside, words, strict=True))

@@ -125,11 +125,6 @@ def _pages(dump: bz2.BZ2File) -> Iterator[tuple[str, str]]:
             element.clear()
 
 
-def fresh_texts() -> list[str]:
-    """Sentences in other styles than the corpus (letters, recipes, dialogue, manuals), written for this course."""
-    return _data("fresh_sentences.txt").read_text("utf-8").splitlines()
-
-
 def _data(name: str) -> Path:
     return resources.files("sae_tutorial").joinpath("data", name)
 

@@ -5,9 +5,9 @@ controls are trained with a part held as it was drawn, and score nearly as well 
 and probing (Korznikov et al. 2026, "Sanity checks for sparse autoencoders"): what they show, training did not find.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -74,8 +74,28 @@ def random_dictionary(config: SAEConfig, activations: Activations, seed: int = 0
     return sae
 
 
+@torch.inference_mode()
+def refit(sae: SparseAutoencoder, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
+    """Rows rebuilt from the latents that are on, at the activations that fit them best, by least squares.
+
+    The fit sees the row it rebuilds and may make activations negative, so it is an upper bound for those latents.
+    """
+    fits = []
+    for target, on in zip(x - sae.b_dec, sae.encode(x) > 0, strict=True):
+        rows = sae.W_dec[on]  # [latents that are on, d_in]
+        products = rows @ rows.T + 1e-4 * torch.eye(len(rows), device=x.device)  # never singular
+        fits.append(torch.linalg.solve(products, rows @ target) @ rows)
+    return torch.stack(fits) + sae.b_dec
+
+
 def trained_controls(
-    config: SAEConfig, activations: Activations, training: TrainConfig, *, seed: int = 0, **options: Any
+    config: SAEConfig,
+    activations: Activations,
+    training: TrainConfig,
+    *,
+    seed: int = 0,
+    kinds: Collection[Frozen] = ("decoder", "soft decoder", "encoder"),
+    **options: Any,
 ) -> dict[str, SparseAutoencoder]:
     """Coders that start and train as yours does, each with a part held at its random start.
 
@@ -84,12 +104,13 @@ def trained_controls(
         activations: what it was trained on.
         training: how.
         seed: of the start.
+        kinds: what to hold, each in a coder of its own.
         options: of `train_sae`, such as `target` and `progress`.
 
     Returns:
         By what is held: "decoder", "soft decoder" (rows stay within cosine 0.8 of their start) and "encoder".
     """
-    coders = {kind: SparseAutoencoder(config, seed) for kind in get_args(Frozen) if kind != "nothing"}
+    coders = {kind: SparseAutoencoder(config, seed) for kind in kinds}
     for kind, coder in coders.items():
         train_sae(coder, activations, replace(training, frozen=kind), **options)
     return coders

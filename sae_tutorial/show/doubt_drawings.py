@@ -32,28 +32,18 @@ def replacement_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.6, 7.9), (-0.5, 1.9), height=270)
 
 
-def forest_figure(
-    rows: Mapping[str, Interval], title: str, x_title: str, groups: Mapping[str, str] | None = None
-) -> go.Figure:
-    """One row per entry: its value and its interval, beside a line at zero; what touches zero is drawn hollow.
-
-    With `groups`, a name for each entry, the entries of a group share a colour, and a key names the groups.
-    """
-    figure, named = go.Figure(), list(dict.fromkeys((groups or {}).values()))
-    colours = dict(zip(named, (BLUE, ORANGE, RED, GREY), strict=False))
+def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.Figure:
+    """One row per entry: its value and its interval, beside a line at zero; what touches zero is drawn hollow."""
+    figure = go.Figure()
     for name, found in rows.items():
         clear = found.low > 0 or found.high < 0
-        colour = colours[groups[name]] if groups else BLUE if clear else GREY
+        colour = BLUE if clear else GREY
         figure.add_scatter(
             x=[found.value], y=[escaped(name)], mode="markers", showlegend=False,
             marker={"size": 11, "color": colour, "symbol": "circle" if clear else "circle-open"},
             error_x={"array": [found.high - found.value], "arrayminus": [found.value - found.low],
                      "symmetric": False, "thickness": 2, "width": 4, "color": colour},
         )  # fmt: skip
-    for group in named:
-        figure.add_scatter(
-            x=[None], y=[None], mode="markers", marker={"size": 11, "color": colours[group]}, name=group
-        )
     figure.add_vline(x=0, line={"color": INK, "dash": "dot", "width": 1})
     figure.update_xaxes(title=x_title)
     _names_down(figure)
@@ -84,13 +74,19 @@ def _names_down(figure: go.Figure) -> None:
     figure.update_yaxes(autorange="reversed", ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)")
 
 
-def rivals_figure(scores: Mapping[str, Mapping[str, float]], title: str, z_title: str) -> go.Figure:
-    """A row per concept, a column per rival, and each score written on its patch: the darker, the higher."""
+def rivals_figure(
+    scores: Mapping[str, Mapping[str, float]], floor: Mapping[str, float], title: str, z_title: str
+) -> go.Figure:
+    """A row per concept, a column per rival, each score written on its patch, and the floor of each row at its end.
+
+    The colour is how far a score lies above its row's floor, what a detector reaches that is always on: white is no better.
+    """
     figure = go.Figure()
-    rivals = list(next(iter(scores.values())))
-    z = np.array([[by_rival[rival] for rival in rivals] for by_rival in scores.values()])
+    rivals = [*next(iter(scores.values())), "always on"]
+    z = np.array([[*by_rival.values(), floor[name]] for name, by_rival in scores.items()])
+    above = z - z[:, -1:]
     figure.add_heatmap(
-        z=z, x=[escaped(rival).replace(" ", "<br>") for rival in rivals], y=[escaped(name) for name in scores],
+        z=above, x=[escaped(rival).replace(" ", "<br>") for rival in rivals], y=[escaped(name) for name in scores],
         text=[[f"{value:.2f}" for value in row] for row in z], texttemplate="%{text}", textfont={"size": 13, "color": "#111"},
         colorscale=[[0, "white"], [1, "#4a90d9"]], zmin=0, zmax=1, xgap=3, ygap=3, colorbar={"title": z_title},
     )  # fmt: skip

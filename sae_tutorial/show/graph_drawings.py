@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from IPython.display import HTML
 from jaxtyping import Float
 from torch import Tensor
 
 from sae_tutorial.effects.graphs import Graph, normalised
 from sae_tutorial.features.contexts import Context
+from sae_tutorial.features.naming import Names
 from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
 from sae_tutorial.show.plots import COLOURS, MARKERS, escaped, finish, visible
+from sae_tutorial.show.tables import table
 
 KINDS = {  # colour and marker
     "logit": (COLOURS[4], "star"),
@@ -20,6 +23,7 @@ KINDS = {  # colour and marker
     "error": (COLOURS[5], "diamond-open"),
     "mlp": (COLOURS[5], "square-open"),
 }
+WITHOUT_BRACKETS = str.maketrans("", "", "[]")
 BAND, ROOM = "rgba(128,128,128,0.1)", 1.6
 CLEAR = 0.04  # how far a line keeps from nodes that it does not join, of the drawing's height
 NAMES = {"logit": "answer", "latent": "latent", "token": "token", "error": "error", "mlp": "whole MLP"}
@@ -52,7 +56,7 @@ def transcoder_drawing(title: str) -> go.Figure:
 
 
 def frozen_drawing(title: str) -> go.Figure:
-    """One way from a latent of MLP 0 at one token to a latent of MLP 13 at a later one; what is held is red."""
+    """One way from a latent of MLP 0 at one token to a latent of MLP 23 at a later one; what is held is red."""
     figure, held, way = go.Figure(), COLOURS[1], COLOURS[0]
     for x, word in ((2.6, "Italian"), (8.4, "is")):
         arrow(figure, (x, 0.4), (x, 4.3), GREY, width=4)
@@ -67,7 +71,7 @@ def frozen_drawing(title: str) -> go.Figure:
     arrow(figure, (8.5, 3.4), (8.92, 3.4), way)
     box(figure, (9.68, 3.4), "× gain ÷ scale", held, width=1.45)
     arrow(figure, (10.45, 3.4), (10.75, 3.4), way)
-    box(figure, (11.9, 3.4), "a latent of MLP 13<br>reads along W_enc", way, width=2.2, tall=0.8)
+    box(figure, (11.9, 3.4), "a latent of MLP 23<br>reads along W_enc", way, width=2.2, tall=0.8)
     say(
         figure,
         (4.9, 3.6),
@@ -128,6 +132,42 @@ def edge_test_figure(
         )  # fmt: skip
     figure.update_layout(xaxis_title="the edge, as drawn", yaxis_title="how much the late latent falls")
     return finish(figure, title)
+
+
+def named_graph(
+    graph: Graph, words: Sequence[str], names: Names, title: str, n: int = 10
+) -> tuple[go.Figure, HTML]:
+    """The part of a graph that has names, as a drawing, and a table with a row for each latent in it.
+
+    All tokens stay, the answer, and the n latents with the most influence; a latent has one number wherever it is on.
+
+    Args:
+        graph: a whole one.
+        words: the prompt's tokens.
+        names: what goes with a latent.
+        title: what was found.
+        n: how many latents, places counted.
+    """
+    keep = graph.of_kind("token", "logit")
+    keep[(graph.influence * graph.of_kind("latent")).topk(n).indices] = True
+    part, answer = graph.only(keep), graph.nodes[-1]
+    labels, hovers = {(answer.layer, answer.index): names.model.tokenizer.decode([answer.index])}, {}
+    rows: dict[tuple[int, int], dict[str, object]] = {}
+    for node in part.nodes:
+        if node.kind != "latent":
+            continue
+        at = node.layer, node.index
+        if at in rows:
+            rows[at]["here at"] = f"{rows[at]['here at']}, {words[node.position].strip()}"
+            continue
+        raised = names.raises(*at)
+        rows[at] = {
+            "": len(rows) + 1, "MLP": node.layer, "here at": words[node.position].strip(), "on at": names.on_at(*at, 4),
+            "raises": raised,
+        }  # fmt: skip
+        labels[at] = f"{len(rows)} {names.on_at(*at, 1).translate(WITHOUT_BRACKETS).strip(',.')}"
+        hovers[at] = context_hover(names.contexts(*at), raised.split(", "))
+    return attribution_figure(part, words, labels, hovers, title), table(list(rows.values()))
 
 
 def attribution_figure(

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 from IPython.display import display
+from jaxtyping import Float
 from plotly.subplots import make_subplots
+from torch import Tensor
 
 from sae_tutorial.sae.runs import History
 from sae_tutorial.show.canvas import GREY
-from sae_tutorial.show.plots import COLOURS, LOG_TICKS, finish, series_style
+from sae_tutorial.show.plots import COLOURS, LOG_TICKS, finish, labelled_lines, series_style
 
 RED = COLOURS[1]
 SILENT = 0.01  # the floor of the axis for L0: a run below it is drawn there, since a logarithm has no zero
@@ -91,6 +93,44 @@ def loss_parts(history: History, title: str) -> go.Figure:
     return finish(figure, title)
 
 
+def log_point(
+    history: History,
+    tokens: int,
+    loss: Float[Tensor, ""],
+    error: Float[Tensor, ""],
+    f: Float[Tensor, "batch d_sae"],
+) -> None:
+    """Note one step of a loop of one's own: the rows seen so far, its loss, its squared error, and L0 of its batch."""
+    history.tokens.append(tokens)
+    history.loss.append(loss.item())
+    history.reconstruction.append(error.item())
+    history.l0.append((f > 0).sum(dim=1).float().mean().item())
+
+
+def pass_scores(
+    history: History,
+    looks: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    spread: float,
+    rows_in_a_pass: int,
+    title: str,
+) -> go.Figure:
+    """Explained variance of the batches as they come and of fixed samples, with a dotted line at each new pass.
+
+    Args:
+        history: of the run; its first two points, which leave the figure's range, are not drawn.
+        looks: by sample, the rows seen and the scores then.
+        spread: variance of the training rows per element, in the units of the run: it turns errors into scores.
+        rows_in_a_pass: how many training rows there are.
+        title: of the figure.
+    """
+    batches = [1 - error / spread for error in history.reconstruction[2:]]
+    series = {"batches as they come": (history.tokens[2:], batches)} | dict(looks)
+    figure = labelled_lines(series, title, "rows seen", "explained variance", markers=False)
+    for border in range(rows_in_a_pass, history.tokens[-1], rows_in_a_pass):
+        figure.add_vline(x=border, line_dash="dot", line_color=GREY)
+    return figure
+
+
 class LiveCurve:
     """A figure that redraws itself while a run goes on: pass it to `train_sae` as `on_log`, or call it in a loop of yours.
 
@@ -114,3 +154,35 @@ class LiveCurve:
             self.handle = display(bundle, raw=True, display_id=True)
         else:
             self.handle.update(bundle, raw=True)
+
+
+class PassCurve(LiveCurve):
+    """A live curve of a run of several passes over its rows, with the scores of fixed samples (`pass_scores`).
+
+    Args:
+        title: of the figure.
+        look: the scores of the samples now, by name.
+        spread: variance of the training rows per element, in the units of the run.
+        rows_in_a_pass: how many training rows there are.
+        every: look and redraw at every so many log points.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        look: Callable[[], Mapping[str, float]],
+        *,
+        spread: float,
+        rows_in_a_pass: int,
+        every: int,
+    ) -> None:
+        super().__init__(title, self._look_and_draw, every)
+        self.look, self.spread, self.rows_in_a_pass = look, spread, rows_in_a_pass
+        self.looks: dict[str, tuple[list[float], list[float]]] = {}
+
+    def _look_and_draw(self, history: History, title: str) -> go.Figure:
+        for name, score in self.look().items():
+            seen, scores = self.looks.setdefault(name, ([], []))
+            seen.append(history.tokens[-1])
+            scores.append(score)
+        return pass_scores(history, self.looks, self.spread, self.rows_in_a_pass, title)

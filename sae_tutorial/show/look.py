@@ -9,10 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from IPython.display import HTML
+
 from sae_tutorial import storage
 from sae_tutorial.features.contexts import Context, TextFeatures
 from sae_tutorial.features.examples import STRONGEST, Examples
 from sae_tutorial.show.pages import filled_page, rounded
+from sae_tutorial.show.tables import context_table
 from sae_tutorial.transformer.tokens import token_strings
 
 NAME_WORDS = 4
@@ -62,6 +65,16 @@ def write_look(
     with storage.new_file(path) as partial:
         partial.write_text(filled_page("look", title, data), encoding="utf-8")
     return storage.full_path(path)
+
+
+def lit_table(examples: Examples, tokenizer: Any, texts: Sequence[str], found: TextFeatures) -> HTML:
+    """A text once for each latent it turns on, by `latents_of_text`, under the latent's name; 1 is drawn darkest."""
+    lit = {}
+    for latent, shares in zip(found.latents, found.activations.T, strict=True):
+        name = name_of(examples.contexts(tokenizer, texts, int(latent)))
+        centre = int(shares.argmax())
+        lit[f"{name} ({shares[centre]:.0%} of its maximum)"] = [Context(found.tokens, shares, centre, 0)]
+    return context_table(lit, darkest=1)
 
 
 def name_of(contexts: Sequence[Context]) -> str:

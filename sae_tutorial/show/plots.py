@@ -6,15 +6,11 @@ well as in colour, so that a figure reads in greyscale. The caller gives the tit
 
 import html
 from collections.abc import Mapping, Sequence
-from itertools import product
 
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
-from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
-
-from sae_tutorial.features.contexts import TextFeatures
 
 COLOURS = (
     "#0b3954", "#d1495b", "#2e8b57", "#e09f3e", "#7b4b94", "#6c757d",
@@ -54,6 +50,37 @@ def line_figure(
         figure.update_xaxes(type="log", tickvals=LOG_TICKS)
     figure.update_yaxes(title=y_title)
     return finish(figure, title)
+
+
+def labelled_lines(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    title: str,
+    x_title: str,
+    y_title: str,
+    *,
+    log_x: bool = False,
+    markers: bool = True,
+) -> go.Figure:
+    """A `line_figure` whose lines carry their names at their right ends, in place of a key."""
+    figure = line_figure(series, title, x_title, y_title, log_x=log_x, markers=markers)
+    places = {name: np.log10(x) if log_x else np.asarray(x, dtype=float) for name, (x, _) in series.items()}
+    everywhere = np.concatenate(list(places.values()))
+    low, high = everywhere.min(), everywhere.max()
+    heights = np.concatenate([np.asarray(y, dtype=float) for _, y in series.values()])
+    ends = {name: (x.max(), series[name][1][int(x.argmax())]) for name, x in places.items()}
+    gap = 0.07 * (heights.max() - heights.min())  # a letter's height, so that no name covers another
+    below: list[tuple[float, float]] = []
+    for name, (x, y) in sorted(ends.items(), key=lambda end: end[1][1]):
+        near = [label for place, label in below if abs(place - x) < 0.2 * (high - low)]
+        label = max([float(y), *(height + gap for height in near)])
+        below.append((x, label))
+        figure.add_annotation(
+            x=x, y=label, text=name, showarrow=False, xanchor="left", xshift=8,
+            font={"color": COLOURS[list(series).index(name) % 12], "size": 14},
+        )  # fmt: skip
+    edge = 0.03 * (high - low)
+    figure.update_xaxes(range=[low - edge, high + edge])
+    return figure.update_layout(showlegend=False, margin={"r": 190})
 
 
 def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figure:
@@ -99,33 +126,51 @@ def histogram_figure(
     return finish(figure, title)
 
 
-def spread_figure(
-    values: Mapping[str, Sequence[float]],
-    title: str,
-    x_title: str,
-    *,
-    zoom: tuple[float, float] | None = None,
+def chance_figure(
+    by_chance: Sequence[int], found: Mapping[str, int], expected: float, title: str, x_title: str
 ) -> go.Figure:
-    """One row per entry: its values as points, their mean as a bar across, and a line at zero to compare with.
+    """A histogram of counts that came by chance, what was found as labelled lines, and the count expected of a guess.
 
-    `zoom` adds a panel that shows a part of the x axis, and leaves out the line at zero.
+    Entries of `found` with the same count share a line.
     """
-    panels = 2 if zoom else 1
-    figure = make_subplots(1, panels, shared_yaxes=True, horizontal_spacing=0.05)
-    for column, (i, (name, numbers)) in product(range(1, panels + 1), enumerate(values.items())):
+    counts, often = np.unique(np.asarray(by_chance), return_counts=True)
+    figure = go.Figure()
+    figure.add_bar(x=counts, y=often, width=0.8, marker={"color": COLOURS[5]}, showlegend=False)
+    lines: dict[int, list[str]] = {}
+    for name, count in found.items():
+        lines.setdefault(count, []).append(name)
+    low, high = min(*lines, counts.min()), max(*lines, counts.max())
+    for i, (count, names) in enumerate(lines.items()):
+        colour, left = COLOURS[(0, 1, 2, 4)[i % 4]], count > (low + high) / 2
+        figure.add_vline(count, line={"color": colour, "width": 3})
+        figure.add_annotation(
+            x=count, y=0.95 - 0.13 * i, yref="paper", text="<br>".join(f"{escaped(name)}: {count}" for name in names), showarrow=False,
+            xanchor="right" if left else "left", xshift=-6 if left else 6, align="right" if left else "left",
+            font={"color": colour, "size": 14},
+        )  # fmt: skip
+    figure.add_vline(expected, line={"color": "#222222", "dash": "dot", "width": 1.5})
+    figure.add_annotation(
+        x=expected, y=1.0, yref="paper", yanchor="bottom", text=f"a guess: {expected:g}", showarrow=False
+    )
+    figure.update_xaxes(
+        title=x_title, range=[low - 0.04 * (high - low) - 0.5, high + 0.04 * (high - low) + 0.5]
+    )
+    figure.update_yaxes(title=f"of {len(by_chance)} shufflings")
+    return finish(figure, title, height=360)
+
+
+def spread_figure(values: Mapping[str, Sequence[float]], title: str, x_title: str) -> go.Figure:
+    """One row per entry: its values as points, their mean as a bar across, and a line at zero to compare with."""
+    figure = go.Figure()
+    for i, (name, numbers) in enumerate(values.items()):
         numbers = np.asarray(numbers, dtype=float)
         colour = COLOURS[i % 12]
         points = {"symbol": MARKERS[i % 12], "size": 9, "color": colour, "opacity": 0.7}
         bar = {"symbol": "line-ns", "size": 22, "line": {"width": 3, "color": colour}}
         for x, marker in ((numbers, points), ([numbers.mean()], bar)):
-            figure.add_scatter(
-                x=x, y=[name] * len(x), mode="markers", marker=marker, showlegend=False, row=1, col=column
-            )
-    if zoom:
-        figure.update_xaxes(range=zoom, title=f"{x_title}, enlarged", col=2)
-    else:
-        figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
-    figure.update_xaxes(title=x_title, col=1)
+            figure.add_scatter(x=x, y=[name] * len(x), mode="markers", marker=marker, showlegend=False)
+    figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
+    figure.update_xaxes(title=x_title)
     figure.update_yaxes(autorange="reversed")
     return finish(figure, title, height=160 + 50 * len(values))
 
@@ -251,29 +296,6 @@ def strip_figure(
     return finish(figure, title, height=460).update_layout(margin={"r": 30 + 7 * longest})
 
 
-def stacked_bar_figure(
-    panels: Mapping[str, Float[np.ndarray, "parts bars"]], title: str, x_title: str, y_title: str
-) -> go.Figure:
-    """Bars made of numbered parts, the lightest the last; a panel per entry."""
-    figure = make_subplots(
-        1, len(panels), subplot_titles=list(panels), shared_yaxes=True, horizontal_spacing=0.03
-    )
-    for column, values in enumerate(panels.values(), start=1):
-        for part, heights in enumerate(values.astype(float)):
-            labels = [str(part) if height > 0.12 * values.sum(0).max() else "" for height in heights]
-            figure.add_bar(
-                x=[str(bar) for bar in range(len(heights))], y=heights, text=labels, textposition="inside",
-                insidetextanchor="middle", textangle=0, showlegend=False,
-                marker={"color": sample_colorscale(HEAT, part / max(1, len(values) - 1))[0],
-                        "line": {"color": "white", "width": 1}},
-                row=1, col=column,
-            )  # fmt: skip
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(title=x_title)
-    figure.update_yaxes(title=y_title, col=1)
-    return finish(figure, title)
-
-
 def grid_figure(
     z: Float[np.ndarray, "rows columns"],
     x: Sequence[str | int],
@@ -306,30 +328,6 @@ def grid_figure(
     return finish(figure, title, height=height)
 
 
-def decoder_weight_figure(
-    weights: Float[np.ndarray, " d_in"], control: Float[np.ndarray, " d_in"], title: str, *, n_top: int = 10
-) -> go.Figure:
-    """A latent's decoder weights beside a control's: their histograms, and the lowest and highest of each."""
-    figure = make_subplots(1, 2, subplot_titles=["all weights", f"the {n_top} lowest and highest"])
-    edges = np.histogram_bin_edges(np.concatenate([weights, control]), 50)
-    ranks = [*range(1, n_top + 1), *range(-n_top, 0)]
-    for i, (name, values) in enumerate({"latent": weights, "random direction": control}.items()):
-        style = {"name": name, "legendgroup": name, **series_style(i)}
-        figure.add_scatter(**_outline(values, edges), **style, row=1, col=1)
-        order = np.argsort(values)
-        extremes = np.concatenate([order[:n_top], order[-n_top:]])
-        figure.add_scatter(
-            x=[f"{rank:+d}" for rank in ranks], y=values[extremes].astype(float),
-            hovertext=[f"dim {d}" for d in extremes], mode="lines+markers", showlegend=False,
-            **style, row=1, col=2,
-        )  # fmt: skip
-    figure.update_xaxes(title="weight", col=1)
-    figure.update_xaxes(title="rank among the dimensions, negative from the top", col=2, type="category")
-    figure.update_yaxes(title="dimensions", col=1)
-    figure.update_yaxes(title="weight", col=2)
-    return finish(figure, title)
-
-
 def visible(token: str) -> str:
     """A token with its line breaks shown as arrows, for labels and lines of text."""
     return token.replace("\n", "↵")
@@ -344,34 +342,6 @@ def _outline(values: Float[np.ndarray, " n"], edges: Float[np.ndarray, " edges"]
 def _thinned(n: int, most: int = 50) -> list[int]:
     """Places to label on an axis of n: all of them, or every second, third, ... so that at most `most` are left."""
     return list(range(0, n, -(-n // most)))
-
-
-def text_feature_figure(features: TextFeatures, title: str, *, bars: int = 4) -> go.Figure:
-    """Heatmap of a text's latents over its tokens, and a bar chart for each of the strongest."""
-    bars = min(bars, len(features.latents))
-    names = [f"latent {latent}" for latent in features.latents]
-    places = list(range(len(features.tokens)))
-    figure = make_subplots(
-        1 + bars, 1, row_heights=[1.6] + [1] * bars, vertical_spacing=0.06, subplot_titles=["", *names[:bars]]
-    )
-    figure.add_heatmap(
-        z=features.activations.T.astype(float), x=places, y=names, colorscale=HEAT, row=1, col=1,
-        colorbar={"title": "activation", "len": 0.4, "y": 0.85},
-    )  # fmt: skip
-    for i in range(bars):
-        heights = features.activations[:, i].astype(float)
-        figure.add_bar(x=places, y=heights, marker_color=COLOURS[0], showlegend=False, row=i + 2, col=1)
-        figure.update_yaxes(title="activation", row=i + 2, col=1)
-    figure.update_xaxes(
-        tickvals=places, ticktext=[escaped(token) for token in features.tokens], tickangle=-45
-    )
-    figure.update_xaxes(title="token", row=1 + bars, col=1)
-    for row in range(
-        1, 1 + bars
-    ):  # only the lowest names the tokens: labels in between would meet the titles
-        figure.update_xaxes(showticklabels=False, row=row, col=1)
-    figure.update_yaxes(autorange="reversed", row=1, col=1)
-    return finish(figure, title, height=260 + 150 * bars)
 
 
 def series_style(i: int) -> dict[str, dict]:

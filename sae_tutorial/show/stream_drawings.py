@@ -5,13 +5,17 @@ from the bottom to the top.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from sae_tutorial.show.canvas import GREY, INK, PALE, arrow, as_drawing, box, line, say
 from sae_tutorial.show.plots import COLOURS, DASHES, HEAT, MARKERS, escaped, finish
+from sae_tutorial.transformer.tokens import token_strings
 
 STREAM, MOVES, WORKS, ENDS = (
     COLOURS[0],
@@ -53,27 +57,47 @@ def transformer_drawing(words: Sequence[str], answers: Sequence[str], title: str
     return as_drawing(figure, title, (-2.1, last + 0.95), (-0.5, 7.5), height=560)
 
 
-def layers_drawing(words: Sequence[str], n_layers: int, layer: int, title: str) -> go.Figure:
-    """A vector for every word at every layer, the words at the bottom; one of them, of the last word, is marked."""
+def layers_drawing(
+    words: Sequence[str],
+    n_layers: int,
+    title: str,
+    *,
+    at_last: tuple[int, str],
+    at_all: tuple[int, str],
+) -> go.Figure:
+    """A vector for every word at every layer, each made from those below it, of its own and of earlier words.
+
+    Args:
+        words: one for each column; the last one's ways are drawn darker.
+        n_layers: the number of the model's layers.
+        title: the finding.
+        at_last: a layer that is marked at the last word alone, and what is said of it.
+        at_all: another layer that is marked at every word, and what is said of it.
+    """
     figure, last = go.Figure(), len(words) - 1
-    rows = {1.0: "layer 0", 2.0: "· · ·", 3.0: f"layer {layer}", 4.0: "· · ·", 5.0: f"layer {n_layers - 1}"}
-    for y, name in rows.items():
-        say(figure, (-1.1, y), name)
+    shown = sorted((0, at_last[0], at_all[0], n_layers - 1))
+    rows = dict(zip((1.0, 2.6, 4.2, 5.8), shown, strict=True))
+    height_of = {layer: y for y, layer in rows.items()}
+    for low, high in pairwise(rows):
+        for end in range(last + 1):
+            colour, width = (MOVES, 1.6) if end == last else ("#d5dbe1", 1)
+            for start in range(end + 1):
+                line(figure, [(start, low + 0.25), (end, high - 0.25)], colour, width)
+        say(figure, (-1.1, (low + high) / 2), "· · ·")
+    for y, layer in rows.items():
+        say(figure, (-1.1, y), f"layer {layer}")
         for x in range(last + 1):
-            if name.startswith("layer"):
-                marked = x == last and y == 3
-                box(figure, (x, y), "", WORKS if marked else GREY, width=0.3, tall=0.6)
+            marked = WORKS if (layer, x) == (at_last[0], last) else COLOURS[3] if layer == at_all[0] else GREY
+            box(figure, (x, y), "", marked, width=0.3, tall=0.5)
     for x, word in enumerate(words):
         say(figure, (x, 0), escaped(word), size=14)
-        arrow(figure, (x, 0.3), (x, 0.62), GREY)
-        line(figure, [(x, 1.3), (x, 4.7)], GREY, 1)
-        if x < last:  # every layer looks back; what ends at the marked vector is drawn
-            line(figure, [(x, 1.3), (last - 0.15, 2.75)], GREY, 1)
-    say(figure, (last + 1.05, 2), "layers look back<br>at earlier tokens", colour=GREY)
-    arrow(figure, (last, 5.35), (last, 5.8), INK)
-    say(figure, (last, 6.05), "a probability for every next token", size=13)
-    say(figure, (last + 1.05, 3), "the vector we read", colour=WORKS)
-    return as_drawing(figure, title, (-1.7, last + 1.8), (-0.4, 6.4), height=380)
+        arrow(figure, (x, 0.3), (x, 0.7), GREY)
+    arrow(figure, (last, 6.1), (last, 6.55), INK)
+    say(figure, (last, 6.8), "a probability for every next word", size=13)
+    say(figure, (last + 1.15, height_of[at_last[0]]), at_last[1], colour=WORKS)
+    say(figure, (last + 1.15, height_of[at_all[0]]), at_all[1], colour="#9a5b00")
+    say(figure, (last + 1.15, 1.4), "looks back at<br>earlier words", colour=MOVES)
+    return as_drawing(figure, title, (-1.7, last + 2.0), (-0.4, 7.2), height=460)
 
 
 def highway_drawing(title: str) -> go.Figure:
@@ -259,32 +283,37 @@ def patch_drawing(title: str) -> go.Figure:
 
 
 def lens_figure(
-    words: Sequence[str],
-    rows: Sequence[int],
-    guesses: Sequence[Sequence[str]],
-    probabilities: Float[np.ndarray, "row position"],
+    tokenizer: Any,
+    tokens: Int[Tensor, " position"],
+    depths: Sequence[int],
+    logits: Float[Tensor, "depth position d_vocab"],
     title: str,
 ) -> go.Figure:
-    """The logit lens over a text: for each position and depth the likeliest next token, lighter the surer; ␣ is a space or a line break."""
-    figure, places = go.Figure(), list(range(len(words)))
+    """The logit lens over a text: for each position and depth the likeliest next token, lighter the surer; ␣ is a space or a line break.
+
+    `tokens` begin with BOS, which is not shown; `logits` are what the lens says after each of `depths` blocks.
+    """
+    words, places = token_strings(tokenizer, tokens[1:].tolist()), list(range(len(tokens) - 1))
+    probabilities, best = logits[:, 1:].float().softmax(-1).max(-1)
+    figure = go.Figure()
     figure.add_heatmap(
-        z=np.asarray(probabilities, dtype=float), x=places, y=list(range(len(rows))), zmin=0, zmax=1,
+        z=probabilities.numpy(force=True).astype(float), x=places, y=list(range(len(depths))), zmin=0, zmax=1,
         colorscale=HEAT, colorbar={"title": "probability"}, xgap=2, ygap=2,
     )  # fmt: skip
-    for y, row in enumerate(guesses):
-        for x, guess in enumerate(row):
-            sure = float(probabilities[y][x]) > 0.55
+    for y, row in enumerate(best.tolist()):
+        for x, guess in enumerate(token_strings(tokenizer, row)):
+            sure = float(probabilities[y, x]) > 0.55
             figure.add_annotation(
                 x=x, y=y, text=escaped(guess) if guess.strip() else "␣", showarrow=False,
-                font={"size": 11, "color": "black" if sure else "white"},
+                font={"size": 12, "color": "black" if sure else "white"},
             )  # fmt: skip
     figure.update_xaxes(
         title="the model has read up to here", tickvals=places, ticktext=[escaped(w) for w in words]
     )
     figure.update_yaxes(
-        title="blocks read", tickvals=list(range(len(rows))), ticktext=[str(row) for row in rows]
+        title="blocks read", tickvals=list(range(len(depths))), ticktext=[str(depth) for depth in depths]
     )
-    return finish(figure, title, height=120 + 30 * len(rows))
+    return finish(figure, title, height=120 + 30 * len(depths))
 
 
 def interval_figure(

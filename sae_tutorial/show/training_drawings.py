@@ -9,6 +9,7 @@ from sae_tutorial.show.plots import COLOURS
 
 BLUE, RED, GREEN = COLOURS[:3]
 ORANGE = "#b8741a"  # dark enough for letters on white
+PURPLE = COLOURS[4]
 
 
 def training_step_drawing() -> go.Figure:
@@ -155,8 +156,8 @@ def split_drawing() -> go.Figure:
                 say(figure, (-1.1, 3.5 - text), f"article {text}")
             for place in range(6):
                 is_test = place in tested
-                _cell(figure, (left + place, 3 - text), RED if is_test else BLUE, "solid", filled=is_test)
-    say(figure, (7, -0.7), "blue frame: a row to train on · filled red: a row to test on")
+                _cell(figure, (left + place, 3 - text), PURPLE if is_test else BLUE, "solid", filled=is_test)
+    say(figure, (7, -0.7), "blue frame: a row to train on · filled purple: a row to test on")
     return figure
 
 
@@ -182,7 +183,7 @@ def hook_drawing(n_layers: int, layer: int) -> go.Figure:
     )
     say(figure, (3.7, 1.68), f"<b>block {layer}</b>")
     for x, name, width, colour in (
-        (1.0, "block 0", 1.1, INK), (3.0, "attention", 1.2, INK), (4.4, "MLP", 1.2, RED),
+        (1.0, "block 0", 1.1, INK), (3.0, "attention", 1.2, INK), (4.4, "MLP", 1.2, GREEN),
         (7.9, f"block {n_layers - 1}", 1.1, INK),
     ):  # fmt: skip
         box(figure, (x, 1.1), f"<b>{name}</b>", colour, width=width, tall=0.66, size=13)
@@ -190,7 +191,9 @@ def hook_drawing(n_layers: int, layer: int) -> go.Figure:
         arrow(figure, (x + 0.3, 0.76), (x + 0.3, 0.08), colour)
     for x in (1.87, 6.9):
         say(figure, (x, 1.1), "· · ·")
-    figure.add_scatter(x=[4.7], y=[0.42], mode="markers", marker={"size": 11, "color": RED}, showlegend=False)
-    arrow(figure, (4.78, 0.42), (5.35, 0.42), RED, width=2)
-    say(figure, (6.4, 0.42), f"blocks.{layer}.hook_mlp_out:<br>one vector per token", colour=RED)
+    figure.add_scatter(
+        x=[4.7], y=[0.42], mode="markers", marker={"size": 11, "color": GREEN}, showlegend=False
+    )
+    arrow(figure, (4.78, 0.42), (5.35, 0.42), GREEN, width=2)
+    say(figure, (6.4, 0.42), f"blocks.{layer}.hook_mlp_out:<br>one vector per token", colour=GREEN)
     return figure

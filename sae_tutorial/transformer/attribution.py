@@ -50,6 +50,24 @@ class Attribution:
 
 
 @torch.inference_mode()
+def written_parts(
+    model: TransformerBridge, tokens: Int[Tensor, " position"]
+) -> tuple[Float[Tensor, "part d_model"], list[str]]:
+    """What each part wrote to the stream after the last of `tokens`, and its name: "embed", "0_attn_out", "0_mlp_out", ...
+
+    Where the final norm takes each vector's mean away first, as LayerNorm does, it has been taken away here, so that the
+    size of the parts' sum is what the norm divides by.
+    """
+    check_length(model, len(tokens))
+    cache = cache_stream(model, tokens[None])
+    check_sum(model, cache)
+    parts, names = cache.decompose_resid(return_labels=True)
+    last = parts[:, 0, -1].float()
+    centred = norm_parts(model, model.ln_final).centred
+    return (last - last.mean(1, keepdim=True) if centred else last), names
+
+
+@torch.inference_mode()
 def attribute_logits(
     model: TransformerBridge, tokens: Int[Tensor, " position"], token: int, other: int
 ) -> Attribution:

@@ -22,6 +22,11 @@ from sae_tutorial.transformer.tokens import vocabulary
 Head = tuple[int, int]  # layer, head
 
 
+def head_name(head: Head) -> str:
+    """A head as the course writes it: layer.number."""
+    return f"{head[0]}.{head[1]}"
+
+
 def repeated_tokens(
     model: TransformerBridge, n: int, length: int, seed: int, *, repeat: bool = True
 ) -> Int[Tensor, "n position"]:
@@ -103,6 +108,17 @@ def random_heads(heads: Sequence[Head], n_heads: int, seed: int) -> list[Head]:
         order = torch.randperm(len(others), generator=generator, device="cpu")
         drawn += [others[i] for i in order[:wanted].tolist()]
     return drawn
+
+
+def shuffled_heads(heads: Sequence[Head], n_heads: int, seed: int) -> list[Head]:
+    """As many heads of the same layers, any of them: the control for a circuit that holds most heads of a layer.
+
+    In each of its layers the `n_heads` heads change places at random, so some of `heads` may stay among the drawn.
+    """
+    generator, orders = torch.Generator("cpu").manual_seed(seed), {}
+    for layer in sorted({layer for layer, _ in heads}):
+        orders[layer] = torch.randperm(n_heads, generator=generator, device="cpu").tolist()
+    return [(layer, orders[layer][head]) for layer, head in heads]
 
 
 def head_outputs(

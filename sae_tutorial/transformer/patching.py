@@ -1,4 +1,4 @@
-"""What breaks when a part of the model is changed: heads ablated, blocks skipped, streams patched, paths cut.
+"""What breaks when a part of the model is changed: heads ablated, streams patched, paths cut.
 
 Reading a part shows what it holds. Only changing it, and looking at what the model then says, can show that it matters.
 """
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
+from sae_tutorial.transformer.edits import at_least_float32, intervene, watch
 from sae_tutorial.transformer.families import check_length, check_norm_first, float_norm
 from sae_tutorial.transformer.heads import Head, head_outputs, key_head
 from sae_tutorial.transformer.stream import cache_stream, next_token_loss
@@ -64,20 +64,6 @@ def mean_ablation(
 
 
 @torch.inference_mode()
-def lesion_losses(
-    model: TransformerBridge, tokens: Int[Tensor, "batch position"], layers: Sequence[int]
-) -> Float[Tensor, "layers batch"]:
-    """Each text's mean loss with one block skipped, for each of `layers`: half of all paths go with it (Veit et al. 2016)."""
-    check_length(model, tokens.shape[1])
-    losses = []
-    for layer in layers:
-        off = {f"blocks.{layer}.hook_{part}_out": torch.zeros_like for part in ("attn", "mlp")}
-        with intervene(model, off, EVERYWHERE):
-            losses.append(next_token_loss(model(tokens), tokens).mean(1))
-    return torch.stack(losses)
-
-
-@torch.inference_mode()
 def patch_stream(
     model: TransformerBridge,
     clean: Int[Tensor, "batch position"],
@@ -100,6 +86,40 @@ def patch_stream(
                 patched.append(metric(at_least_float32(model(corrupted))))
     runs = torch.stack(patched)
     return rearrange(runs, "(layer position) batch -> layer position batch", layer=len(layers))
+
+
+@torch.inference_mode()
+def pattern_with_keys(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    sender: Head,
+    receiver: Head,
+    mean: Float[Tensor, " d_head"],
+    make_keys: Callable[..., Float[Tensor, "batch position d_head"]],
+) -> Float[Tensor, "batch query key"]:
+    """Where `receiver` looks when `make_keys(stream, z, mean, W_O, norm, W_K)` makes its keys; the BOS keeps its own.
+
+    `stream` [batch, position, d_model] is what the receiver's block reads, `z` [batch, position, d_head] what the
+    sender, of an earlier layer, put out before its W_O. The keys' bias stays, where there is one, and so do queries and
+    values. Heads that share the receiver's keys read the new ones, too.
+    """
+    check_length(model, tokens.shape[1])
+    (layer, head), (earlier, index), seen = receiver, sender, {}
+    stream_at, z_at = f"blocks.{layer}.hook_resid_pre", f"blocks.{earlier}.attn.hook_z"
+    pattern_at, shared = f"blocks.{layer}.attn.hook_pattern", key_head(model, head)
+    norm = float_norm(model, model.blocks[layer].ln1)
+    W_K, W_O = model.blocks[layer].attn.W_K[shared].float(), model.blocks[earlier].attn.W_O[index].float()
+
+    def replace(keys: Tensor) -> Tensor:
+        stream, z, keys = seen[stream_at], seen[z_at][:, :, index], keys.clone()
+        new = make_keys(stream.clone(), z.clone(), mean, W_O, norm, W_K)
+        keys[:, :, shared] += (new - norm(stream) @ W_K)[:, 1:].to(keys)
+        return keys
+
+    edits = {f"blocks.{layer}.attn.hook_k": replace}
+    with watch(model, [stream_at, z_at, pattern_at], seen), intervene(model, edits):
+        model(tokens, return_type=None, stop_at_layer=layer + 1)
+    return seen[pattern_at][:, head]
 
 
 @torch.inference_mode()

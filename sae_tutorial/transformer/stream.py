@@ -8,6 +8,7 @@ mathematical framework for transformer circuits"):
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene
+from sae_tutorial.transformer.edits import at_least_float32
 from sae_tutorial.transformer.families import check_bridge, check_length, output_logits, tolerance
 from sae_tutorial.transformer.tokens import tokenize
 
@@ -95,6 +96,73 @@ def next_token_loss(
     return logits.logsumexp(-1) - of_next
 
 
+@torch.inference_mode()
+def turned_down_losses(
+    logits: Float[Tensor, "text position d_vocab"],
+    tokens: Int[Tensor, "text position"],
+    scales: Sequence[float] = (1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32),
+) -> Float[Tensor, " tried"]:
+    """The mean next-token loss of every second text, after the logits were multiplied by the best of `scales`.
+
+    The best is the one with the lowest loss on the other texts. So a guesser who sounds too sure pays for what it knows,
+    and not for how loudly it says it.
+    """
+    chosen = min(scales, key=lambda scale: float(next_token_loss(logits[::2] * scale, tokens[::2]).mean()))
+    return next_token_loss(logits[1::2] * chosen, tokens[1::2]).mean(1)
+
+
+def common_token_loss(
+    model: TransformerBridge, texts: Sequence[str], tokens: Int[Tensor, "text position"]
+) -> float:
+    """What a guesser pays per token, in nats, who knows only how common each token is in `texts`.
+
+    Every token is counted once more than it was seen, and the tokens to be guessed, all but the first column, are not
+    counted.
+    """
+    seen = torch.tensor(sum(model.tokenizer(list(texts), add_special_tokens=False)["input_ids"], []))
+    wanted = tokens[:, 1:].cpu().flatten()
+    counts = [torch.bincount(ids, minlength=model.cfg.d_vocab) for ids in (seen, wanted)]
+    often = (counts[0] - counts[1]).clamp(min=0) + 1.0
+    return float(-(often / often.sum()).log()[wanted].mean())
+
+
+def frequent_pairs(
+    tokenizer: Any, texts: Sequence[str], n: int
+) -> tuple[Int[Tensor, " n"], Int[np.ndarray, "two pairs"], Int[np.ndarray, "two others"]]:
+    """The `n` most frequent tokens that have a follower in `texts`, what followed each, and what came before each.
+
+    Pairs are columns: a frequent token's place among the `n`, and the id of its neighbour.
+    """
+    rows = [ids for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"] if len(ids) > 1]
+    before, after = np.concatenate([np.stack([ids[:-1], ids[1:]]) for ids in rows], axis=1)
+    kinds, count = np.unique(before, return_counts=True)
+    frequent = kinds[np.argsort(-count, kind="stable")[:n]]
+    place = {token: i for i, token in enumerate(frequent.tolist())}
+    followed, preceded = (
+        np.array([(place[a], b) for a, b in zip(one.tolist(), other.tolist(), strict=True) if a in place]).T
+        for one, other in ((before, after), (after, before))
+    )
+    return torch.from_numpy(frequent), followed, preceded
+
+
+def places_in_lists(
+    logits: Float[Tensor, "n d_vocab"],
+    pairs: Int[np.ndarray, "two pairs"],
+    *,
+    n_others: int = 20,
+    seed: int = 0,
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, "others pairs"]]:
+    """At which place a token's own list has its neighbour, 1 for the likeliest, and where lists of other tokens have it.
+
+    Row i of `logits` is the list of the i-th token, as in `frequent_pairs`; the others are drawn at random.
+    """
+    order, (row, wanted), n = logits.argsort(dim=1, descending=True).cpu(), pairs, len(logits)
+    numbers = torch.arange(1, order.shape[1] + 1).expand_as(order)
+    place = torch.empty_like(order).scatter_(1, order, numbers).numpy()
+    steps = np.random.default_rng(seed).choice(np.arange(1, n), size=min(n_others, n - 1), replace=False)
+    return place[row, wanted], place[(row + steps[:, None]) % n, wanted]
+
+
 def path_counts(n_layers: int, n_heads: int) -> dict[str, int]:
     """The number of paths from embedding to unembedding, each part taken or passed by.
 
@@ -117,8 +185,8 @@ def single_token_logits(
     Args:
         model: the model.
         token_ids: the tokens.
-        paths: "direct", embedding to unembedding and nothing else (no position either); "no attention", all paths
-            through MLPs alone; "all", the whole model. The latter two read the token after a BOS.
+        paths: "direct", embedding to unembedding and nothing else (no position either); "all", the whole model, which
+            reads the token after a BOS.
 
     Raises:
         ValueError: another name for `paths`.
@@ -129,8 +197,4 @@ def single_token_logits(
     after_bos = torch.stack([torch.full_like(token_ids, model.tokenizer.bos_token_id), token_ids], dim=1)
     if paths == "all":
         return model(after_bos)[:, 1]
-    if paths == "no attention":
-        off = {f"blocks.{layer}.hook_attn_out": torch.zeros_like for layer in range(model.cfg.n_layers)}
-        with intervene(model, off, EVERYWHERE):
-            return model(after_bos)[:, 1]
-    raise ValueError(f"paths must be 'direct', 'no attention' or 'all', got {paths!r}.")
+    raise ValueError(f"paths must be 'direct' or 'all', got {paths!r}.")

@@ -1,0 +1,163 @@
+"""Groups of latents put to the test: changed in many prompts at once, beside groups of equal size that nothing named.
+
+Prompts come in kinds (a language each, say) and templates. A group is a mask with a row for each kind,
+`Bool[kinds, layers, latents]`, so that what two groups share is `one & other`.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from sae_tutorial.effects.graphs import Graph
+from sae_tutorial.effects.transcoders import Coders, edited_mlps, mlp_hooks
+
+Mask = Bool[Tensor, "kinds layers latents"]
+Values = Float[Tensor, "kinds layers latents"]
+# From latents [prompts, places, latents] and which to edit [prompts, 1, latents] to what they are to be.
+GroupEdit = Callable[[Tensor, Tensor], Tensor]
+NEAREST = 6  # latents that a rival is drawn from
+
+
+def latent_sums(
+    graph: Graph, coders: Coders, positions: Collection[int] | None = None
+) -> Float[Tensor, "two layers latents"]:
+    """Each latent's influence in a graph, and its activation, summed over these positions, or over all.
+
+    Layers are those of `coders`, ascending.
+    """
+    layers = sorted(coders)
+    sums = torch.zeros(2, len(layers), coders[layers[0]].config.d_sae)
+    pairs = torch.stack([graph.influence, graph.values], dim=1)
+    for node, pair in zip(graph.nodes, pairs, strict=True):
+        if node.kind == "latent" and (positions is None or node.position in positions):
+            sums[:, layers.index(node.layer), node.index] += pair
+    return sums
+
+
+def beyond_others(values: Values) -> Values:
+    """How far each kind's value lies above the mean of the other kinds' values."""
+    return values - (values.sum(0) - values) / (len(values) - 1)
+
+
+def strongest(values: Values, counts: Sequence[int]) -> Mask:
+    """For each kind as many latents as `counts` says, those of its largest values."""
+    chosen = torch.zeros_like(values, dtype=torch.bool)
+    for kind, n in enumerate(counts):
+        chosen[kind].view(-1)[values[kind].flatten().topk(n).indices] = True
+    return chosen
+
+
+def near_groups(groups: Mask, values: Values, on: Mask, draws: int = 19) -> list[Mask]:
+    """Rival groups: for each latent of a group another one of its layer that is on and near in `values`.
+
+    Each stands for one latent of the group, and is drawn from the six that are nearest to it and not yet taken.
+
+    Args:
+        groups: what to match.
+        values: what to match by.
+        on: which latents may be taken; those of the group itself never are.
+        draws: how many rival groups.
+
+    Raises:
+        ValueError: a layer has no latent left that is on.
+    """
+    return [_near_group(groups, values, on, torch.Generator().manual_seed(draw)) for draw in range(draws)]
+
+
+def _near_group(groups: Mask, values: Values, on: Mask, generator: torch.Generator) -> Mask:
+    taken = torch.zeros_like(groups)
+    for kind, layer, latent in groups.nonzero().tolist():
+        distance = (values[kind, layer] - values[kind, layer, latent]).abs()
+        free = on[kind, layer] & ~groups[kind, layer] & ~taken[kind, layer]
+        near = distance.masked_fill(~free, torch.inf).argsort()[: min(NEAREST, int(free.sum()))]
+        if not len(near):
+            raise ValueError(
+                f"no latent is left in layer {layer} to stand for {latent}; take a smaller group."
+            )
+        taken[kind, layer, near[torch.randint(len(near), (), generator=generator)]] = True
+    return taken
+
+
+class EditedPrompts:
+    """Prompts of several kinds in several templates, run with latents of transcoders changed.
+
+    Args:
+        model: the model; its MLPs stay, and what an edit changes is added (`transcoders.edited_mlps`).
+        coders: transcoders by layer.
+        prompts: for each template a prompt of every kind; those of one template have equal numbers of tokens.
+        answers: words whose first token is asked for; none where latents alone are read.
+
+    Attributes:
+        tokens: all prompts, template by template, BOS first, filled up on the right, which nothing reads.
+        later: [prompts, places, 1], True behind the first place at which the prompts of a template differ. Places are
+            positions without the BOS, which is never edited.
+
+    Raises:
+        ValueError: prompts of one template with different numbers of tokens.
+    """
+
+    def __init__(
+        self,
+        model: TransformerBridge,
+        coders: Coders,
+        prompts: Sequence[Sequence[str]],
+        answers: Sequence[str] = (),
+    ) -> None:
+        self.model, self.coders, self.shape = model, coders, (len(prompts), len(prompts[0]))
+        rows = [model.to_tokens(prompt)[0] for template in prompts for prompt in template]
+        lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
+        if (lengths.view(self.shape) != lengths.view(self.shape)[:, :1]).any():
+            raise ValueError("the prompts of one template must have equal numbers of tokens.")
+        self.tokens: Int[Tensor, "prompts positions"] = torch.nn.utils.rnn.pad_sequence(
+            rows, batch_first=True
+        )
+        self.ends: Int[Tensor, " prompts"] = lengths - 1
+        self.answers = [model.tokenizer.encode(word, add_special_tokens=False)[0] for word in answers]
+        by_template = self.tokens.view(*self.shape, -1)
+        word = (by_template != by_template[:, :1]).any(1).int().argmax(1).repeat_interleave(self.shape[1])
+        places = torch.arange(1, self.tokens.shape[1], device=self.tokens.device)
+        self.later: Bool[Tensor, "prompts places 1"] = (
+            (places > word[:, None]) & (places <= self.ends[:, None])
+        )[..., None]
+
+    @torch.no_grad()
+    def log_p(
+        self, edit: GroupEdit | None = None, groups: Mask | None = None
+    ) -> Float[Tensor, "templates kinds answers"]:
+        """The log probabilities of all answers after each prompt, with the groups of its kind edited."""
+        edits = {}
+        if edit is not None:
+            for i, layer in enumerate(sorted(self.coders)):
+                if groups[:, i].any():
+                    mask = groups[:, i].repeat(self.shape[0], 1)[:, None].to(self.tokens.device)
+                    edits[layer] = lambda f, mask=mask: edit(f.clone(), mask)  # it may write into f
+        with edited_mlps(self.model, self.coders, edits):
+            logits = self.model(self.tokens)[torch.arange(len(self.tokens)), self.ends].float()
+        return logits.log_softmax(-1)[:, self.answers].cpu().view(*self.shape, -1)
+
+    @torch.no_grad()
+    def strength_later(self) -> Values:
+        """What each latent is behind the word in which a template's prompts differ: summed over places, mean over templates."""
+        return self._latents(self.later).view(*self.shape, len(self.coders), -1).mean(0)
+
+    @torch.no_grad()
+    def strength_at_end(self) -> Float[Tensor, "templates kinds layers latents"]:
+        """What each latent is at the last token of each prompt."""
+        places = torch.arange(1, self.tokens.shape[1], device=self.tokens.device)
+        return self._latents((places == self.ends[:, None])[..., None]).view(
+            *self.shape, len(self.coders), -1
+        )
+
+    def _latents(self, where: Bool[Tensor, "prompts places 1"]) -> Float[Tensor, "prompts layers latents"]:
+        """What each latent is, summed over these places."""
+        layers = sorted(self.coders)
+        names = [mlp_hooks(layer)[0] for layer in layers]
+        _, cache = self.model.run_with_cache(self.tokens, names_filter=names)
+        found = [
+            (self.coders[layer].encode(cache[name][:, 1:].float()) * where).sum(1)
+            for layer, name in zip(layers, names, strict=True)
+        ]
+        return torch.stack(found, dim=1).cpu()

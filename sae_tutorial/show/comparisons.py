@@ -1,0 +1,231 @@
+"""Figures that put the control into the same picture: rows by kind, scores by autoencoder, curves and dots.
+
+One thing keeps one colour through a notebook: real tokens blue, padding red, BOS orange, and controls grey.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from jaxtyping import Float
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from sae_tutorial.show.plots import COLOURS, LOG_TICKS, escaped, finish, histogram_figure
+from sae_tutorial.show.training_drawings import ORANGE
+
+BLUE, RED, GREY = COLOURS[0], COLOURS[1], COLOURS[5]
+KIND_COLOURS = {"real tokens": BLUE, "padding": RED, "BOS": ORANGE}
+MOST_POINTS = 1_000  # of each kind
+
+
+def norms_by_kind(norms: Mapping[str, Float[np.ndarray, " rows"]], title: str) -> go.Figure:
+    """Histograms of the norms of real tokens, padding and BOS, each in the colour that it has in the drawings."""
+    figure = histogram_figure(norms, title, "norm of the row", "rows")
+    for trace in figure.data:
+        trace.update(fill="tozeroy", line={"color": KIND_COLOURS[trace.name], "dash": "solid", "width": 2})
+    return figure
+
+
+def clouds_by_kind(rows: Mapping[str, Float[Tensor, "rows d_in"]], title: str) -> go.Figure:
+    """The rows of each kind seen on a plane, and as crosses the mean of each kind and of all rows.
+
+    To the right goes the way from the mean of the real tokens to that of padding, upwards the direction at right angles
+    to it along which the real tokens differ most. Units are those of the rows.
+    """
+    real = rows["real tokens"]
+    middle = real.mean(0)
+    right = torch.nn.functional.normalize(rows["padding"].mean(0) - middle, dim=0)
+    flat = real - middle - ((real - middle) @ right)[:, None] * right
+    up = torch.linalg.svd(flat, full_matrices=False).Vh[0]
+    plane = torch.stack([right, up], dim=1)
+    figure = go.Figure()
+    for kind, of_kind in rows.items():
+        x, y = ((of_kind[:: -(-len(of_kind) // MOST_POINTS)] - middle) @ plane).double().numpy().T
+        marker = {"size": 5, "color": KIND_COLOURS[kind], "opacity": 0.45}
+        figure.add_scatter(x=x, y=y, mode="markers", name=kind, marker=marker)
+    means = {f"mean of {kind}": of_kind.mean(0) for kind, of_kind in rows.items() if kind != "BOS"}
+    means["mean of all rows"] = torch.cat(list(rows.values())).mean(0)
+    for name, mean in means.items():
+        (x, y), colour = ((mean - middle) @ plane).tolist(), KIND_COLOURS.get(name[8:], "#222222")
+        figure.add_scatter(
+            x=[x], y=[y], mode="markers", showlegend=False,
+            marker={"symbol": "x", "size": 13, "color": colour, "line": {"color": "white", "width": 2}},
+        )  # fmt: skip
+        figure.add_annotation(
+            x=x, y=y, text=f"<b>{name}</b>", ay=-70 if "all" in name else 70, ax=0, font={"color": colour},
+            bgcolor="rgba(255,255,255,0.85)", arrowcolor=colour,
+        )  # fmt: skip
+    figure.update_xaxes(title="along the way from the real tokens' mean to padding's")
+    figure.update_yaxes(title="where real tokens differ most")
+    return finish(figure, title).update_layout(legend={"itemsizing": "constant"})
+
+
+def score_panels(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    colours: Mapping[str, str],
+    title: str,
+    x_title: str,
+) -> go.Figure:
+    """A panel for each way to score, a row for each autoencoder: a point for each random seed, their mean as a bar.
+
+    Args:
+        panels: panel -> autoencoder -> its scores, one for each seed. Each panel has an axis of its own.
+        colours: of each autoencoder.
+        title: what is found.
+        x_title: what is scored.
+    """
+    figure = make_subplots(
+        1, len(panels), shared_yaxes=True, horizontal_spacing=0.08, subplot_titles=list(panels)
+    )
+    for column, scores in enumerate(panels.values(), start=1):
+        everything = np.concatenate([np.asarray(values, dtype=float) for values in scores.values()])
+        low, high = everything.min(), everything.max()
+        for name, values in scores.items():
+            mean, colour = float(np.mean(values)), colours[name]
+            points = {"size": 9, "color": colour, "opacity": 0.6}
+            bar = {"symbol": "line-ns", "size": 26, "line": {"width": 3, "color": colour}}
+            for x, marker in ((np.asarray(values, dtype=float), points), ([mean], bar)):
+                figure.add_scatter(
+                    x=x, y=[name] * len(x), mode="markers", marker=marker, showlegend=False, row=1, col=column
+                )
+            figure.add_annotation(
+                x=mean, y=name, text=f"{mean:.3f}", showarrow=False, yshift=26, font={"color": colour},
+                row=1, col=column,
+            )  # fmt: skip
+        room = 0.25 * (high - low)
+        figure.update_xaxes(title=x_title, range=[low - room, high + room], nticks=5, row=1, col=column)
+    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(range=[len(colours) - 0.4, -0.8], autorange=False)
+    return finish(figure, title, height=130 + 65 * len(colours)).update_layout(margin={"t": 90})
+
+
+def curves_beside_controls(
+    x: Sequence[float],
+    panels: Mapping[str, tuple[Float[np.ndarray, "points draws"], Float[np.ndarray, "points draws"]]],
+    title: str,
+    x_title: str,
+    y_title: str,
+    *,
+    level: tuple[str, float],
+    place: tuple[str, float],
+) -> go.Figure:
+    """A panel per entry: its curve in blue and its control's in grey, each in a band from the lowest draw to the highest.
+
+    `level` is a named height to read the curves against, `place` a named x.
+    """
+    figure = make_subplots(
+        1, len(panels), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=list(panels)
+    )
+    for column, pair in enumerate(panels.values(), start=1):
+        for name, values, colour in zip(("real labels", "shuffled labels"), pair, (BLUE, GREY), strict=True):
+            figure.add_scatter(
+                x=[*x, *x[::-1]], y=[*values.max(1), *values.min(1)[::-1]], fill="toself", mode="lines",
+                line={"width": 0}, fillcolor=colour, opacity=0.15, hoverinfo="skip", showlegend=False, row=1, col=column,
+            )  # fmt: skip
+            figure.add_scatter(
+                x=list(x), y=values.mean(1), mode="lines+markers+text", name=name, showlegend=False,
+                line={"color": colour, "width": 3}, marker={"size": 7},
+                text=["" if i != len(x) // 2 else name for i in range(len(x))],
+                textposition="top left", textfont={"color": colour, "size": 13}, row=1, col=column,
+            )  # fmt: skip
+        figure.add_hline(level[1], line={"color": RED, "dash": "dot", "width": 1}, row=1, col=column)
+        figure.add_vline(place[1], line={"color": GREY, "dash": "dot", "width": 1}, row=1, col=column)
+    figure.add_annotation(
+        x=x[-1],
+        y=level[1],
+        text=level[0],
+        xanchor="right",
+        yanchor="top",
+        showarrow=False,
+        font={"color": RED},
+    )
+    figure.add_annotation(
+        x=place[1],
+        y=0.98,
+        yref="y domain",
+        text=place[0],
+        xanchor="right",
+        showarrow=False,
+        font={"color": GREY},
+    )
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title, col=1)
+    return finish(figure, title)
+
+
+def side_by_side(
+    x: Sequence[float],
+    panels: Mapping[str, Sequence[float]],
+    title: str,
+    x_title: str,
+    *,
+    log: Collection[str] = (),
+) -> go.Figure:
+    """A panel with one curve per entry, over the same x; those named in `log` have a logarithmic y axis from end to end."""
+    figure = make_subplots(1, len(panels), horizontal_spacing=0.1, subplot_titles=list(panels))
+    for column, (name, y) in enumerate(panels.items(), start=1):
+        figure.add_scatter(
+            x=list(x), y=np.asarray(y, dtype=float), mode="lines+markers", showlegend=False,
+            line={"color": BLUE, "width": 2}, marker={"size": 8}, row=1, col=column,
+        )  # fmt: skip
+        if name in log:
+            figure.update_yaxes(type="log", tickvals=LOG_TICKS, row=1, col=column)
+        else:
+            figure.update_yaxes(rangemode="tozero", row=1, col=column)
+    figure.update_xaxes(title=x_title)
+    return finish(figure, title)
+
+
+def dots_figure(
+    values: Mapping[str, float],
+    title: str,
+    x_title: str,
+    *,
+    controls: Collection[str] = (),
+    guides: Mapping[str, float] | None = None,
+) -> go.Figure:
+    """One row per entry: a dot with its number beside it; controls in grey, and dotted lines to read the dots against."""
+    figure = go.Figure()
+    for name, value in values.items():
+        colour = GREY if name in controls else BLUE
+        figure.add_scatter(
+            x=[float(value)], y=[escaped(name)], mode="markers+text", text=[f"{value:.2f}"], textposition="middle right",
+            textfont={"color": colour}, marker={"size": 12, "color": colour}, showlegend=False,
+        )  # fmt: skip
+    for name, level in (guides or {}).items():
+        figure.add_vline(level, line={"color": RED, "dash": "dot", "width": 1.5})
+        figure.add_annotation(
+            x=level,
+            y=1.0,
+            yref="paper",
+            yanchor="bottom",
+            text=escaped(name),
+            showarrow=False,
+            font={"color": RED},
+        )
+    everything = [*values.values(), *(guides or {}).values()]
+    room = 0.12 * (max(everything) - min(everything))
+    figure.update_xaxes(title=x_title, range=[min(everything) - room, max(everything) + 1.5 * room])
+    figure.update_yaxes(autorange="reversed")
+    return finish(figure, title, height=150 + 38 * len(values)).update_layout(margin={"t": 80})
+
+
+def effects_figure(
+    size: Float[np.ndarray, " things"],
+    effects: Mapping[str, Float[np.ndarray, " things"]],
+    title: str,
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    """Effects over sizes on logarithmic axes: dots for the first entry of `effects`, grey crosses for its control."""
+    figure = go.Figure()
+    looks = ({"size": 10, "color": BLUE, "opacity": 0.8}, {"size": 9, "color": GREY, "symbol": "x"})
+    for (name, effect), marker in zip(effects.items(), looks, strict=True):
+        figure.add_scatter(
+            x=size.astype(float), y=effect.astype(float), mode="markers", name=name, marker=marker
+        )
+    figure.update_xaxes(title=x_title, type="log", tickvals=LOG_TICKS)
+    figure.update_yaxes(title=y_title, type="log", dtick=1)
+    return finish(figure, title).update_layout(legend={"x": 0.98, "y": 0.04, "xanchor": "right"})

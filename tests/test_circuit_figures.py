@@ -1,0 +1,40 @@
+"""A grid's numbers are those given, and of the earlier heads those that stand out are named."""
+
+import numpy as np
+
+from sae_tutorial.show.circuit_figures import composition_figure, numbered_grid
+
+
+def test_numbers_over_a_level_are_written_and_no_zero_has_a_minus() -> None:
+    figure = numbered_grid(
+        np.array([[0.04, -0.5], [-0.001, 2.0]]), ["a", "b"], ["u", "v"], "t", "x", "y", "z", above=0.1
+    )
+    assert np.array(figure.data[0].text).tolist() == [["", "-0.50"], ["", "2.00"]]
+    whole = numbered_grid(np.array([[-0.001]]), ["a"], ["u"], "t", "x", "y", "z")
+    assert whole.data[0].text[0][0] == "0.00"
+
+
+def test_by_row_the_colours_are_shares_and_the_numbers_stay() -> None:
+    figure = numbered_grid(
+        np.array([[1.0, -2.0], [30.0, 60.0]]),
+        ["a", "b"],
+        ["u", "v"],
+        "t",
+        "x",
+        "y",
+        "z",
+        digits=0,
+        by_row=True,
+    )
+    assert np.array(figure.data[0].z).tolist() == [[0.5, -1.0], [0.5, 1.0]]
+    assert np.array(figure.data[0].text).tolist() == [["1", "-2"], ["30", "60"]]
+
+
+def test_only_heads_before_the_receiver_are_drawn_and_the_strongest_are_named() -> None:
+    previous, composition = np.random.default_rng(0).random((2, 4, 3))
+    previous[1, 2], composition[0, 1] = 2, 2
+    figure = composition_figure(previous, composition, (3, 0), "t")
+    assert len(figure.data[0].x) == 9
+    named = {annotation.text for annotation in figure.layout.annotations}
+    assert {"1.2", "0.1"} <= named and not any(name.startswith("3.") for name in named)
+    assert 4 <= len(named) <= 6

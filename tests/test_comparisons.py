@@ -1,0 +1,105 @@
+"""Figures with their control beside them: what is drawn is what was given, and one thing has one colour."""
+
+import numpy as np
+import pytest
+import torch
+
+from sae_tutorial.show import comparisons
+from sae_tutorial.show.comparisons import BLUE, GREY, KIND_COLOURS, RED
+
+
+def words(figure) -> str:
+    return " ".join(note.text for note in figure.layout.annotations)
+
+
+def some_rows() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randn(3_000, 6, generator=generator)
+    return {
+        "real tokens": real,
+        "padding": torch.randn(50, 6, generator=generator) * 0.1 + torch.tensor([9.0, 0, 0, 0, 0, 0]),
+        "BOS": torch.zeros(4, 6),
+    }
+
+
+def test_norms_have_the_colours_of_the_drawings():
+    norms = {kind: rows.norm(dim=1).numpy() for kind, rows in some_rows().items()}
+    figure = comparisons.norms_by_kind(norms, "T")
+    assert {trace.name: trace.line.color for trace in figure.data} == KIND_COLOURS
+    assert [sum(trace.y[::2]) for trace in figure.data] == [3_000, 50, 4]
+    assert (figure.layout.title.text, figure.layout.xaxis.title.text) == ("T", "norm of the row")
+
+
+def test_clouds_lie_where_their_means_say():
+    rows = some_rows()
+    figure = comparisons.clouds_by_kind(rows, "T")
+    clouds = {trace.name: trace for trace in figure.data if trace.showlegend is None}
+    assert list(clouds) == ["real tokens", "padding", "BOS"]
+    assert len(clouds["real tokens"].x) == comparisons.MOST_POINTS
+    apart = float((rows["padding"].mean(0) - rows["real tokens"].mean(0)).norm())
+    assert np.mean(clouds["padding"].x) == pytest.approx(apart, abs=1e-3)
+    assert np.mean(clouds["padding"].y) == pytest.approx(0, abs=1e-3)
+    notes = {note.text: (note.x, note.y) for note in figure.layout.annotations}
+    assert notes["<b>mean of real tokens</b>"] == pytest.approx((0, 0), abs=1e-5)
+    assert 0 < notes["<b>mean of all rows</b>"][0] < 0.1 * apart
+
+
+def test_score_panels_write_each_mean_and_draw_each_seed():
+    panels = {"all": {"a": [0.5, 0.7], "b": [0.2, 0.2]}, "some": {"a": [0.1, 0.3], "b": [0.4, 0.6]}}
+    figure = comparisons.score_panels(panels, {"a": RED, "b": BLUE}, "T", "score")
+    for text in ("0.600", "0.200", "0.500", "all", "some"):
+        assert text in words(figure)
+    points = [trace for trace in figure.data if trace.marker.symbol is None]
+    assert [list(trace.x) for trace in points] == [[0.5, 0.7], [0.2, 0.2], [0.1, 0.3], [0.4, 0.6]]
+    assert [trace.marker.color for trace in points] == [RED, BLUE, RED, BLUE]
+
+
+def test_curves_and_their_controls_differ_in_colour_and_carry_their_bands():
+    real, control = np.array([[0.2, 0.4], [0.5, 0.7], [0.6, 0.8]]), np.full((3, 2), 0.25)
+    figure = comparisons.curves_beside_controls(
+        [0, 5, 9],
+        {"here": (real, control)},
+        "T",
+        "layer",
+        "accuracy",
+        level=("blind", 0.2),
+        place=("read here", 5),
+    )
+    bands, curves = ([t for t in figure.data if (t.fill == "toself") is filled] for filled in (True, False))
+    assert [trace.line.color for trace in curves] == [BLUE, GREY]
+    assert list(curves[0].y) == pytest.approx([0.3, 0.6, 0.7])
+    assert list(bands[0].y) == [0.4, 0.7, 0.8, 0.6, 0.5, 0.2]
+    for text in ("here", "blind", "read here"):
+        assert text in words(figure)
+
+
+def test_only_the_panel_that_asks_for_it_is_logarithmic():
+    figure = comparisons.side_by_side(
+        [0, 1], {"norm": [1, 100], "share": [0.1, 0.4]}, "T", "layer", log=["norm"]
+    )
+    assert (figure.layout.yaxis.type, figure.layout.yaxis2.type) == ("log", None)
+    assert [list(trace.y) for trace in figure.data] == [[1, 100], [0.1, 0.4]]
+
+
+def test_dots_write_their_numbers_and_controls_are_grey():
+    figure = comparisons.dots_figure(
+        {"trained": 0.71, "<b>random": 0.47},
+        "T",
+        "specificity",
+        controls=["<b>random"],
+        guides={"none": 1 / 6},
+    )
+    assert [(trace.text[0], trace.marker.color) for trace in figure.data] == [("0.71", BLUE), ("0.47", GREY)]
+    assert figure.data[1].y[0] == "&lt;b&gt;random" and "none" in words(figure)
+    low, high = figure.layout.xaxis.range
+    assert low < 1 / 6 and high > 0.71
+
+
+def test_effects_stand_over_sizes_beside_their_control():
+    size, effects = np.array([1.0, 10.0]), {"latents": np.array([0.1, 0.2]), "random": np.array([0.05, 0.3])}
+    figure = comparisons.effects_figure(size, effects, "T", "size", "effect")
+    assert [(trace.name, list(trace.y), trace.marker.color) for trace in figure.data] == [
+        ("latents", [0.1, 0.2], BLUE),
+        ("random", [0.05, 0.3], GREY),
+    ]
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", "log")

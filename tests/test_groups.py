@@ -1,0 +1,91 @@
+"""Groups of latents are edited where they are named and nowhere else, and their rivals are like them and apart from them."""
+
+import pytest
+import torch
+from test_graphs import ANSWERS, CODERS
+
+from sae_tutorial.effects.graphs import attribution_graph
+from sae_tutorial.effects.groups import EditedPrompts, beyond_others, latent_sums, near_groups, strongest
+
+PROMPTS = [["the Q ends", "the Z ends"], ["in all of Q it is", "in all of Z it is"]]
+WORDS = [" profits", " cup"]
+
+
+@pytest.fixture
+def prompts(gpt2):
+    return EditedPrompts(gpt2, CODERS, PROMPTS, WORDS)
+
+
+def all_of(prompts):
+    return torch.ones(2, len(CODERS), CODERS[0].config.d_sae, dtype=torch.bool)
+
+
+def out(f, mask):
+    return f.masked_fill(mask, 0.0)
+
+
+def test_untouched_prompts_give_the_models_own_answers(gpt2, prompts):
+    found = prompts.log_p()
+    assert found.shape == (2, 2, 2)
+    for i, template in enumerate(PROMPTS):
+        for j, prompt in enumerate(template):
+            own = gpt2(gpt2.to_tokens(prompt))[0, -1].log_softmax(-1)
+            torch.testing.assert_close(found[i, j], own[prompts.answers].detach(), atol=1e-4, rtol=1e-4)
+
+
+def test_an_edit_reaches_its_own_kind_alone(prompts):
+    clean, groups = prompts.log_p(), all_of(prompts)
+    torch.testing.assert_close(prompts.log_p(lambda f, mask: f, groups), clean)
+    groups[1] = False
+    edited = prompts.log_p(out, groups)
+    assert (edited - clean)[:, 0].abs().max() > 1e-4
+    torch.testing.assert_close(edited[:, 1], clean[:, 1])
+
+
+def test_later_places_are_behind_the_word_that_differs_and_inside_the_prompt(gpt2, prompts):
+    texts = [[gpt2.tokenizer.decode([t]) for t in row[1:]] for row in prompts.tokens.tolist()]
+    for row, end, later in zip(texts, prompts.ends.tolist(), prompts.later[..., 0].tolist(), strict=True):
+        word = next(i for i, token in enumerate(row) if token.strip() in ("Q", "Z"))
+        assert later == [word < place < end for place in range(len(row))]
+
+
+def test_strengths_are_what_the_graph_has(gpt2, prompts):
+    at_end = prompts.strength_at_end()
+    assert at_end.shape == (2, 2, len(CODERS), CODERS[0].config.d_sae)
+    tokens = gpt2.to_tokens(PROMPTS[0][1])[0]
+    graph = attribution_graph(gpt2, tokens, CODERS, ANSWERS)
+    influence, strength = latent_sums(graph, CODERS, positions=[len(tokens) - 1])
+    torch.testing.assert_close(strength.relu(), at_end[0, 1], atol=1e-4, rtol=1e-4)
+    named = graph.of_kind("latent")
+    whole, _ = latent_sums(graph, CODERS)
+    assert float(whole.sum()) == pytest.approx(float(graph.influence[named].sum()), abs=1e-5)
+    assert ((influence > 0) <= (strength != 0)).all()
+    assert prompts.strength_later().shape == at_end.shape[1:]
+
+
+def test_prompts_of_a_template_have_one_length(gpt2):
+    with pytest.raises(ValueError, match="equal numbers of tokens"):
+        EditedPrompts(gpt2, CODERS, [["the Q", "the Q ends"]], WORDS)
+
+
+def test_what_lies_above_the_others_and_the_strongest_of_it():
+    values = torch.tensor([[[3.0, 0.0, 1.0]], [[1.0, 4.0, 1.0]], [[2.0, 1.0, 3.0]]])
+    apart = beyond_others(values)
+    torch.testing.assert_close(apart[0, 0], torch.tensor([1.5, -2.5, -1.0]))
+    assert strongest(apart, [1, 1, 2]).int().tolist() == [[[1, 0, 0]], [[0, 1, 0]], [[1, 0, 1]]]
+
+
+def test_rivals_are_of_the_same_layer_on_near_and_never_the_group():
+    generator = torch.Generator().manual_seed(0)
+    values = torch.rand(2, 3, 40, generator=generator)
+    on = torch.rand(2, 3, 40, generator=generator) > 0.3
+    groups = strongest(values * on, [5, 0])
+    drawn = near_groups(groups, values, on, draws=4)
+    assert len(drawn) == 4 and not torch.equal(drawn[0], drawn[1])
+    for rivals in drawn:
+        assert torch.equal(rivals.sum(2), groups.sum(2))
+        assert not (rivals & (groups | ~on)).any()
+    far = values.masked_fill(~on, -1).flatten(1).sort(1, descending=True).values[0, 20]
+    assert values[drawn[0]].min() > far  # each from the nearest, which here are the next strongest
+    with pytest.raises(ValueError, match="no latent is left in layer"):
+        near_groups(groups, values, groups)

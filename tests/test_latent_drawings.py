@@ -1,0 +1,18 @@
+"""A figure of scores writes every value beside chance, and the first row differs from its controls in greyscale too."""
+
+import pytest
+
+from sae_tutorial.features.intervals import Interval
+from sae_tutorial.show.latent_drawings import scores_figure
+
+
+def test_scores_stand_beside_chance_with_their_intervals():
+    rows = {"own words": Interval(0.8, 0.7, 0.85), "<another's>": Interval(0.49, 0.4, 0.55)}
+    figure = scores_figure(rows, "title", "share right", chance_name="guessing")
+    first, its_value, other, other_value = figure.data
+    assert (its_value.text[0].strip(), other_value.text[0].strip()) == ("0.80", "0.49")
+    assert other.y[0] == other_value.y[0] == "&lt;another's&gt;"
+    assert first.marker.symbol != other.marker.symbol
+    assert first.error_x.array[0] == pytest.approx(0.05) and first.error_x.arrayminus[0] == pytest.approx(0.1)
+    assert figure.layout.shapes[0].x0 == 0.5 and figure.layout.annotations[0].text == "guessing"
+    assert figure.layout.xaxis.range[0] < 0.4
