@@ -51,7 +51,7 @@ def test_the_course_is_executed_and_then_built(checkout, started, monkeypatch):
         "build_course.py",
         "check_pages.py",
     ]
-    assert [Path(path).name for path in started[0][4:]] == ["00_a.ipynb", "01_b.ipynb"]
+    assert [Path(path).name for path in started[0][4:]] == ["01_b.ipynb", "00_a.ipynb"]  # the longest first
     assert (checkout / "build" / "executed" / "glossary.ipynb").is_file()
 
 

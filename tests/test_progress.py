@@ -75,7 +75,7 @@ def test_every_exercise_of_the_notebooks_has_its_dot():
     }
     dots = [number for numbers in solved.all_exercises().values() for number in numbers]
     assert {number.split()[0] for number in dots} == headings
-    assert solved.all_exercises()[4][-1] == "4.11"  # by number, and not by letter
+    assert solved.all_exercises()[4][-1] == "4.12"  # by number, and not by letter
     assert {"6.2 (diagnosis)", "6.2 (repair)"} <= set(dots)
 
 

@@ -15,7 +15,7 @@ def check_transcoder_loss(transcoder_loss: Callable[..., Tensor]) -> None:
     exercise = Exercise(
         "11.1",
         "write the body of `transcoder_loss`.",
-        "the section 'From what is there? …' and its drawing",
+        "the section 'From *what is there?*' and its drawing",
         "you can turn any autoencoder you have into a transcoder.",
     )
     inputs = [_transcoder(seed) for seed in range(3)]
