@@ -50,6 +50,8 @@ SKIPPED = {
         "08_beyond_l1",
         "seconds[name] / seconds",
     ): "a table with the time of a step beside another's, on this machine",
+    ("08_beyond_l1", '"rebuilt by": name'): "nats of single starts, which other arithmetic moved by 0.05",
+    ("06_training", '"start": start, "dead"'): "shares of dead latents after one short run from each start",
 }
 
 # What differs from run to run whatever is computed.
