@@ -133,7 +133,7 @@ _PLANE_MISTAKES: Mistakes = [
         "that is the nearer of the two keys. A mixture lies between them and is near neither.",
     ),
     (
-        lambda rows, a, b: (rows @ torch.nn.functional.normalize(a + b, dim=0)).abs(),
+        lambda rows, a, b: (rows @ normalize(a + b, dim=0)).abs(),
         "that is one direction of the plane, the equal mixture. Other mixtures lie in the plane too.",
     ),
 ]

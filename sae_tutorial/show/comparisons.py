@@ -96,8 +96,7 @@ def score_panels(
             )  # fmt: skip
         room = 0.25 * (high - low)
         figure.update_xaxes(title=x_title, range=[low - room, high + room], nticks=5, row=1, col=column)
-    figure.update_yaxes(autorange="reversed")
-    figure.update_yaxes(range=[len(colours) - 0.4, -0.8], autorange=False)
+    figure.update_yaxes(range=[len(colours) - 0.4, -0.8])  # downwards, with room for the first number
     return finish(figure, title, height=130 + 65 * len(colours)).update_layout(margin={"t": 90})
 
 
