@@ -22,10 +22,6 @@ REFERENCE_LAB := SAE_LAB=offline SAE_BUDGET=quick CUDA_VISIBLE_DEVICES= OMP_NUM_
 
 NBVAL := $(BIN)/python -m pytest -p tests.nbval_plugin --nbval --nbval-current-env --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 --durations=10
 
-# Every other notebook, and the rest: two run at a time, since much of what they do keeps one core busy only.
-ONES := $(shell printf '%s\n' $(NOTEBOOKS) | sed -n 'p;n')
-OTHERS := $(shell printf '%s\n' $(NOTEBOOKS) | sed -n 'n;p')
-
 # A script that fills a directory like a Hugging Face cache, where no hub is reached: AG News articles, and a GPT-2 of
 # random weights with the extremes of trained ones.
 HUB_STANDIN ?= ../shared/hub/make_hub_cache.py
@@ -56,11 +52,10 @@ lint: .venv/installed
 unit-tests: .venv/installed
 	$(BIN)/pytest tests
 
+# Two at a time, since much of what they do keeps one core busy only; the longest are the last, and start first.
 notebook-tests: .venv/installed
 	rm -rf build/test-artifacts
-	$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/test-artifacts/ones" $(NBVAL) $(ONES) & ones=$$!; \
-	trap 'kill $$ones' INT TERM; failed=0; $(if $(OTHERS),$(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/test-artifacts/others" $(NBVAL) $(OTHERS) || failed=1;) \
-	wait $$ones || failed=1; exit $$failed
+	printf '%s\n' $(NOTEBOOKS) | sort -r | $(REFERENCE_LAB) SAE_ARTIFACTS="$(CURDIR)/build/test-artifacts" xargs -n 1 -P 2 $(NBVAL)
 
 # The notebooks that differ between labs also run on GPT-2's, with random weights: for the path, not for the outputs.
 ifneq ($(wildcard $(HUB_STANDIN)),)
