@@ -3,9 +3,11 @@
 from sae_tutorial.course.longer import longer_runs
 
 
-def test_longer_runs_are_four_architectures_with_the_same_columns():
+def test_longer_runs_are_four_architectures_and_two_controls_with_the_same_columns():
     rows = longer_runs()
-    assert [row["architecture"] for row in rows] == ["L1", "TopK", "BatchTopK", "JumpReLU"]
+    assert [row["architecture"] for row in rows] == [
+        "L1", "L1, rate 3e-3", "TopK", "BatchTopK", "JumpReLU", "TopK, soft-frozen"
+    ]  # fmt: skip
     assert len({tuple(row) for row in rows}) == 1
     assert max(float(row["latents on"]) for row in rows) < 1.1 * min(float(row["latents on"]) for row in rows)
 

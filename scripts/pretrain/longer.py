@@ -1,4 +1,4 @@
-"""What ten times as many steps change among four architectures: the runs behind the table that notebook 08 ships.
+"""What ten times as many steps change among four architectures and a control: the runs behind the table that notebook 08 ships.
 
     python scripts/pretrain/longer.py DIRECTORY
 
@@ -29,12 +29,16 @@ from sae_tutorial.sae.runs import History
 from sae_tutorial.sae.training import train_sae
 
 HOOK, TEXTS, TARGET, JUDGES = "blocks.16.hook_resid_post", 350, 32, 20
-KINDS = {
-    "L1": {"architecture": "relu", "l1_coefficient": 5e-3},
-    "TopK": {"architecture": "topk"},
-    "BatchTopK": {"architecture": "batchtopk"},
-    "JumpReLU": {"architecture": "jumprelu"},
+L1 = {"architecture": "relu", "l1_coefficient": 5e-3}
+RUNS: dict[str, tuple[dict[str, object], dict[str, object]]] = {  # what is set in the SAE, and in its training
+    "L1": (L1, {}),
+    "L1, rate 3e-3": (L1, {"learning_rate": 3e-3}),
+    "TopK": ({"architecture": "topk"}, {}),
+    "BatchTopK": ({"architecture": "batchtopk"}, {}),
+    "JumpReLU": ({"architecture": "jumprelu"}, {}),
+    "TopK, soft-frozen": ({"architecture": "topk"}, {"frozen": "soft decoder"}),
 }
+EXACT = [name for name in RUNS if name.startswith("TopK")]  # these have as many latents on as they are told
 Rows = Float[Tensor, "rows d_in"]
 
 
@@ -48,16 +52,17 @@ def thermostat(sae: SparseAutoencoder) -> Callable[[History], None]:
     return turn
 
 
-def recipe(lab: Lab) -> TrainConfig:
+def recipe(lab: Lab, **changes: object) -> TrainConfig:
     """Notebook 08's, with ten times the rows."""
-    return TrainConfig(30 * lab.budget.sweep_tokens, batch_size=512)
+    return TrainConfig(30 * lab.budget.sweep_tokens, batch_size=512, **changes)
 
 
 def trained(name: str, lab: Lab, train: Rows, directory: Path) -> SparseAutoencoder:
     """The SAE of an architecture after ten times notebook 08's rows: read from `directory` if it is there."""
     if not (directory / name).is_dir():
-        sae = SparseAutoencoder(SAEConfig(lab.d_in, 2, **KINDS[name]))
-        train_sae(sae, train, recipe(lab), on_log=thermostat(sae) if sae.config.has_l1 else None)
+        settings, training = RUNS[name]
+        sae = SparseAutoencoder(SAEConfig(lab.d_in, 2, **settings))
+        train_sae(sae, train, recipe(lab, **training), on_log=thermostat(sae) if sae.config.has_l1 else None)
         sae.save(directory / name)
     return SparseAutoencoder.load(directory / name)
 
@@ -101,13 +106,13 @@ def measure(directory: Path) -> list[dict[str, str]]:
     stores = stream.split_by_document(0.15, groups=lab.groups[:TEXTS])
     limit = 10 * float(stores[0][:].float().norm(dim=1).median())
     train, test = (x[x.norm(dim=1) < limit] for x in (store[:].float() for store in stores))
-    saes = {name: trained(name, lab, train, directory) for name in KINDS}
+    saes = {name: trained(name, lab, train, directory) for name in RUNS}
     found = {name: evaluate_reconstruction(sae, test, progress=False) for name, sae in saes.items()}
     # TopK alone has at unseen rows exactly what it was told: it is told what the others have.
-    saes["TopK"] = with_k(
-        saes["TopK"], round(np.mean([found[name]["l0"] for name in KINDS if name != "TopK"]))
-    )
-    found["TopK"] = evaluate_reconstruction(saes["TopK"], test, progress=False)
+    on = round(np.mean([found[name]["l0"] for name in RUNS if name not in EXACT]))
+    for name in EXACT:
+        saes[name] = with_k(saes[name], on)
+        found[name] = evaluate_reconstruction(saes[name], test, progress=False)
     unseen = [texts[i] for i in np.unique(stores[1].document_ids)]
     judges = [text for text in unseen if len(lab.tokenizer.encode(text)) > 8][:JUDGES]
     effects = extra_nats(lab, saes, limit, judges)
@@ -119,7 +124,7 @@ def measure(directory: Path) -> list[dict[str, str]]:
             "extra nats": f"{effects.extra_loss(name).value:.2f}",
             "nats saved beside TopK": "0" if name == "TopK" else str(effects.advantage(name, "TopK")),
         }
-        for name in KINDS
+        for name in RUNS
     ]  # fmt: skip
 
 
