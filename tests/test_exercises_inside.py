@@ -5,7 +5,7 @@ import torch
 from answers import Right, Wrong, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises import superposition
+from sae_tutorial.exercises import neurons, superposition
 
 # 1.2
 
@@ -157,6 +157,36 @@ def seeded_inside(p, rows, n, g):
     return good_rows(p, rows, n, torch.Generator().manual_seed(5))
 
 
+# 1.9
+
+
+def off_in_a_copy(h, neuron):
+    off = h.clone()
+    off[:, neuron] = 0
+    return off
+
+
+def off_by_where(h, neuron):
+    return torch.where(torch.arange(h.shape[1]) == neuron, 0.0, h)
+
+
+def off_in_numpy(h, neuron):
+    off = h.numpy().copy()
+    off[:, neuron] = 0
+    return off
+
+
+def off_in_place(h, neuron):
+    h[:, neuron] = 0
+    return h
+
+
+def off_at_its_mean(h, neuron):
+    off = h.clone()
+    off[:, neuron] = h[:, neuron].mean()
+    return off
+
+
 SHAPES = [
     *zip(ways_to_count(1 / 3), ways_to_count(3 / 4), ways_to_count(5 / 2), strict=False),
     (0.33, 0.75, 2.5),
@@ -171,6 +201,8 @@ RIGHT: Right = [
     *[("pentagon", answers) for answers in ((0.31, 0), ("0.31", "0"))],
     *[("toy", (f,)) for f in ways_to_return(superposition._toy)],
     *[("toy", (f,)) for f in (toy_by_rows, toy_by_einsum, toy_by_clamp)],
+    *[("switch_off", (f,)) for f in ways_to_return(neurons._switch_off)],
+    *[("switch_off", (f,)) for f in (off_in_a_copy, off_by_where, off_in_numpy)],
     *[("features_read", (f,)) for f in ways_to_return(superposition._features_read)],
     *[("features_read", (f,)) for f in (read_in_a_loop, read_in_numpy)],
     *[("dimensionality", (f,)) for f in ways_to_return(superposition._dimensionality)],
@@ -221,6 +253,22 @@ WRONG: Wrong = [
     ("toy", (lambda x, W, b: x @ W,), "still squeezed"),
     ("toy", (lambda x, W, b: torch.relu(x @ W @ W.T - b),), "it is added"),
     ("toy", (lambda x, W, b: torch.relu(x @ W.T @ W + b),), "stopped"),
+    ("switch_off", (off_in_place,), "has changed as well"),
+    (
+        "switch_off",
+        (lambda h, neuron: torch.cat([h[:neuron], 0 * h[neuron : neuron + 1], h[neuron + 1 :]]),),
+        "a row",
+    ),
+    (
+        "switch_off",
+        (lambda h, neuron: torch.cat([h[:, :neuron], h[:, neuron + 1 :]], 1),),
+        "gone from the table",
+    ),
+    ("switch_off", (lambda h, neuron: h - off_in_a_copy(h, neuron),), "kept this neuron alone"),
+    ("switch_off", (off_at_its_mean,), "to its mean"),
+    ("switch_off", (lambda h, neuron: h[:, neuron].tolist(),), "the neuron's own numbers"),
+    ("switch_off", (lambda h, neuron: h.clone(),), "nothing is switched off"),
+    ("switch_off", (lambda h, neuron: h * 0,), "all neurons are off"),
     ("features_read", (lambda W: superposition._features_read(W.T),), "you took rows"),
     ("features_read", (lambda W: superposition._features_read(W) - 1,), "one too few"),
     ("features_read", (read_without_squares,), "not squared"),

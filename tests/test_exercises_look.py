@@ -13,6 +13,7 @@ from sae_tutorial.exercises import (
     analysing,
     architectures,
     frontier,
+    kinds,
     looking,
     meaning,
     removing,
@@ -213,6 +214,56 @@ def nested_in_numpy(x, f, W_dec, b_dec, prefixes):
 def nested_returning_early(x, f, W_dec, b_dec, prefixes):
     for m in prefixes:
         return (x - f[:, :m] @ W_dec[:m] - b_dec).pow(2).mean()
+
+
+# 7.5 and 7.7
+
+
+def energy_of(f, ids):
+    return torch.tensor([float(f[ids == i].square().sum()) for i in range(int(ids.max()) + 1)])
+
+
+def top_by_loop(f, ids):
+    energy = {}
+    for value, i in zip(f.tolist(), ids.tolist(), strict=True):
+        energy[i] = energy.get(i, 0) + value**2
+    best = max(energy, key=energy.get)
+    return best, energy[best] / sum(energy.values())
+
+
+def top_in_numpy(f, ids):
+    energy = np.bincount(ids.numpy(), f.numpy() ** 2)
+    return energy.argmax(), energy.max() / energy.sum()
+
+
+def top_by_one_hot(f, ids):
+    shares = torch.nn.functional.one_hot(ids).float().T @ f.pow(2) / f.pow(2).sum()
+    return shares.argmax(), shares.max()
+
+
+def top_by_max(f, ids):
+    share, at = (energy_of(f, ids) / f.square().sum()).max(0)
+    return at, share
+
+
+def top_of_activation(f, ids):
+    sums = np.bincount(ids.numpy(), f.numpy())
+    return sums.argmax(), sums.max() / sums.sum()
+
+
+def lasts_by_loop(name, share, other_name, other_share, limit):
+    picked = [i for i in range(len(name)) if share[i] > limit]
+    return [bool(other_name[i] == name[i] and other_share[i] > limit) for i in picked]
+
+
+def lasts_in_numpy(name, share, other_name, other_share, limit):
+    n, s, m, t = (np.asarray(part) for part in (name, share, other_name, other_share))
+    return np.logical_and(n == m, t > limit)[s > limit]
+
+
+def lasts_filtered_last(name, share, other_name, other_share, limit):
+    both = torch.stack([name == other_name, other_share > limit]).all(0)
+    return both.masked_select(share > limit)
 
 
 # 7.6
@@ -549,6 +600,11 @@ RIGHT: Right = [
     *[("top_rows", (f,)) for f in ways_to_return(analysing._top_rows)],
     *[("top_rows", (f,)) for f in (rows_by_document, rows_by_maximum, rows_in_numpy)],
     ("top_rows", (lambda *inputs: tuple(rows_by_document(*inputs)),)),
+    *[("top_share", (f,)) for f in (kinds._top_share, top_by_loop, top_in_numpy, top_by_one_hot, top_by_max)],
+    ("top_share", (lambda f, ids: list(top_by_loop(f, ids)),)),
+    ("top_share", (lambda f, ids: torch.tensor(top_by_loop(f, ids)),)),
+    *[("lasts", (f,)) for f in ways_to_return(kinds._lasts)],
+    *[("lasts", (f,)) for f in (lasts_by_loop, lasts_in_numpy, lasts_filtered_last)],
     *[("topic_share", (f,)) for f in ways_to_return(analysing._topic_share)],
     *[("topic_share", (f,)) for f in (share_of_means, share_in_numpy, share_by_one_hot)],
     ("controls", (CONTROLS,)),
@@ -758,6 +814,36 @@ WRONG: Wrong = [
     ("top_rows", (lambda v, d, n: v[rows_by_document(v, d, n)],), "you return the activations"),
     ("top_rows", (lambda v, d, n: v.topk(n),), "`topk` gives values and places"),
     ("top_rows", (lambda v, d, n: set(rows_by_document(v, d, n)),), "returns set"),
+    ("top_share", (top_of_activation,), "Energy is its square"),
+    (
+        "top_share",
+        (lambda f, ids: (ids.bincount().argmax(), ids.bincount().max() / len(ids)),),
+        "counted the rows",
+    ),
+    ("top_share", (lambda f, ids: top_by_loop((f > 0).float(), ids),), "on which the latent is on"),
+    ("top_share", (lambda f, ids: (ids[f.argmax()], f.max() ** 2 / f.square().sum()),), "single row"),
+    ("top_share", (lambda f, ids: (top_by_loop(f, ids)[0], energy_of(f, ids).max()),), "divide by the sum"),
+    ("top_share", (lambda f, ids: top_by_loop(f, ids)[::-1],), "wrong order"),
+    ("top_share", (lambda f, ids: top_by_loop(f, ids)[1],), "return the id as well"),
+    ("top_share", (lambda f, ids: energy_of(f, ids).argmax(),), "return its share as well"),
+    ("top_share", (lambda f, ids: energy_of(f, ids).max(0),), "returns a pair"),
+    (
+        "top_share",
+        (lambda f, ids: (energy_of(f, ids) / energy_of(f, ids).sum()).numpy(),),
+        "shares of all ids",
+    ),
+    ("lasts", (lambda n, s, m, t, limit: [x > limit for x in t[s > limit]],), "Compare the names too"),
+    ("lasts", (lambda n, s, m, t, limit: (n == m)[s > limit],), "the names agree"),
+    ("lasts", (lambda n, s, m, t, limit: lasts_by_loop(m, t, n, s, limit),), "half that should judge"),
+    ("lasts", (lambda n, s, m, t, limit: (n == m)[torch.minimum(s, t) > limit],), "picked by both halves"),
+    (
+        "lasts",
+        (lambda n, s, m, t, limit: (torch.minimum(s, t) > limit) & (n == m),),
+        "were not picked are no failures",
+    ),
+    ("lasts", (lambda n, s, m, t, limit: (t > limit) & (n == m),), "nobody was picked"),
+    ("lasts", (lambda *given: np.mean(lasts_by_loop(*given)),), "this is the share that lasts"),
+    ("lasts", (lambda *given: [int(x) for x in lasts_by_loop(*given)],), "with numbers (int64)"),
     ("topic_share", (lambda f, t: np.bincount(t, f) / float(f.sum()),), "wins by that alone"),
     ("topic_share", (lambda f, t: [f[t == c].mean() for c in t.unique()],), "add up to 1"),
     (

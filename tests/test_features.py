@@ -535,27 +535,6 @@ def test_gradients_that_are_on_or_off_outside_change_nothing(gpt2, sae, store, l
     assert all(parameter.grad is None for parameter in [*sae.parameters(), *gpt2.parameters()])
 
 
-def test_a_kind_is_kept_for_the_same_token_or_class_above_the_same_limit():
-    def found(token, share, n_active):
-        none = np.zeros(len(token))
-        return TokenStatistics(
-            np.array(token),
-            np.array(share),
-            np.array(token),
-            none,
-            np.array(token),
-            none,
-            none,
-            np.array(n_active),
-        )
-
-    picked = found([4, 5, 6, 7], [0.9, 0.9, 0.9, 0.9], [60, 60, 60, 60])
-    judged = found([4, 9, 6, 7], [0.85, 0.95, 0.7, 0.99], [10, 20, 30, 9])
-    kept = statistics.keep_their_kind("one token", np.arange(4), picked, judged)
-    assert kept.tolist() == [True, False, False]  # the last is on too rarely
-    assert not statistics.keep_their_kind("topic", np.arange(4), picked, judged).any()
-
-
 def test_start_latents_are_counted_with_and_without_giant_rows():
     f = np.zeros((300, 2), dtype=np.float32)
     f[:, 0] = 1  # on everywhere, but one first row is a giant

@@ -70,6 +70,7 @@ from sae_tutorial.exercises.graphs import (
 )
 from sae_tutorial.exercises.in_use import yours_or_ours
 from sae_tutorial.exercises.judging import check_balanced_accuracy
+from sae_tutorial.exercises.kinds import check_lasts, check_top_share
 from sae_tutorial.exercises.looking import check_calendar, check_claimed_share, check_shares
 from sae_tutorial.exercises.meaning import (
     check_fit,
@@ -78,6 +79,7 @@ from sae_tutorial.exercises.meaning import (
     check_matched_rates,
     check_shown_claims,
 )
+from sae_tutorial.exercises.neurons import check_switch_off
 from sae_tutorial.exercises.own_latent import check_own_latent
 from sae_tutorial.exercises.patients import (
     check_first_diagnosis,
@@ -183,6 +185,7 @@ __all__ = [
     "check_influence",
     "check_keep_largest",
     "check_know_nothing",
+    "check_lasts",
     "check_latent_shares",
     "check_latent_values",
     "check_lead",
@@ -235,10 +238,12 @@ __all__ = [
     "check_steers",
     "check_store_rows",
     "check_stretch",
+    "check_switch_off",
     "check_symptoms",
     "check_take_out",
     "check_told",
     "check_top_rows",
+    "check_top_share",
     "check_topic_share",
     "check_topk",
     "check_toy",

@@ -44,9 +44,9 @@ def check_top_rows(top_rows: Callable[[Tensor, Tensor, int], Any]) -> None:
 
 
 def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 7.5: `topic_share(f, topics)`, one latent's share of activation per class, classes weighted equally."""
+    """Exercise 7.6: `topic_share(f, topics)`, one latent's share of activation per class, classes weighted equally."""
     exercise = Exercise(
-        "7.5",
+        "7.6",
         "write `topic_share` so that a frequent class has no advantage; `raw_share` gives it one.",
         "the section 'Counting kinds', and the folded help",
         "a topic latent of yours is one of a topic, not one of the class with the most rows. (`token_statistics` does "
@@ -56,9 +56,9 @@ def check_topic_share(topic_share: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_controls(controls: Mapping[str, str | None]) -> None:
-    """Exercise 7.7: which control answers which objection."""
+    """Exercise 7.9: which control answers which objection."""
     exercise = Exercise(
-        "7.7",
+        "7.9",
         "put the name of a control in place of each None; each control is used once.",
         "the section 'Counting kinds'",
         "you can meet an objection with a number: a control differs in exactly the thing that is doubted.",

@@ -93,7 +93,7 @@ def check_in_plane(in_plane: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None
         "4.12",
         "write the body of `in_plane`.",
         "the folded help, on a pair of directions at a right angle",
-        "you can tell a mixture of two things from a thing of its own.",
+        "you can tell what is made of two keys from what is not. Whether it is one of them, a blend or a contrast is the next question.",
     )
     exercise.check(_judge_in_plane, in_plane)
 

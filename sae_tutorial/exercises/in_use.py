@@ -18,8 +18,10 @@ from sae_tutorial.exercises import (
     collecting_splits,
     cutting,
     graphs,
+    kinds,
     looking,
     meaning,
+    neurons,
     residual,
     rivals,
     start,
@@ -41,8 +43,10 @@ _READ = (
     | collecting.PARTS
     | collecting_loop.PARTS
     | collecting_splits.PARTS
+    | kinds.PARTS
     | looking.PARTS
     | meaning.PARTS
+    | neurons.PARTS
     | residual.PARTS
     | rivals.PARTS
     | graphs.PARTS

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.sparse import csc_array
 
 from sae_tutorial.features.latents import FeatureUsage, Latents
 
-MIN_ACTIVE, FEWEST_ON = 50, 10
+MIN_ACTIVE = 50
 BLOCK = 512  # latents whose energy is summed at a time, so that the sums need little memory
 TINY = 1e-12  # in place of a sum of 0
 
@@ -184,27 +184,6 @@ def feature_kinds(usage: FeatureUsage, statistics: TokenStatistics) -> dict[str,
         kinds[kind] = latents[np.lexsort((-statistics.n_active[latents], -score[latents].round(2)))]
         free[latents] = False
     return kinds
-
-
-def keep_their_kind(
-    kind: str, chosen: Int[np.ndarray, " latents"], picked: TokenStatistics, judged: TokenStatistics
-) -> Bool[np.ndarray, " seen"]:
-    """Which latents that were of a kind on some rows are of it on other rows too, for the same token or class.
-
-    Args:
-        kind: "one token", "after one token" or "topic"; the limits are those of `feature_kinds`.
-        chosen: the latents of that kind, by `picked`.
-        picked: of the rows that chose them.
-        judged: of other rows. Latents that are on fewer than ten times there are left out.
-    """
-    what, limit = {
-        "one token": ("token", 0.8),
-        "after one token": ("previous", 0.6),
-        "topic": ("topic", 0.8),
-    }[kind]
-    seen = chosen[judged.n_active[chosen] >= FEWEST_ON]
-    same = getattr(judged, what)[seen] == getattr(picked, what)[seen]
-    return same & (getattr(judged, f"{what}_share")[seen] > limit)
 
 
 def start_latents(

@@ -30,7 +30,9 @@ from sae_tutorial.sae.training import train_sae
 
 HOOK, TEXTS, TARGET, JUDGES = "blocks.16.hook_resid_post", 350, 32, 20
 L1 = {"architecture": "relu", "l1_coefficient": 5e-3}
-RUNS: dict[str, tuple[dict[str, object], dict[str, object]]] = {  # what is set in the SAE, and in its training
+RUNS: dict[
+    str, tuple[dict[str, object], dict[str, object]]
+] = {  # what is set in the SAE, and in its training
     "L1": (L1, {}),
     "L1, rate 3e-3": (L1, {"learning_rate": 3e-3}),
     "TopK": ({"architecture": "topk"}, {}),
