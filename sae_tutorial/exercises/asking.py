@@ -39,7 +39,7 @@ def check_seam(seam: Callable[[Tensor], Any]) -> None:
         "13.3",
         "write the body of `seam`.",
         "the section 'Does the ring close?', and the folded help",
-        "you can ask of any sequence whether it closes; the next cell asks it of eight.",
+        "you can ask of any sequence how wide its way back is; the next cell asks it of eight.",
     )
     exercise.check(_judge_seam, seam)
 
