@@ -100,7 +100,7 @@ RIGHT: Right = [
     ("prune", (prune_in_a_loop,)),
     *[("edited", (f,)) for f in ways_to_return(graphs._edited)],
     ("edited", (lambda f, mask, instead: f * ~mask + instead * mask,)),
-    *[("edited", (f,)) for f in (edited_in_a_copy, edited_in_place)],
+    ("edited", (edited_in_a_copy,)),
     *[("graph_claims", (way,)) for way in ways_to_choose("C")],
 ]
 
@@ -152,6 +152,9 @@ WRONG: Wrong = [
     ("prune", (lambda i, s: ~graphs._prune(i, s),), "mark what stays"),
     ("prune", (lambda i, s: graphs._first(i, int((graphs._running(i)[1] < s - 1e-6).sum())),), "last node is missing"),
     ("prune", (lambda i, s: i * 0 == 0,), "expected"),
+    ("lead", (lambda logits: logits.diagonal(dim1=1, dim2=2) - transcoding._largest_other(logits),), "strongest rival alone"),
+    ("reader", (lambda row, gain, scale: row * scale / gain,), "upside down"),
+    ("edited", (edited_in_place,), "has changed as well"),
     ("edited", (lambda f, mask, instead: torch.where(mask, f, instead),), "other way round"),
     ("edited", (lambda f, mask, instead: f * ~mask,), "you take them out"),
     ("edited", (lambda f, mask, instead: f + instead * mask,), "you added"),

@@ -6,7 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function, read_tensor
+from sae_tutorial.exercises.matching import (
+    Mistakes,
+    match_choices,
+    match_function,
+    match_untouched,
+    read_tensor,
+)
 from sae_tutorial.exercises.reporting import Exercise
 
 
@@ -116,6 +122,7 @@ _READER_MISTAKES: Mistakes = [
     (lambda r, g, s: r / s, "the norm also multiplies each dimension by its gain."),
     (lambda r, g, s: r / g / s, "the gain multiplies: x · reader has to be (gain · x / scale) · row."),
     (lambda r, g, s: r * g * s, "the norm divides by the scale."),
+    (lambda r, g, s: r * s / g, "upside down: the norm multiplies by the gain and divides by the scale."),
     (lambda r, g, s: (r * g).sum() / s, "you summed over dimensions; a direction is wanted, one number for each."),
     (
         lambda r, g, s: r * g / (r * g).norm(),
@@ -221,6 +228,10 @@ def _by_columns(edges: Tensor) -> Tensor:
 
 
 _INFLUENCE_MISTAKES: Mistakes = [
+    (
+        lambda e, w: w @ _paths(e.abs() / e.abs().sum(1, keepdim=True)),
+        "a row without edges is divided by a sum of 0, and what is no number spreads everywhere: `clamp(min=1e-12)` the sums.",
+    ),
     (
         lambda e, w: w @ _shares(e),
         "these are the direct edges into the answers. Paths over other nodes are missing: (I − A)⁻¹ − I has them all.",
@@ -334,6 +345,12 @@ def _judge(
     return lambda answer: match_function(answer, reference, inputs(), mistakes)
 
 
+def _judge_edited(answer: Any) -> None:
+    inputs = [_latents(seed) for seed in range(3)]
+    match_function(answer, _edited, inputs, _EDIT_MISTAKES)
+    match_untouched(answer, _edited, inputs[0])
+
+
 PARTS = {
     "reader": (_judge(_reader, _reader_inputs, _READER_MISTAKES), _reader, read_tensor),
     "back": (_judge(_back, lambda: [_head(seed) for seed in range(3)], _BACK_MISTAKES), _back, read_tensor),
@@ -344,11 +361,7 @@ PARTS = {
         read_tensor,
     ),
     "prune": (_judge(_prune, lambda: _PRUNE_INPUTS, _PRUNE_MISTAKES), _prune, read_tensor),
-    "edited": (
-        _judge(_edited, lambda: [_latents(seed) for seed in range(3)], _EDIT_MISTAKES),
-        _edited,
-        read_tensor,
-    ),
+    "edited": (_judge_edited, _edited, read_tensor),
 }
 
 
@@ -364,7 +377,7 @@ def _judge_claims(shown: Any) -> None:
             "works so, only a change in the real model can tell.",
             "B": "in B every group of that size does as much: what was found is that latents matter, not which.",
             "D": "D was measured on the very prompt that the graph was drawn from. It may hold for its words alone.",
-            "E": "a name is a guess from contexts. E's group moves the answer; that it does so because it stands for a "
-            "country is not what was tested.",
+            "E": "a name is a guess from contexts. E changed nothing in a model, and contexts do not say what a latent is used "
+            "for.",
         },
     )

@@ -71,6 +71,10 @@ _SHARE_MISTAKES: Mistakes = [
         "`maxima`, which is over all texts.",
     ),
     (
+        lambda f, m: (f / m[m.isfinite()].max()).clamp(max=1),
+        "you divided by the largest maximum of all, so loud latents still win; each latent has a maximum of its own.",
+    ),
+    (
         lambda f, m: f / f.max(),
         "you divided by one number for all latents, so loud latents still win; each latent has a maximum of its own.",
     ),

@@ -194,6 +194,20 @@ def match_function(
     raise WrongAnswer(f"for {given} expected {show(right[first], digits)}, got {show(got[first], digits)}.")
 
 
+def match_untouched(
+    answer: Callable[..., Any], reference: Callable[..., Any], inputs: tuple[Any, ...]
+) -> None:
+    """Raises WrongAnswer if the function writes into a tensor that it is given: whoever goes on with that would not know."""
+    given = [value.clone() if isinstance(value, Tensor) else value for value in inputs]
+    answer(*given)
+    for name, value, before in zip(inspect.signature(reference).parameters, given, inputs, strict=True):
+        if isinstance(value, Tensor) and not torch.equal(value, before):
+            raise WrongAnswer(
+                f"the result is right, but `{name}`, which your function was given, has changed as well, and whoever uses it "
+                f"again meets the change. Work on a copy, `{name}.clone()`."
+            )
+
+
 def read_tensor(value: Any, expected: Tensor | None = None) -> Tensor:
     """A result as a tensor: tensors, arrays, numbers, or lists of them.
 

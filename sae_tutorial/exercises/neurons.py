@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_untouched, read_tensor
+from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_switch_off(switch_off: Callable[[Tensor, int], Tensor]) -> None:
@@ -61,14 +61,7 @@ def _judge_switch_off(answer: Any) -> None:
         (torch.rand(n, m, generator=draw) + 0.1, neuron) for n, m, neuron in ((5, 3, 1), (3, 4, 0), (4, 6, 3))
     ]
     match_function(answer, _switch_off, inputs, _OFF_MISTAKES)
-    h, neuron = inputs[0]
-    given = h.clone()
-    answer(given, neuron)
-    if not torch.equal(given, h):
-        raise WrongAnswer(
-            "the result is right, but the tensor that you were given has changed as well: a second neuron would be switched "
-            "off on top of the first. Change a copy, `h.clone()`."
-        )
+    match_untouched(answer, _switch_off, inputs[0])
 
 
 PARTS = {"switch_off": (_judge_switch_off, _switch_off, read_tensor)}

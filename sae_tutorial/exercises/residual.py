@@ -227,7 +227,7 @@ def _silent(activation: Tensor, places: Any) -> Tensor:
 _SILENCE_MISTAKES: Mistakes = [
     (
         lambda a, hook: _all_silent(a),
-        "you silence the first position too. BOS must keep what it has: many heads rest their attention there.",
+        "you silence the first position too. BOS must keep what it has.",
     ),
     (lambda a, hook: a, "what you return is what came in: nothing is set to zero."),
     (
@@ -312,6 +312,14 @@ _ATTRIBUTION_MISTAKES: Mistakes = [
     (
         lambda p, w, d: p / p.sum(0).pow(2).mean().sqrt() @ d,
         "the norm's weight is missing.",
+    ),
+    (
+        lambda p, w, d: (
+            (own := _scaled(p, w, d, p.pow(2).mean(1, keepdim=True).sqrt()))
+            * (_attribution(p, w, d).sum() / own.sum())
+        ),
+        "these add up because you forced them to, by one factor on all. Divide every part by the size of the sum, and they add "
+        "up by themselves.",
     ),
     (
         lambda p, w, d: p * w @ d,

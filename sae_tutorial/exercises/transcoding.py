@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from sae_tutorial.exercises.graphs import random_tensors
@@ -42,6 +43,10 @@ def _lead(logits: Tensor) -> Tensor:
     return right - (logits.sum(2) - right) / (logits.shape[2] - 1)
 
 
+def _largest_other(logits: Tensor) -> Tensor:
+    return logits.masked_fill(torch.eye(logits.shape[2], dtype=torch.bool), -torch.inf).amax(2)
+
+
 _LEAD_MISTAKES: Mistakes = [
     (
         lambda logits: logits.diagonal(dim1=1, dim2=2) - logits.mean(2),
@@ -62,6 +67,10 @@ _LEAD_MISTAKES: Mistakes = [
     (
         lambda logits: _lead(logits.transpose(1, 2)),
         "you took the mean over languages; the rivals of a capital are the other capitals of the same prompt, the last axis.",
+    ),
+    (
+        lambda logits: logits.diagonal(dim1=1, dim2=2) - _largest_other(logits),
+        "you subtracted the strongest rival alone; here the rival is the mean of the other three.",
     ),
     (
         lambda logits: logits.diagonal(dim1=1, dim2=2) - logits.sort(2).values[..., -2],
