@@ -18,7 +18,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -137,6 +137,17 @@ def _put_in_place(whole: Path, target: Path, stale: Collection[str] = ()) -> Non
     except OSError as error:
         error.add_note(f"What was made is complete and lies in {whole}; the next call puts it into {target}.")
         raise
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process makes `path`: of two that want it at the same time, the second finds it made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        # A file system without locks refuses; whoever writes there warns of it.
+        with suppress(NotImplementedError, OSError):
+            stack.enter_context(FileLock(_beside(path, "made-once")))
+        yield
 
 
 @contextmanager

