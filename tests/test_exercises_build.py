@@ -202,6 +202,41 @@ def test_what_a_learner_wrote_of_latents_is_used_where_it_is_right(capsys):
     assert "topic_share (ours), balanced_accuracy (yours)" in capsys.readouterr().out
 
 
+def test_a_wrong_function_does_not_run_in_the_experiments_of_01_08_and_12(capsys):
+    parts = exercises.yours_or_ours(
+        toy=lambda x, W, b: x @ W @ W.T + b,
+        sample_rows=lambda probability, n_rows, n_features, generator: torch.zeros(n_rows, n_features),
+        stretch=lambda x, x_hat, b_dec: 2.0,
+        ramp_slope=lambda z, theta, width: z,
+        tuned_share=lambda W_dec: W_dec,
+        nu=lambda f, arrows, x, x_hat: 1.0,
+        take_out=lambda x, direction, mean: x,
+        difference=lambda base, tuned: (tuned - base).mean(0),
+        word_shares=lambda texts: {},
+    )
+    assert capsys.readouterr().out.count("(ours)") == 9
+    x, W, b = torch.rand(3, 4), torch.rand(4, 2), torch.zeros(4)
+    assert torch.equal(parts.toy(x, W, b), torch.relu(x @ W @ W.T + b))
+    rows = parts.sample_rows(0.5, 400, 3, torch.Generator().manual_seed(0))
+    assert rows.shape == (400, 3) and 0.4 < (rows > 0).float().mean() < 0.6
+    assert parts.stretch(2 * x, x, torch.zeros(4)) == pytest.approx(2)
+    assert parts.take_out(torch.eye(2), torch.tensor([1.0, 0.0]), torch.zeros(2))[0].norm() == 0
+    assert parts.word_shares([["a", "b"], ["a"]]) == {"a": 1.0, "b": 0.5}
+
+
+def test_a_right_function_runs_in_the_experiments_of_01_08_and_12(capsys):
+    parts = exercises.yours_or_ours(
+        toy=lambda x, W, b: (x @ W @ W.T + b).clamp(min=0),
+        ramp_slope=lambda z, theta, width: np.where(np.abs(z - theta) < width / 2, -1 / width, 0.0),
+        tuned_share=lambda W_dec: [
+            float(w[len(w) // 2 :].norm() / sum(half.norm() for half in w.chunk(2))) for w in W_dec
+        ],
+    )
+    assert "toy (yours), ramp_slope (yours), tuned_share (yours)" in capsys.readouterr().out
+    assert isinstance(parts.tuned_share(torch.rand(3, 4)), torch.Tensor)
+    assert isinstance(parts.ramp_slope(torch.rand(3, 4), torch.rand(4), 0.5), torch.Tensor)
+
+
 @pytest.mark.parametrize(
     ("name", "mistakes"),
     [

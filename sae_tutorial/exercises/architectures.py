@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_function, match_number
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_number, read_tensor
 from sae_tutorial.exercises.reporting import Exercise
 
 
@@ -29,15 +29,7 @@ def check_stretch(stretch: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
         "the formula above the exercise",
         "a factor over 1 says that the reconstructions are too short, and by how much.",
     )
-    generator = torch.Generator().manual_seed(0)
-    small = (
-        torch.tensor([[3.0, 2.0], [2.0, 3.5]]),
-        torch.tensor([[2.0, 1.5], [1.5, 2.5]]),
-        torch.tensor([1.0, 1.0]),
-    )
-    x, noise, b_dec = (torch.randn(shape, generator=generator) for shape in ((30, 6), (30, 6), (6,)))
-    inputs = [small, (x, 0.7 * x + 0.2 * noise, b_dec), (x, 1.3 * x + 0.5 * noise - 1, b_dec)]
-    exercise.check(lambda answer: match_function(answer, _stretch, inputs, _STRETCH_MISTAKES), stretch)
+    exercise.check(_judge_stretch, stretch)
 
 
 def check_gated(gated: Callable[..., Tensor]) -> None:
@@ -80,13 +72,7 @@ def check_ramp_slope(ramp_slope: Callable[[Tensor, Tensor, float], Tensor]) -> N
         "the drawing in the section 'JumpReLU: a threshold for each latent'",
         "a threshold can now learn from the few pre-activations that lie near it.",
     )
-    # Latents: just above and far above, just below and far below, inside half a window only, on the other side.
-    z = torch.tensor([[2.1, 0.3, -0.9], [3.5, -0.6, 0.2], [1.8, 0.7, -0.3], [1.2, 0.95, 1.4]])
-    theta = torch.tensor([2.0, 0.5, 0.0])
-    generator = torch.Generator().manual_seed(0)
-    larger = torch.randn(30, 7, generator=generator), torch.rand(7, generator=generator)
-    inputs = [(z, theta, 0.5), (z, theta, 2.0), (*larger, 0.8)]
-    exercise.check(lambda answer: match_function(answer, _ramp_slope, inputs, _RAMP_MISTAKES), ramp_slope)
+    exercise.check(_judge_ramp_slope, ramp_slope)
 
 
 def _judge_cheapest(loud: Any, quiet: Any, smallest: Any) -> None:
@@ -130,6 +116,18 @@ def _judge_cheapest(loud: Any, quiet: Any, smallest: Any) -> None:
         },
         example=smaller,
     )
+
+
+def _judge_stretch(answer: Any) -> None:
+    generator = torch.Generator().manual_seed(0)
+    small = (
+        torch.tensor([[3.0, 2.0], [2.0, 3.5]]),
+        torch.tensor([[2.0, 1.5], [1.5, 2.5]]),
+        torch.tensor([1.0, 1.0]),
+    )
+    x, noise, b_dec = (torch.randn(shape, generator=generator) for shape in ((30, 6), (30, 6), (6,)))
+    inputs = [small, (x, 0.7 * x + 0.2 * noise, b_dec), (x, 1.3 * x + 0.5 * noise - 1, b_dec)]
+    match_function(answer, _stretch, inputs, _STRETCH_MISTAKES)
 
 
 def _stretch(x: Tensor, x_hat: Tensor, b_dec: Tensor) -> Tensor:
@@ -288,6 +286,16 @@ def _near(z: Tensor, theta: Tensor, width: float) -> Tensor:
     return (z - theta).abs() < width / 2
 
 
+def _judge_ramp_slope(answer: Any) -> None:
+    # Latents: just above and far above, just below and far below, inside half a window only, on the other side.
+    z = torch.tensor([[2.1, 0.3, -0.9], [3.5, -0.6, 0.2], [1.8, 0.7, -0.3], [1.2, 0.95, 1.4]])
+    theta = torch.tensor([2.0, 0.5, 0.0])
+    generator = torch.Generator().manual_seed(0)
+    larger = torch.randn(30, 7, generator=generator), torch.rand(7, generator=generator)
+    inputs = [(z, theta, 0.5), (z, theta, 2.0), (*larger, 0.8)]
+    match_function(answer, _ramp_slope, inputs, _RAMP_MISTAKES)
+
+
 def _ramp_slope(z: Tensor, theta: Tensor, width: float) -> Tensor:
     return -_near(z, theta, width).float() / width
 
@@ -371,3 +379,9 @@ _RAMP_MISTAKES: Mistakes = [
         "you added up over rows. Return one number for each pre-activation; the sum comes later.",
     ),
 ]
+
+
+PARTS = {
+    "stretch": (_judge_stretch, _stretch, float),
+    "ramp_slope": (_judge_ramp_slope, _ramp_slope, read_tensor),
+}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from sae_tutorial.exercises.matching import (
     match_choices,
     match_function,
     read_number,
+    read_tensor,
 )
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
@@ -38,11 +40,7 @@ def check_tuned_share(tuned_share: Callable[[Tensor], Tensor]) -> None:
         "the drawing above the exercise: each latent has two arrows",
         "you can sort the latents of any crosscoder by whose they are.",
     )
-    inputs = [
-        (torch.tensor([[3.0, 4.0, 0.0, 5.0], [0.0, 0.0, 3.0, 4.0], [1.0, 0.0, 0.0, 3.0]]),),
-        *((torch.randn(5, 8, generator=torch.Generator().manual_seed(seed)),) for seed in range(2)),
-    ]
-    exercise.check(lambda answer: match_function(answer, _share, inputs, _SHARE_MISTAKES), tuned_share)
+    exercise.check(_judge_tuned_share, tuned_share)
 
 
 def check_difference(difference: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -53,14 +51,7 @@ def check_difference(difference: Callable[[Tensor, Tensor], Tensor]) -> None:
         "the folded help",
         "you have the cheapest rival, in one line; the table below says what it is worth.",
     )
-    draw = torch.Generator().manual_seed(4)
-    inputs = [
-        (torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[4.0, 0.0], [3.0, 10.0]])),
-        *((torch.randn(6, 4, generator=draw), torch.randn(6, 4, generator=draw) + 1) for _ in range(2)),
-    ]
-    exercise.check(
-        lambda answer: match_function(answer, _difference, inputs, _DIFFERENCE_MISTAKES), difference
-    )
+    exercise.check(_judge_difference, difference)
 
 
 def check_word_shares(word_shares: Callable[[list[list[str]]], Mapping[str, float]]) -> None:
@@ -159,6 +150,14 @@ _CROSSCODER_MISTAKES: Mistakes = [
 ]
 
 
+def _judge_tuned_share(answer: Any) -> None:
+    inputs = [
+        (torch.tensor([[3.0, 4.0, 0.0, 5.0], [0.0, 0.0, 3.0, 4.0], [1.0, 0.0, 0.0, 3.0]]),),
+        *((torch.randn(5, 8, generator=torch.Generator().manual_seed(seed)),) for seed in range(2)),
+    ]
+    match_function(answer, _share, inputs, _SHARE_MISTAKES)
+
+
 def _share(W_dec: Tensor) -> Tensor:
     base, tuned = (half.norm(dim=1) for half in W_dec.chunk(2, dim=1))
     return tuned / (base + tuned)
@@ -194,6 +193,15 @@ _SHARE_MISTAKES: Mistakes = [
         "you cut the latents in two halves; cut each row in two halves (dim=1).",
     ),
 ]
+
+
+def _judge_difference(answer: Any) -> None:
+    draw = torch.Generator().manual_seed(4)
+    inputs = [
+        (torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[4.0, 0.0], [3.0, 10.0]])),
+        *((torch.randn(6, 4, generator=draw), torch.randn(6, 4, generator=draw) + 1) for _ in range(2)),
+    ]
+    match_function(answer, _difference, inputs, _DIFFERENCE_MISTAKES)
 
 
 def _difference(base: Tensor, tuned: Tensor) -> Tensor:
@@ -273,3 +281,10 @@ _WORD_MISTAKES: list[tuple[Callable[[list[list[str]]], Mapping[str, float]], str
         "you divided by the number of different words. Divide by the number of texts.",
     ),
 ]
+
+
+PARTS = {
+    "word_shares": (_judge_word_shares, word_shares, dict),
+    "tuned_share": (_judge_tuned_share, _share, read_tensor),
+    "difference": (_judge_difference, _difference, read_tensor),
+}

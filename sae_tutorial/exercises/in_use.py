@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sae_tutorial.exercises import (
     alarms,
+    architectures,
     asking,
     building_loss,
     building_whole,
@@ -17,14 +18,19 @@ from sae_tutorial.exercises import (
     collecting_loop,
     collecting_splits,
     cutting,
+    diffing,
     graphs,
     kinds,
     looking,
     meaning,
     neurons,
+    removing,
     residual,
     rivals,
+    sampling,
+    scaling,
     start,
+    superposition,
     training,
     transcoding,
     using,
@@ -32,7 +38,7 @@ from sae_tutorial.exercises import (
 from sae_tutorial.exercises.reporting import call
 
 # Functions that an SAE is trained through; and those of which the notebook takes only what they return.
-_TRAINED = building_loss.PARTS | training.TRAINED_PARTS
+_TRAINED = building_loss.PARTS | superposition.TRAINED_PARTS | training.TRAINED_PARTS
 _READ = (
     alarms.PARTS
     | asking.PARTS
@@ -52,6 +58,11 @@ _READ = (
     | graphs.PARTS
     | training.PARTS
     | transcoding.PARTS
+    | architectures.PARTS
+    | diffing.PARTS
+    | removing.PARTS
+    | sampling.PARTS
+    | scaling.PARTS
     | using.PARTS
 )
 

@@ -1,6 +1,7 @@
 """The checks of notebooks 10 and 12 on removal: a direction whose share of x is held constant."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,6 +38,10 @@ def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None
         "the drawing above the exercise: only the part along the direction changes",
         "you can take any direction out of any model, and ask what goes with it.",
     )
+    exercise.check(_judge_take_out, take_out)
+
+
+def _judge_take_out(answer: Any) -> None:
     draw = torch.Generator().manual_seed(6)
     inputs = [
         (torch.tensor([[[3.0, 4.0], [0.0, 2.0]]]), torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.5])),
@@ -45,7 +50,7 @@ def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None
             for _ in range(2)
         ),
     ]  # fmt: skip
-    exercise.check(lambda answer: match_function(answer, _held, inputs, _HELD_MISTAKES), take_out)
+    match_function(answer, _held, inputs, _HELD_MISTAKES)
 
 
 def _held(x: Tensor, direction: Tensor, mean: Tensor) -> Tensor:
@@ -101,3 +106,6 @@ _HELD_MISTAKES: Mistakes = [
         "share.",
     ),
 ]
+
+
+PARTS = {"take_out": (_judge_take_out, _held, torch.as_tensor)}

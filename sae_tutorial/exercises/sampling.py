@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from sae_tutorial.exercises.matching import read_tensor
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.toys.toy_models import ToyConfig, sample_features
 
 N_FEATURES = 6
 
@@ -124,3 +125,11 @@ def _rows(sample_rows: Any, probability: float, n_rows: int, n_features: int, *,
             "must be [n_rows, n_features]."
         )
     return rows.float()
+
+
+def _sample_rows(probability: float, n_rows: int, n_features: int, generator: Generator) -> Tensor:
+    rows = sample_features(ToyConfig(n_features, 2), torch.tensor([probability]), n_rows, generator)
+    return rows[0]
+
+
+PARTS = {"sample_rows": (_judge_sample_rows, _sample_rows, read_tensor)}

@@ -1,6 +1,7 @@
 """Checks for notebook 12: latent scaling, from the best multiple of an arrow to a table of latents."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,14 +39,7 @@ def check_nu(nu: Callable[..., Tensor]) -> None:
         "the formula above the exercise: the same arrow for both models, each model's own y",
         "you can ask how much of a latent the other model has after all, whatever the decoder says.",
     )
-    draw = torch.Generator().manual_seed(7)
-    inputs = [
-        (torch.tensor([1.0, 2.0]), [torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0])],
-         [torch.tensor([[1.0, 1.0], [2.0, 0.0]]), torch.tensor([[0.0, 2.0], [1.0, 4.0]])],
-         [torch.tensor([[1.0, 0.0], [2.0, 0.0]]), torch.tensor([[0.0, 2.0], [0.0, 4.0]])]),
-        *(_nu_inputs(draw) for _ in range(2)),
-    ]  # fmt: skip
-    exercise.check(lambda answer: match_function(answer, _nu, inputs, _NU_MISTAKES), nu)
+    exercise.check(_judge_nu, nu)
 
 
 def check_own_latents(own: Iterable[str] | None) -> None:
@@ -120,6 +114,17 @@ def _nu_inputs(draw: torch.Generator) -> tuple[Tensor, list[Tensor], list[Tensor
     return f, arrows, x, [0.3 * torch.randn(7, 3, generator=draw) for _ in range(2)]
 
 
+def _judge_nu(answer: Any) -> None:
+    draw = torch.Generator().manual_seed(7)
+    inputs = [
+        (torch.tensor([1.0, 2.0]), [torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0])],
+         [torch.tensor([[1.0, 1.0], [2.0, 0.0]]), torch.tensor([[0.0, 2.0], [1.0, 4.0]])],
+         [torch.tensor([[1.0, 0.0], [2.0, 0.0]]), torch.tensor([[0.0, 2.0], [0.0, 4.0]])]),
+        *(_nu_inputs(draw) for _ in range(2)),
+    ]  # fmt: skip
+    match_function(answer, _nu, inputs, _NU_MISTAKES)
+
+
 def _nu(f: Tensor, arrows: list[Tensor], x: list[Tensor], x_hat: list[Tensor]) -> Tensor:
     base, tuned = (_multiple(f, arrows[1], x[m] - x_hat[m] + f[:, None] * arrows[m]) for m in (0, 1))
     return base / tuned
@@ -165,3 +170,6 @@ _NU_MISTAKES: Mistakes = [
         "that is the base model's β alone. Divide it by the tuned model's.",
     ),
 ]  # fmt: skip
+
+
+PARTS = {"nu": (_judge_nu, _nu, float)}

@@ -35,16 +35,7 @@ def check_toy(toy: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         "the formula in the section 'Write the toy'",
         "you have written a whole toy model. Everything below trains this function, many times over.",
     )
-    draw = Generator().manual_seed(0)
-    inputs = [
-        (
-            torch.rand(4, n, generator=draw),
-            torch.randn(n, m, generator=draw),
-            torch.randn(n, generator=draw) - 0.2,
-        )
-        for n, m in ((5, 2), (3, 3))
-    ]
-    exercise.check(lambda answer: match_function(answer, _toy, inputs, _TOY_MISTAKES), toy)
+    exercise.check(_judge_toy, toy)
 
 
 def check_dimensionality(dimensionality: Callable[[Tensor], Tensor]) -> None:
@@ -71,7 +62,7 @@ def check_shapes(hexagon: float | None, tetrahedron: float | None, per_dimension
     exercise = Exercise(
         "1.7",
         "put a number in place of each None.",
-        "the digon and the pentagon under the formula in 'Each feature's share of a dimension'",
+        "the opposite pair and the pentagon under the formula in 'Each feature's share of a dimension'",
         "you know the rule behind the guide lines of the next figure: where n features share m dimensions evenly, each has m/n of one.",
     )
     exercise.check(_judge_shapes, hexagon, tetrahedron, per_dimension)
@@ -213,6 +204,22 @@ def _judge_phase(dropped_at: Any, at_eight: Any) -> None:
         "c": "B is eight times as important as A there, so B is not the one to be dropped.",
     }
     match_choice(at_eight, "b", wrong)
+
+
+def _toy_inputs() -> list[tuple[Tensor, Tensor, Tensor]]:
+    draw = Generator().manual_seed(0)
+    return [
+        (
+            torch.rand(4, n, generator=draw),
+            torch.randn(n, m, generator=draw),
+            torch.randn(n, generator=draw) - 0.2,
+        )
+        for n, m in ((5, 2), (3, 3))
+    ]
+
+
+def _judge_toy(answer: Any) -> None:
+    match_function(answer, _toy, _toy_inputs(), _TOY_MISTAKES)
 
 
 def _toy(x: Tensor, W: Tensor, b: Tensor) -> Tensor:
@@ -374,3 +381,7 @@ def _judge_shapes(hexagon: Any, tetrahedron: Any, per_dimension: Any) -> None:
         },
         digits=2,
     )
+
+
+# The notebook trains through it.
+TRAINED_PARTS = {"toy": (_judge_toy, _toy, _toy_inputs)}
