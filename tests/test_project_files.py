@@ -20,6 +20,7 @@ import nbformat
 import pytest
 import yaml
 from conftest import TEXTS
+from myst_parser.slugs import github_slugify
 from nbformat import NotebookNode
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -347,3 +348,19 @@ def test_the_reference_lists_every_module_of_the_rooms():
         for path in (ROOT / "sae_tutorial" / room).glob("[a-z]*.py")
     }
     assert set(re.findall(r"automodule:: (\S+)", (ROOT / "docs" / "api.md").read_text("utf-8"))) == modules
+
+
+def test_links_from_the_docs_to_a_notebook_s_heading_find_it():
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    link = re.compile(r"\]\((?:\.\./)*(?:notebooks/)?(\d\d_\w+\.ipynb)#([^)\s]+)\)")
+    found = [
+        (page.name, *groups) for page in pages for groups in link.findall(page.read_text(encoding="utf-8"))
+    ]
+    assert len(found) > 5
+    for page, notebook, anchor in found:
+        nb = nbformat.read(ROOT / "notebooks" / notebook, as_version=4)
+        text = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        assert anchor in {github_slugify(heading) for heading in headings}, (
+            f"{page} leads to {notebook}#{anchor}"
+        )
