@@ -141,7 +141,10 @@ def _put_in_place(whole: Path, target: Path, stale: Collection[str] = ()) -> Non
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process makes `path`: of two that want it at the same time, the second finds it made."""
+    """Wait until no other process makes `path`: of two that want it at the same time, the second finds it made.
+
+    The lock, an empty hidden file beside `path`, stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         # A file system without locks refuses; whoever writes there warns of it.
