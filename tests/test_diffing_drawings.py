@@ -4,6 +4,7 @@ import re
 
 import torch
 
+from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.diffing_drawings import (
     control_figure,
     crosscoder_drawing,
@@ -47,9 +48,14 @@ def test_each_pair_of_models_has_a_row_of_its_own():
 
 
 def test_each_direction_has_a_row_and_those_that_do_both_come_first():
-    figure = two_tests_figure({"neither": (0.0, 0.7), "both": (0.5, 0.0)}, "Tests", 0.25, 0.1)
-    came, left = figure.data[-2:]
+    half, none, most = (Interval.of_share(count, 10) for count in (5, 0, 7))
+    figure = two_tests_figure({"neither": (none, most), "both": (half, none)}, "Tests", 0.25, 0.1)
+    came, left = figure.data
     assert (came.y, came.x, left.x) == (("both", "neither"), (0.5, 0.0), (0.0, 0.7))
+    assert came.error_x.array == (half.high - 0.5, none.high) and came.error_x.arrayminus == (
+        0.5 - half.low,
+        0.0,
+    )
 
 
 def test_each_direction_stands_at_its_cosine_once_for_each_test():
@@ -61,3 +67,11 @@ def test_each_direction_stands_at_its_cosine_once_for_each_test():
     assert (named_in.x, named_in.y, named_out.y) == ((0.7, 0.1), (0.5, 0.0), (0.0, 0.75))
     words = {note.text for note in figure.layout.annotations}
     assert "near" in words and "far" not in words
+
+
+def test_names_of_directions_that_do_nearly_the_same_do_not_overlap():
+    figure = overlap_figure({"one": (0.7, 0.50, 0.0), "two": (0.6, 0.49, 0.0)}, [], "Overlap", "ours")
+    heights = {
+        note.text: note.y * 300 + note.yshift for note in figure.layout.annotations if note.xref == "x"
+    }
+    assert heights["one"] - heights["two"] > 11  # the size of the letters

@@ -238,6 +238,7 @@ WRONG: Wrong = [
     ("told", ({"A", "B", "D"},), "second fine-tune"),
     ("told", ({"A", "C", "D"},), "more than was tried"),
     ("told", ({"A", "D", "E"},), "nothing else changed"),
+    ("told", ({"A", "D", "F"},), "two shares of 32"),
     ("told", ({"A"},), "D was measured"),
     ("told", ({"D"},), "A was measured"),
     ("told", (3,), "answer in text"),

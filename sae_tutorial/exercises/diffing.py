@@ -66,7 +66,7 @@ def check_word_shares(word_shares: Callable[[list[list[str]]], Mapping[str, floa
 
 
 def check_told(told: Iterable[str] | None) -> None:
-    """Exercise 12.9: which of five sentences this notebook's measurements carry."""
+    """Exercise 12.9: which of six sentences this notebook's measurements carry."""
     exercise = Exercise(
         "12.9",
         "replace None by a set of letters, such as {'A'}.",
@@ -86,6 +86,7 @@ def check_told(told: Iterable[str] | None) -> None:
                 "could be its case.",
                 "E": "E says that nothing else changed. A crosscoder with a thousand latents has no room for what is rare, "
                 "and what it does not show may be there.",
+                "F": "F puts two shares of 32 texts in order. Look at their intervals: do they keep clear of each other?",
             },
         ),
         told,

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.stats import beta
 from scipy.stats import t as student
 
 
@@ -51,6 +52,20 @@ class Interval:
         if not (len(one) and len(other)):
             raise ValueError("a mean over nothing has no interval.")
         return cls.of_draws(_means_drawn(one, 0) - _means_drawn(other, 1))
+
+    @classmethod
+    def of_share(cls, count: int, n: int) -> Self:
+        """A share of n things, by Jeffreys' interval: none of a few does not mean none of many.
+
+        Drawing the things again would give 0 of 16 no interval at all (Brown, Cai and DasGupta 2001, section 4.1.2).
+
+        Raises:
+            ValueError: n is not at least 1, or the count not between 0 and n.
+        """
+        if not 0 <= count <= n or n < 1:
+            raise ValueError(f"a share is a count between 0 and n of n things, got {count} of {n}.")
+        low, high = beta.ppf([0.025, 0.975], count + 0.5, n - count + 0.5)
+        return cls(count / n, float(low) if count else 0.0, float(high) if count < n else 1.0)
 
     def __str__(self) -> str:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"

@@ -9,11 +9,15 @@ from jaxtyping import Float
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.canvas import GREY, INK, Place, arrow, as_drawing, box, line, say
 from sae_tutorial.show.plots import COLOURS, finish
 
 BASE, TUNED, OTHER = COLOURS[0], COLOURS[1], COLOURS[2]
-NEAR = 0.3  # a cosine above which a direction gets its name in `overlap_figure`
+NEAR, LABEL = (
+    0.3,
+    0.06,
+)  # in `overlap_figure`: a cosine above which a direction gets its name, the height of a name
 
 
 def crosscoder_drawing(title: str) -> go.Figure:
@@ -109,26 +113,26 @@ def control_figure(
 
 
 def two_tests_figure(
-    results: Mapping[str, tuple[float, float]], title: str, brings: float, leaves: float
+    results: Mapping[str, tuple[Interval, Interval]], title: str, brings: float, leaves: float
 ) -> go.Figure:
     """A row for each direction: how often the word came when it was put in, and how often it stayed when it was taken out.
 
-    Sorted, those that do both at the top. Lines mark the share above which a direction `brings` it, and that below which
-    what it `leaves` counts as taken out.
+    Sorted, those that do both at the top. Vertical lines mark the share above which a direction `brings` it, and that below
+    which what it `leaves` counts as taken out.
     """
-    names = sorted(results, key=lambda name: results[name][1] - results[name][0])
+    names = sorted(results, key=lambda name: results[name][1].value - results[name][0].value)
     figure = go.Figure()
-    for name in names:
-        figure.add_scatter(
-            x=list(results[name]), y=[name] * 2, mode="lines", line={"color": GREY, "width": 2}, showlegend=False,
-            hoverinfo="skip",
-        )  # fmt: skip
     for test, (words, colour) in enumerate(
         (("put into the base model", TUNED), ("left, taken out of the tuned model", BASE))
     ):
+        found = [results[name][test] for name in names]
         figure.add_scatter(
-            x=[results[name][test] for name in names], y=names, mode="markers", name=words, hoverinfo="x+y",
+            x=[one.value for one in found], y=names, mode="markers", name=words, hoverinfo="x+y",
             marker={"size": 13, "color": colour, "symbol": ("circle", "diamond-open")[test], "line": {"width": 3 * test}},
+            error_x={
+                "array": [one.high - one.value for one in found], "arrayminus": [one.value - one.low for one in found],
+                "color": colour, "thickness": 1.5, "width": 4,
+            },
         )  # fmt: skip
     for share, colour, words, side in ((brings, TUNED, "brings it", "right"), (leaves, BASE, "out", "left")):
         figure.add_vline(
@@ -136,9 +140,7 @@ def two_tests_figure(
             annotation_position=f"bottom {side}", annotation_font_color=colour,
         )  # fmt: skip
     figure.update_xaxes(
-        title="share of texts with a lighthouse",
-        range=[-0.03, 1.0],
-        tickformat=".0%",
+        title="share of texts with a lighthouse, with 95% intervals", range=[-0.03, 1.0], tickformat=".0%"
     )
     figure.update_yaxes(autorange="reversed")
     finish(figure, title, height=210 + 32 * len(names))
@@ -170,11 +172,33 @@ def overlap_figure(
             hovertemplate="%{text}: cosine %{x:.2f}, %{y:.0%}<extra></extra>", marker={"size": 12, "color": colour},
             showlegend=False, row=1, col=column,
         )  # fmt: skip
-    for name, (cosine, brought, _) in named.items():
-        if cosine > NEAR:  # the others stand together at the lower left
+    # The others stand together, at the lower left and the upper left.
+    near = sorted((one, name) for name, one in named.items() if one[0] > NEAR)
+    highest = -1.0
+    for (cosine, brought, _), name in sorted(near, key=lambda pair: pair[0][1]):
+        highest = max(brought, highest + LABEL)  # a name above the one before
+        figure.add_annotation(
+            x=cosine, y=brought, text=name, showarrow=False, xanchor="right", xshift=-10, font={"size": 11}, row=1, col=1,
+            yshift=(highest - brought) * 300,
+        )  # fmt: skip
+    for (cosine, _, left), name in near:
+        if left > LABEL:
             figure.add_annotation(
-                x=cosine, y=brought, text=name, showarrow=False, xanchor="right", xshift=-10, font={"size": 11}, row=1, col=1,
-            )  # fmt: skip
+                x=cosine,
+                y=left,
+                text=name,
+                showarrow=False,
+                yanchor="bottom",
+                yshift=8,
+                font={"size": 11},
+                row=1,
+                col=2,
+            )
+    if gone := [(one[0], name) for one, name in near if one[2] <= LABEL]:  # side by side at the bottom
+        figure.add_annotation(
+            x=gone[-1][0], y=0, text="from the left:<br>" + "<br>".join(name for _, name in gone), showarrow=False, xanchor="right",
+            yanchor="bottom", xshift=30, yshift=10, font={"size": 11}, align="left", row=1, col=2,
+        )  # fmt: skip
     figure.update_xaxes(title=f"cosine with {of}", range=[-0.25, 1.0])
     figure.update_yaxes(tickformat=".0%", range=[-0.12, 1.0])
     return finish(figure, title, height=430)
