@@ -105,7 +105,6 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "scale": (exercises.check_scale, collecting._SCALE_MISTAKES),
     "explained_variance": (exercises.check_explained_variance, training._EV_MISTAKES),
     "project": (exercises.check_project, training._PROJECT_MISTAKES),
-    "keep_largest": (exercises.check_keep_largest, training._KEEP_MISTAKES),
     "shares": (exercises.check_shares, looking._SHARE_MISTAKES),
     "mistakes": (exercises.check_mistakes, asking._COUNT_MISTAKES),
     "divergence": (exercises.check_divergence, asking._DIVERGENCE_MISTAKES),

@@ -202,6 +202,13 @@ def test_what_a_learner_wrote_of_latents_is_used_where_it_is_right(capsys):
     assert "topic_share (ours), balanced_accuracy (yours)" in capsys.readouterr().out
 
 
+def test_a_search_for_a_price_and_a_chance_are_used_where_they_are_right(capsys):
+    parts = exercises.yours_or_ours(next_price=price_as_a_tensor, luck=lambda n_on, n_classes: 0.5)
+    assert parts.next_price({1.0: 40.0, 4.0: 10.0}, 20) == pytest.approx(2.0)
+    assert parts.luck(1, 6) == pytest.approx(1.0)  # one row is all of one class
+    assert "next_price (yours), luck (ours)" in capsys.readouterr().out
+
+
 def test_a_wrong_function_does_not_run_in_the_experiments_of_01_08_and_12(capsys):
     parts = exercises.yours_or_ours(
         toy=lambda x, W, b: x @ W @ W.T + b,
@@ -449,15 +456,52 @@ def classes_renamed(labels, document_ids, seed):
     return np.random.default_rng(seed).permutation(4)[labels][document_ids]
 
 
-# 6.5
+# 6.6
 
 
-def kept_row_by_row(pre, k):
-    rows = []
-    for values in pre:
-        largest = values.argsort()[-k:]
-        rows.append(torch.zeros_like(values).index_put((largest,), values[largest].clamp(min=0)))
-    return torch.stack(rows)
+def nearest_prices(tried, wanted):
+    by_price = sorted(tried.items())
+    for (cheap, more), (dear, less) in zip(by_price, by_price[1:], strict=False):
+        if more >= wanted > less:
+            return cheap, more, dear, less
+    raise AssertionError
+
+
+def price_half_way(tried, wanted):
+    cheap, _, dear, _ = nearest_prices(tried, wanted)
+    return (cheap + dear) / 2
+
+
+def price_by_logarithm(tried, wanted):
+    cheap, more, dear, less = nearest_prices(tried, wanted)
+    share = np.log(more / wanted) / np.log(more / less)
+    return np.exp(np.log(cheap) + share.clip(0.1, 0.9) * np.log(dear / cheap))
+
+
+def price_by_a_line(tried, wanted):
+    cheap, more, dear, less = nearest_prices(tried, wanted)
+    return cheap + min(max((more - wanted) / (more - less), 0.2), 0.8) * (dear - cheap)
+
+
+def price_by_sorting(tried, wanted):
+    prices = np.array(sorted(tried))
+    place = int((np.array([tried[price] for price in prices]) >= wanted).sum())
+    return np.sqrt(prices[place - 1] * prices[place])
+
+
+def price_as_a_tensor(tried, wanted):
+    cheap, _, dear, _ = nearest_prices(tried, wanted)
+    return torch.tensor([cheap, dear]).log().mean().exp()
+
+
+def price_on_the_wrong_side(tried, wanted):
+    too_cheap = min(price for price, l0 in tried.items() if l0 >= wanted)
+    too_dear = max(price for price, l0 in tried.items() if l0 < wanted)
+    return (too_cheap * too_dear) ** 0.5
+
+
+def price_by_small_steps(tried, wanted):
+    return 1.02 * max(price for price, l0 in tried.items() if l0 >= wanted)
 
 
 # 6.1
@@ -764,12 +808,17 @@ RIGHT: Right = [
             (0.25, 7.5, torch.tensor(0.1)),
         )
     ],
-    ("keep_largest", (training._keep_largest,)),
-    ("keep_largest", (lambda pre, k: torch.where(pre >= pre.topk(k).values[:, -1:], pre, 0).relu(),)),
-    ("keep_largest", (lambda pre, k: training._keep_largest(pre, k).double(),)),
-    ("keep_largest", (lambda pre, k: pre.relu() * (pre >= pre.topk(k).values[:, -1:]),)),
-    ("keep_largest", (lambda pre, k: pre.relu() * (pre.argsort(1).argsort(1) >= pre.shape[1] - k),)),
-    ("keep_largest", (kept_row_by_row,)),
+    *[
+        ("next_price", (way,))
+        for way in (
+            training._next_price,
+            price_half_way,
+            price_by_logarithm,
+            price_by_a_line,
+            price_by_sorting,
+            price_as_a_tensor,
+        )
+    ],
     *[("symptoms", (way,)) for way in ways_to_name_causes("cabde")],
     *[("first_diagnosis", (way,)) for way in ways_to_choose("c")],
     *[
@@ -1110,34 +1159,20 @@ WRONG: Wrong = [
     ("budget", (4, 0.5, 50), "at most 1"),
     ("budget", (4, 0.5, 0), "that of the mean row"),
     ("budget", (4, "half", 0.5), "must be a number"),
-    *[("keep_largest", (f,), "no gradient passes") for f in ways_to_return(training._keep_largest)[-1:]],
-    ("keep_largest", (lambda pre, k: training._keep_largest(pre, k).detach(),), "no gradient passes"),
-    ("keep_largest", (lambda pre, k: pre.clamp(min=0),), "this is the ReLU"),
-    ("keep_largest", (lambda pre, k: pre * (pre >= pre.topk(k).values[:, -1:]),), "keep negative ones"),
+    ("next_price", (lambda tried, wanted: sum(tried) / len(tried),), "lies between them"),
+    ("next_price", (lambda tried, wanted: (min(tried) * max(tried)) ** 0.5,), "again, which was tried"),
+    ("next_price", (lambda tried, wanted: 2 * max(tried),), "lies between them"),
+    ("next_price", (lambda tried, wanted: min(tried) / 2,), "lies between them"),
     (
-        "keep_largest",
-        (lambda pre, k: pre.relu() * (pre.abs() >= pre.abs().topk(k).values[:, -1:]),),
-        "rank by absolute size",
+        "next_price",
+        (lambda tried, wanted: min(tried, key=lambda p: abs(tried[p] - wanted)),),
+        "again, which was tried",
     ),
-    (
-        "keep_largest",
-        (lambda pre, k: pre * (pre.abs() >= pre.abs().topk(k).values[:, -1:]),),
-        "largest by absolute size",
-    ),
-    (
-        "keep_largest",
-        (lambda pre, k: pre.relu() * (pre >= pre.flatten().topk(k * len(pre)).values[-1]),),
-        "BatchTopK",
-    ),
-    (
-        "keep_largest",
-        (lambda pre, k: pre.relu() * (pre >= pre.topk(k, dim=0).values[-1]),),
-        "down the columns",
-    ),
-    ("keep_largest", (lambda pre, k: pre.relu() * (pre > pre.topk(k).values[:, -1:]),), "one too few"),
-    ("keep_largest", (lambda pre, k: (training._keep_largest(pre, k) > 0).float(),), "which latents are on"),
-    ("keep_largest", (lambda pre, k: pre.topk(k),), "a pair"),
-    ("keep_largest", (lambda pre, k: pre.relu() + 1,), "expected"),
+    ("next_price", (lambda tried, wanted: sum(tried.values()) / len(tried),), "is it an L0?"),
+    ("next_price", (lambda tried, wanted: wanted,), "is it an L0?"),
+    ("next_price", (price_on_the_wrong_side,), "again, which was tried"),
+    ("next_price", (price_by_small_steps,), "well into the gap"),
+    ("next_price", (lambda tried, wanted: tuple(tried),), "must be a number"),
     ("symptoms", (list("aabde"),), "look again at A"),
     ("symptoms", (list("cbbde"),), "look again at B"),
     ("symptoms", (list("cadde"),), "look again at C"),

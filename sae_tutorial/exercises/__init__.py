@@ -124,7 +124,7 @@ from sae_tutorial.exercises.training import (
     check_beaten,
     check_budget,
     check_explained_variance,
-    check_keep_largest,
+    check_next_price,
     check_project,
 )
 from sae_tutorial.exercises.transcoding import check_lead, check_transcoder_loss
@@ -183,7 +183,7 @@ __all__ = [
     "check_in_plane",
     "check_induction_score",
     "check_influence",
-    "check_keep_largest",
+    "check_next_price",
     "check_know_nothing",
     "check_lasts",
     "check_latent_shares",

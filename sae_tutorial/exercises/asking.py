@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
+from sae_tutorial.exercises.matching import Mistakes, match_function, read_number, read_tensor
 from sae_tutorial.exercises.reporting import Exercise
 
 
@@ -52,8 +52,7 @@ def check_luck(luck: Callable[[int, int], float]) -> None:
         "the section 'Why not read the MLP?', and the folded help",
         "you can set a threshold by what luck would pass: of 2304 latents, 2 at 5 rows each and none at 50.",
     )
-    inputs = [(5, 4), (10, 4), (12, 2), (11, 3)]
-    exercise.check(lambda answer: match_function(answer, _luck, inputs, _LUCK_MISTAKES), luck)
+    exercise.check(_judge_luck, luck)
 
 
 def _judge_mistakes(answer: Any) -> None:
@@ -271,9 +270,15 @@ _LUCK_MISTAKES: Mistakes = [
     ),
 ]
 
+
 # What the notebook goes on with if the learner's function is right: how it is judged, ours, how its result is read.
+def _judge_luck(answer: Any) -> None:
+    match_function(answer, _luck, [(5, 4), (10, 4), (12, 2), (11, 3)], _LUCK_MISTAKES)
+
+
 PARTS = {
     "mistakes": (_judge_mistakes, _mistakes, read_tensor),
     "divergence": (_judge_divergence, _divergence, read_tensor),
     "seam": (_judge_seam, _seam, read_tensor),
+    "luck": (_judge_luck, _luck, lambda chance: read_number("the chance", chance)),
 }

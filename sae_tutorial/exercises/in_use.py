@@ -38,7 +38,7 @@ from sae_tutorial.exercises import (
 from sae_tutorial.exercises.reporting import call
 
 # Functions that an SAE is trained through; and those of which the notebook takes only what they return.
-_TRAINED = building_loss.PARTS | superposition.TRAINED_PARTS | training.TRAINED_PARTS
+_TRAINED = building_loss.PARTS | superposition.TRAINED_PARTS
 _READ = (
     alarms.PARTS
     | asking.PARTS

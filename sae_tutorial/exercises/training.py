@@ -1,5 +1,6 @@
-"""Checks for notebook 06: explained variance, gradient projection, TopK in a loop, a table of runs, a budget. The clinic is in `patients`."""
+"""Checks for notebook 06: explained variance, gradient projection, a table of runs, the price of an L0, a budget. The clinic is in `patients`."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -52,26 +53,26 @@ def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
     exercise.check(_judge_project, project)
 
 
-def check_keep_largest(keep_largest: Callable[[Tensor, int], Tensor]) -> None:
-    """Exercise 6.5: `keep_largest(pre, k)`, what takes the ReLU's place in the loop of a TopK SAE."""
+def check_beaten(beaten: Iterable[str] | None) -> None:
+    """Exercise 6.5: which runs of the table another run beats for certain."""
     exercise = Exercise(
         "6.5",
-        "write the body of `keep_largest`.",
-        "the first line of the list above the exercise",
-        "by this one line the plain loop trains a TopK SAE.",
-    )
-    exercise.check(_judge_keep, keep_largest)
-
-
-def check_beaten(beaten: Iterable[str] | None) -> None:
-    """Exercise 6.6: which runs of the table another run beats for certain."""
-    exercise = Exercise(
-        "6.6",
         "replace None by a set of names, such as {'A', 'C'}.",
         "the section 'How to choose L0'; of the two columns of scores only one is on texts the SAE has not seen",
         "you can read a table of SAEs: held-out numbers only, and two numbers per run, never one.",
     )
     exercise.check(_judge_beaten, beaten)
+
+
+def check_next_price(next_price: Callable[[dict[float, float], float], float]) -> None:
+    """Exercise 6.6: `next_price(tried, wanted)`, the λ to try next, of {λ: L0} and the L0 that is wanted."""
+    exercise = Exercise(
+        "6.6",
+        "write the body of `next_price`.",
+        "the folded help; the sentence above the exercise says in which direction L0 moves",
+        "your search ends within a tenth of the L0 that was asked for, on each of three invented curves.",
+    )
+    exercise.check(_judge_price, next_price)
 
 
 def check_budget(my_width: float | None, my_length: float | None, my_guess: float | None) -> None:
@@ -121,49 +122,51 @@ def _judge_budget(my_width: Any, my_length: Any, my_guess: Any) -> None:
         )
 
 
-def _largest_by(pre: Tensor, k: int, size: Tensor) -> Tensor:
-    kept = torch.zeros_like(pre, dtype=torch.bool).scatter(-1, size.topk(k, dim=-1).indices, True)
-    return torch.where(kept, pre, 0.0)
-
-
-def _keep_largest(pre: Tensor, k: int) -> Tensor:
-    return _largest_by(pre, k, pre).relu()
-
-
-_KEEP_MISTAKES: Mistakes = [
-    (
-        lambda pre, k: pre.relu(),
-        "this is the ReLU; of what it leaves on, only the k largest of each row stay.",
-    ),
-    (
-        lambda pre, k: _largest_by(pre, k, pre),
-        "in a row with fewer than k positive numbers you keep negative ones; a latent's activation is never below 0.",
-    ),
-    (
-        lambda pre, k: _largest_by(pre, k, pre.abs()),
-        "you keep the k largest by absolute size; a strongly negative number is a latent that is off.",
-    ),
-    (
-        lambda pre, k: _largest_by(pre, k, pre.abs()).relu(),
-        "you rank by absolute size, so strongly negative numbers take places and are then zeroed.",
-    ),
-    (
-        lambda pre, k: _keep_largest(pre.flatten(), k * len(pre)).view_as(pre),
-        "you share k times the rows out over the whole batch (that is BatchTopK, notebook 08); here each row keeps k.",
-    ),
-    (
-        lambda pre, k: _keep_largest(pre.T, min(k, len(pre))).T,
-        "you rank down the columns; rank along each row (dim=-1).",
-    ),
-    (
-        lambda pre, k: pre.relu() * (pre > pre.topk(k, dim=-1).values[..., -1:]),
-        "one too few: the k-th largest itself stays too (>= instead of >).",
-    ),
-    (
-        lambda pre, k: (_keep_largest(pre, k) > 0).float(),
-        "you return which latents are on; how strongly is wanted.",
-    ),
+# Invented runs: the L0 of a price, the first two prices, and the L0 that is wanted.
+_RUNS: list[tuple[Callable[[float], float], tuple[float, float], float]] = [
+    (lambda price: 300 * math.exp(-price / 0.004), (0.002, 0.02), 32.0),
+    (lambda price: 0.2 / price, (0.001, 0.008), 64.0),
+    (lambda price: 1000 / (1 + (price / 0.01) ** 3), (0.005, 0.08), 20.0),
 ]
+_TRIES = 12
+
+
+def _next_price(tried: dict[float, float], wanted: float) -> float:
+    too_cheap = max(price for price, l0 in tried.items() if l0 >= wanted)
+    too_dear = min(price for price, l0 in tried.items() if l0 < wanted)
+    return (too_cheap * too_dear) ** 0.5
+
+
+def _judge_price(answer: Any) -> None:
+    for l0_of, first, wanted in _RUNS:
+        tried = {price: l0_of(price) for price in first}
+        while all(abs(l0 - wanted) > 0.1 * wanted for l0 in tried.values()):
+            price = read_number("the next price", call(answer, dict(tried), wanted))
+            _judge_try(price, tried, wanted)
+            tried[price] = l0_of(price)
+
+
+def _judge_try(price: float, tried: dict[float, float], wanted: float) -> None:
+    cheap = max(one for one, l0 in tried.items() if l0 >= wanted)
+    dear = min(one for one, l0 in tried.items() if l0 < wanted)
+    known = f"λ = {cheap:.3g} gave L0 {tried[cheap]:.0f} and λ = {dear:.3g} gave {tried[dear]:.0f}"
+    if price in tried:
+        raise WrongAnswer(
+            f"you ask for λ = {price:.3g} again, which was tried: its L0 is {tried[price]:.0f}, and {wanted:g} is wanted."
+        )
+    if price > 10 * max(tried):
+        raise WrongAnswer(
+            f"you return {price:.3g}, far above every price that was tried; is it an L0? A λ is wanted."
+        )
+    if not cheap < price < dear:
+        raise WrongAnswer(
+            f"{known}, so the price for {wanted:g} lies between them, and you ask for {price:.3g}."
+        )
+    if len(tried) >= _TRIES:
+        raise WrongAnswer(
+            f"after {_TRIES} runs L0 is still not within a tenth of {wanted:g}: {known}, and you ask for {price:.3g}. Go well "
+            "into the gap, so that every run takes a good part of it away."
+        )
 
 
 def _joined(batches: Batches) -> tuple[Tensor, Tensor]:
@@ -353,13 +356,6 @@ def _judge_beaten(beaten: Any) -> None:
         raise WrongAnswer(message)
 
 
-def _keep_inputs() -> list[tuple[Any, ...]]:
-    """Rows with fewer positive numbers than k, and with more."""
-    generator = torch.Generator().manual_seed(0)
-    rows = [[0.5, -3.0, 2.0, 1.0], [-1.0, 0.25, -2.0, -0.5], [4.0, 3.0, 5.0, 6.0], [0.1, -0.2, 1.5, 0.3]]
-    return [(torch.tensor(rows), 2), (torch.randn(4, 6, generator=generator), 3)]
-
-
 def _project_inputs() -> list[tuple[Any, ...]]:
     """Gradients and decoder rows of norm 1."""
     generator = torch.Generator().manual_seed(0)
@@ -371,21 +367,12 @@ def _project_inputs() -> list[tuple[Any, ...]]:
     return [by_hand, (gradient, normalize(rows, dim=1))]
 
 
-def _judge_keep(answer: Any) -> None:
-    match_function(answer, _keep_largest, _keep_inputs(), _KEEP_MISTAKES)
-    pre, k = _keep_inputs()[0]
-    kept = call(answer, pre.requires_grad_(), k)
-    if not (isinstance(kept, Tensor) and kept.requires_grad):
-        raise WrongAnswer(
-            "the numbers are right, but no gradient passes through them, so the encoder would learn nothing. Stay with "
-            "PyTorch's operations, without `detach`, `no_grad` or NumPy."
-        )
-
-
 def _judge_project(answer: Any) -> None:
     match_function(answer, _project, _project_inputs(), _PROJECT_MISTAKES)
 
 
-# The notebook goes on with these: `keep_largest` is trained through, of `project` only the result is used.
-TRAINED_PARTS = {"keep_largest": (_judge_keep, _keep_largest, _keep_inputs)}
-PARTS = {"project": (_judge_project, _project, read_tensor)}
+# The notebook goes on with these.
+PARTS = {
+    "project": (_judge_project, _project, read_tensor),
+    "next_price": (_judge_price, _next_price, lambda price: read_number("the next price", price)),
+}

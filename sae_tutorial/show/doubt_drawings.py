@@ -53,11 +53,11 @@ def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.
 def seeds_figure(
     counts: Mapping[str, Sequence[float]], groups: Mapping[str, str], title: str, x_title: str
 ) -> go.Figure:
-    """A row per method and a dot per seed, coloured by the group of the method; each seed has a line of its own in the row."""
+    """A row per method and a dot per seed or draw, coloured by the group of the method; each has a line of its own in the row."""
     figure = go.Figure()
     names, rows = list(dict.fromkeys(groups.values())), list(counts)
     for group, colour, symbol in zip(names, (BLUE, ORANGE, GREY), ("circle", "diamond", "x"), strict=False):
-        points = [(value, rows.index(name) + 0.2 * (seed - (len(counts[name]) - 1) / 2))
+        points = [(value, rows.index(name) + min(0.2, 0.7 / len(counts[name])) * (seed - (len(counts[name]) - 1) / 2))
                   for name in counts if groups[name] == group for seed, value in enumerate(counts[name])]  # fmt: skip
         figure.add_scatter(
             x=[value for value, _ in points], y=[y for _, y in points], mode="markers", name=group,
