@@ -13,7 +13,7 @@ from sae_tutorial.features.contexts import Context, TextFeatures
 from sae_tutorial.features.latents import Latents
 from sae_tutorial.features.statistics import next_words
 from sae_tutorial.show.cards import gallery_cards, lit_text
-from sae_tutorial.show.maps import circle_figure, latent_map
+from sae_tutorial.show.maps import circle_figure, latent_map, steps_figure
 
 
 def ring(n: int, turn: float = 1.0) -> torch.Tensor:
@@ -92,3 +92,11 @@ def test_the_next_word_is_the_one_with_the_energy_and_never_from_another_text() 
     matrix = csc_array(np.array([[1.0, 0], [1, 0], [3, 0], [2, 0], [0, 0]], dtype=np.float32))
     read = Latents(matrix, np.array([5, 6, 5, 7, 8]), np.array([0, 0, 0, 0, 1]), {}, 5)
     assert next_words(read, [0, 1]).tolist() == [7, -1]
+
+
+def test_the_way_back_is_the_last_bar_and_stands_out():
+    figure = steps_figure({"days": {"Monday": 1.9, "Tuesday": 0.7, "Wednesday": 0.8}}, "Steps", "step")
+    (bars,) = figure.data
+    assert bars.x == ("Tuesday", "Wednesday", "Monday") and bars.y == (0.7, 0.8, 1.9)
+    *others, back = bars.marker.color
+    assert len(set(others)) == 1 and back not in others

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from sae_tutorial.features.diffing import OWN_SHARE
 from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.canvas import GREY, INK, Place, arrow, as_drawing, box, line, say
 from sae_tutorial.show.plots import COLOURS, finish
@@ -205,7 +206,7 @@ def overlap_figure(
 
 
 def _mark_middle(figure: go.Figure) -> None:
-    for share, words in ((0.5, "equal"), (0.9, "line of Minder et al.")):
+    for share, words in ((0.5, "equal"), (OWN_SHARE, "line of Minder et al.")):
         figure.add_vline(
             share,
             line={"color": GREY, "dash": "dot", "width": 1},

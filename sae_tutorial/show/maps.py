@@ -84,6 +84,25 @@ def circle_figure(
     return finish(figure, title, height=90 + 860 // len(panels))
 
 
+def steps_figure(panels: Mapping[str, Mapping[str, float]], title: str, y_title: str) -> go.Figure:
+    """The steps of a sequence that comes back to its first word, a panel each: by the word that a step leads to.
+
+    The way back, to the first word, is drawn last and in another colour.
+    """
+    figure = make_subplots(
+        1, len(panels), subplot_titles=list(panels), shared_yaxes=True, horizontal_spacing=0.03
+    )
+    for column, steps in enumerate(panels.values(), start=1):
+        first, *others = steps
+        figure.add_bar(
+            x=[escaped(word) for word in (*others, first)], y=[float(steps[word]) for word in (*others, first)],
+            marker={"color": [COLOURS[0]] * len(others) + [COLOURS[1]]}, showlegend=False, row=1, col=column,
+        )  # fmt: skip
+    figure.update_yaxes(title=y_title, col=1)
+    figure.update_xaxes(tickangle=-60)
+    return finish(figure, title, height=380)
+
+
 def _sides(places: Float[np.ndarray, "words 2"]) -> list[str]:
     """Where each label goes: away from the middle, and away from words close by."""
     sides = []

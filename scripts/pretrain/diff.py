@@ -103,11 +103,11 @@ def find(cache: Path) -> None:
         share, on = diffing.tuned_share(coder), torch.from_numpy(latents.n_active)
         own, claimed = (
             diffing.own_latents(coder, pair, latents, LEAST, 0.6),
-            ((share > 0.9) & (on >= LEAST)).sum(),
+            ((share > diffing.OWN_SHARE) & (on >= LEAST)).sum(),
         )
         live = share[on >= LEAST]
         print(f"\n{name}, {architecture}, seed {seed}: L0 {latents.matrix.nnz / len(base):.0f}, {len(live)} of {len(on)} latents on "
-              f"at least {LEAST} rows; shares {live.min():.2f} to {live.max():.2f}, median {live.median():.2f}; above 0.9: {claimed}, "
+              f"at least {LEAST} rows; shares {live.min():.2f} to {live.max():.2f}, median {live.median():.2f}; above the paper's line: {claimed}, "
               f"above 0.6 and own by latent scaling: {len(own)}", flush=True)  # fmt: skip
         best = sorted((i for i in range(len(on)) if on[i] >= LEAST), key=lambda i: -share[i])[:5]
         scaling = diffing.latent_scaling(coder, pair, best)
