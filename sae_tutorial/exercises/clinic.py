@@ -75,7 +75,11 @@ def second_opinion() -> Run:
 def chart(runs: dict[str, Run]) -> list[dict[str, object]]:
     """The numbers of several runs side by side, one line per number, for `tables.table`; without those to be ordered."""
     lines = [line for line in next(iter(runs.values())).numbers if line not in TESTS.values()]
-    return [{"": line, **{name: f"{run.numbers[line]:.3f}" for name, run in runs.items()}} for line in lines]
+    digits = {"L0": 1}  # it differs from machine to machine in the second
+    return [
+        {"": line, **{name: f"{run.numbers[line]:.{digits.get(line, 3)}f}" for name, run in runs.items()}}
+        for line in lines
+    ]
 
 
 def order(runs: dict[str, Run], test: str | None = None) -> None:
