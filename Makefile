@@ -50,7 +50,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 
 unit-tests: .venv/installed
-	$(BIN)/pytest tests
+	$(BIN)/pytest -n 2 tests
 
 # Two at a time, since much of what they do keeps one core busy only; the longest are the last, and start first.
 notebook-tests: .venv/installed
