@@ -3,7 +3,8 @@
     test_labs.py [--labs NAME,NAME] [--budget quick|smoke] [--hub DIRECTORY] [NOTEBOOK ...]
 
 gpt2 and ag-news read a Hugging Face cache, which `make build/hub/filled` makes: a GPT-2 of random weights with the
-extremes of trained ones, and AG News articles. In these labs and at another layer a notebook has to run to its end,
+extremes of trained ones, and AG News articles. GPT-2 is met by the notebooks that leave the model open; the others name
+the one that their SAE belongs to. In these labs and at another layer a notebook has to run to its end,
 whatever it finds. The others are the lab of the committed pages under other arithmetic: there no verdict and no compared
 line (see `outputs.py`) may differ from the saved ones. Executed copies stay in build/labs/. The exit status is 1 after
 an exception or a difference.
@@ -127,8 +128,17 @@ def code_cells(nb: NotebookNode) -> list[NotebookNode]:
 
 
 def opens_lab(path: Path) -> bool:
-    """Whether a notebook is another one in another lab."""
-    return any("open_lab(" in cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
+    """Whether a notebook reads a language model."""
+    return _calls(path, "open_lab(")
+
+
+def changed_by(lab: Lab, path: Path) -> bool:
+    """Whether a notebook is another one in this lab: `SAE_LAB` says nothing to those that name the model they need."""
+    return "SAE_LAB" not in lab.environment or _calls(path, "open_lab()")
+
+
+def _calls(path: Path, call: str) -> bool:
+    return any(call in cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
 
 
 @contextmanager
@@ -189,7 +199,8 @@ def main(arguments: list[str] | None = None) -> int:
         }  # fmt: skip
         if name in HUB_LABS:
             environment["HF_HOME"] = str(options.hub.resolve())
-        for notebook, result in run(paths, name, environment).items():
+        here = options.notebooks or [path for path in paths if changed_by(LABS[name], path)]
+        for notebook, result in run(here, name, environment).items():
             results[name, notebook] = result
         shutil.rmtree(BUILD / name / "artifacts", ignore_errors=True)
     report(results)

@@ -241,3 +241,15 @@ def test_notebooks_that_open_a_lab_are_found(tmp_path):
     nb.cells.append(new_markdown_cell("`open_lab()` opens one"))
     nbformat.write(nb, other)
     assert test_labs.opens_lab(opening) and not test_labs.opens_lab(other)
+
+
+def test_a_lab_that_is_chosen_by_a_variable_runs_only_what_the_variable_changes(tmp_path):
+    left_open, named = tmp_path / "open.ipynb", tmp_path / "named.ipynb"
+    for path, call in (
+        (left_open, "lab = open_lab()"),
+        (named, 'lab = open_lab("offline", texts="wikipedia")'),
+    ):
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(call)]), path)
+    for lab, names_too in (("gpt2", False), ("layer-20", True), ("ag-news", True), ("aten-default", True)):
+        assert test_labs.changed_by(test_labs.LABS[lab], left_open)
+        assert test_labs.changed_by(test_labs.LABS[lab], named) is names_too
