@@ -202,6 +202,21 @@ def test_what_a_learner_wrote_of_latents_is_used_where_it_is_right(capsys):
     assert "topic_share (ours), balanced_accuracy (yours)" in capsys.readouterr().out
 
 
+def test_a_wrong_push_ablation_match_or_removal_does_not_run_in_notebook_10(capsys):
+    parts = exercises.yours_or_ours(
+        push=lambda x, direction, dose, median_norm: x + dose * direction,
+        ablate=lambda x, f, W_dec, latents: f @ W_dec,
+        matched_latents=lambda named, strength: list(named),
+        hold_constant=lambda x, direction, mean: x - x @ direction,
+    )
+    assert capsys.readouterr().out.count("(ours)") == 4
+    assert parts.push(torch.zeros(1, 2), torch.tensor([0.0, 2.0]), 0.5, 6.0).tolist() == [[0.0, 3.0]]
+    assert parts.ablate(torch.eye(2), torch.eye(2), torch.eye(2), [1]).tolist() == [[1.0, 0.0], [0.0, 0.0]]
+    assert parts.matched_latents([0], torch.tensor([1.0, 5.0, 2.0])) == [2]
+    held = parts.hold_constant(torch.eye(2), torch.tensor([3.0, 0.0]), torch.tensor([0.5, 9.0]))
+    assert held.tolist() == [[0.5, 0.0], [0.5, 1.0]]
+
+
 def test_a_search_for_a_price_and_a_chance_are_used_where_they_are_right(capsys):
     parts = exercises.yours_or_ours(next_price=price_as_a_tensor, luck=lambda n_on, n_classes: 0.5)
     assert parts.next_price({1.0: 40.0, 4.0: 10.0}, 20) == pytest.approx(2.0)

@@ -19,15 +19,7 @@ def check_hold_constant(hold_constant: Callable[[Tensor, Tensor, Tensor], Tensor
         "the folded help, on a row's share along a direction",
         "you can silence a direction whoever writes there, which taking out latents does not do.",
     )
-    draw = torch.Generator().manual_seed(5)
-    inputs = [
-        (torch.tensor([[3.0, 4.0], [0.0, 1.0]]), torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.5])),
-        *(
-            (torch.randn(n, d, generator=draw), 3 * torch.randn(d, generator=draw), torch.randn(d, generator=draw))
-            for n, d in ((4, 5), (3, 6))
-        ),
-    ]  # fmt: skip
-    exercise.check(lambda answer: match_function(answer, _held, inputs, _HELD_MISTAKES), hold_constant)
+    exercise.check(_judge_hold_constant, hold_constant)
 
 
 def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -39,6 +31,18 @@ def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None
         "you can take any direction out of any model, and ask what goes with it.",
     )
     exercise.check(_judge_take_out, take_out)
+
+
+def _judge_hold_constant(answer: Any) -> None:
+    draw = torch.Generator().manual_seed(5)
+    inputs = [
+        (torch.tensor([[3.0, 4.0], [0.0, 1.0]]), torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.5])),
+        *(
+            (torch.randn(n, d, generator=draw), 3 * torch.randn(d, generator=draw), torch.randn(d, generator=draw))
+            for n, d in ((4, 5), (3, 6))
+        ),
+    ]  # fmt: skip
+    match_function(answer, _held, inputs, _HELD_MISTAKES)
 
 
 def _judge_take_out(answer: Any) -> None:
@@ -108,4 +112,7 @@ _HELD_MISTAKES: Mistakes = [
 ]
 
 
-PARTS = {"take_out": (_judge_take_out, _held, torch.as_tensor)}
+PARTS = {
+    "hold_constant": (_judge_hold_constant, _held, torch.as_tensor),
+    "take_out": (_judge_take_out, _held, torch.as_tensor),
+}

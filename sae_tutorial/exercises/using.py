@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sae_tutorial.effects.steering import matched_latents as _matched
 from sae_tutorial.exercises.matching import (
     Mistakes,
     match_choices,
@@ -23,13 +24,7 @@ def check_push(push: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
         "the drawing above the exercise: the length of the push is the dose times the median length",
         "every text of this notebook is steered by these two lines.",
     )
-    draw = torch.Generator().manual_seed(3)
-    inputs = [
-        (torch.tensor([[[3.0, 4.0], [0.0, 2.0]]]), torch.tensor([0.0, 2.0]), 0.5, 4.0),
-        (torch.randn(2, 3, 5, generator=draw), torch.randn(5, generator=draw), 0.25, 7.0),
-        (torch.randn(3, 1, 4, generator=draw), 3 * torch.randn(4, generator=draw), 0.75, 1.5),
-    ]
-    exercise.check(lambda answer: match_function(answer, _push, inputs, _PUSH_MISTAKES), push)
+    exercise.check(_judge_push, push)
 
 
 def check_ablate(ablate: Callable[[Tensor, Tensor, Tensor, list[int]], Tensor]) -> None:
@@ -40,13 +35,7 @@ def check_ablate(ablate: Callable[[Tensor, Tensor, Tensor, list[int]], Tensor]) 
         "the section 'Changing a latent and nothing else'",
         "you can take a latent out of a model and know that whatever changes is due to that latent.",
     )
-    small = (
-        torch.tensor([[2.0, 1.0], [0.0, 3.0]]),
-        torch.tensor([[2.0, 0.5, 0.0], [0.0, 2.5, 3.25]]),
-        torch.tensor([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]]),
-    )
-    inputs = [(*small, [1]), *((*_coded(seed), latents) for seed, latents in ((1, [0, 3]), (2, [2, 4])))]
-    exercise.check(lambda answer: match_function(answer, _ablate, inputs, _ABLATE_MISTAKES), ablate)
+    exercise.check(_judge_ablate, ablate)
 
 
 def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -68,16 +57,7 @@ def check_matched_latents(matched_latents: Callable[[Sequence[int], Tensor], lis
         "the folded help, on which latents are still free",
         "you can answer the objection that any latents as strong as yours would have done.",
     )
-    inputs = [
-        ([2, 5], torch.tensor([0.0, 0.5, 3.0, 2.5, 0.0, 0.25, 9.0, 0.625])),
-        ([0, 1], torch.tensor([2.0, 2.125, 2.25, 4.0, 0.0, 1.0])),
-        ([3], torch.tensor([0.0, 0.0, 8.0, 0.125])),
-        # More latents, so that agreeing with a mistake by chance is out of the question.
-        ([9, 4, 17, 2], _strengths(40, on=[9, 4, 17, 2])),
-    ]
-    exercise.check(
-        lambda answer: match_function(answer, _matched, inputs, _MATCHED_MISTAKES), matched_latents
-    )
+    exercise.check(_judge_matched, matched_latents)
 
 
 def check_steers(steers: Iterable[str] | None) -> None:
@@ -249,17 +229,6 @@ def _shares_inputs() -> list[tuple[Tensor, Tensor, Tensor]]:
     return inputs
 
 
-PARTS = {"latent_shares": (_judge_shares, _shares, read_tensor)}
-
-
-def _matched(named: Sequence[int], strength: Tensor) -> list[int]:
-    chosen: list[int] = []
-    for latent in named:
-        free = [i for i in range(len(strength)) if strength[i] > 0 and i not in named and i not in chosen]
-        chosen.append(min(free, key=lambda i: abs(float(strength[i] - strength[latent]))))
-    return chosen
-
-
 def _nearest(named: Sequence[int], strength: Tensor, allowed: Callable[[int, list[int]], bool]) -> list[int]:
     chosen: list[int] = []
     for latent in named:
@@ -320,3 +289,42 @@ def _judge_steers(steers: Any) -> None:
             "open.",
         },
     )
+
+
+def _judge_push(answer: Any) -> None:
+    draw = torch.Generator().manual_seed(3)
+    inputs = [
+        (torch.tensor([[[3.0, 4.0], [0.0, 2.0]]]), torch.tensor([0.0, 2.0]), 0.5, 4.0),
+        (torch.randn(2, 3, 5, generator=draw), torch.randn(5, generator=draw), 0.25, 7.0),
+        (torch.randn(3, 1, 4, generator=draw), 3 * torch.randn(4, generator=draw), 0.75, 1.5),
+    ]
+    match_function(answer, _push, inputs, _PUSH_MISTAKES)
+
+
+def _judge_ablate(answer: Any) -> None:
+    small = (
+        torch.tensor([[2.0, 1.0], [0.0, 3.0]]),
+        torch.tensor([[2.0, 0.5, 0.0], [0.0, 2.5, 3.25]]),
+        torch.tensor([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]]),
+    )
+    inputs = [(*small, [1]), *((*_coded(seed), latents) for seed, latents in ((1, [0, 3]), (2, [2, 4])))]
+    match_function(answer, _ablate, inputs, _ABLATE_MISTAKES)
+
+
+def _judge_matched(answer: Any) -> None:
+    inputs = [
+        ([2, 5], torch.tensor([0.0, 0.5, 3.0, 2.5, 0.0, 0.25, 9.0, 0.625])),
+        ([0, 1], torch.tensor([2.0, 2.125, 2.25, 4.0, 0.0, 1.0])),
+        ([3], torch.tensor([0.0, 0.0, 8.0, 0.125])),
+        # More latents, so that agreeing with a mistake by chance is out of the question.
+        ([9, 4, 17, 2], _strengths(40, on=[9, 4, 17, 2])),
+    ]
+    match_function(answer, _matched, inputs, _MATCHED_MISTAKES)
+
+
+PARTS = {
+    "push": (_judge_push, _push, read_tensor),
+    "ablate": (_judge_ablate, _ablate, read_tensor),
+    "latent_shares": (_judge_shares, _shares, read_tensor),
+    "matched_latents": (_judge_matched, _matched, lambda latents: [int(latent) for latent in latents]),
+}
