@@ -69,6 +69,14 @@ def test_each_direction_stands_at_its_cosine_once_for_each_test():
     assert "near" in words and "far" not in words
 
 
+def test_the_list_of_those_that_leave_nothing_stands_clear_of_the_name_beside_it():
+    figure = overlap_figure({"gone": (0.8, 0.5, 0.0), "half": (0.5, 0.1, 0.2)}, [], "Overlap", "ours")
+    (half,) = (note for note in figure.layout.annotations if note.text == "half" and note.xref == "x2")
+    assert half.xanchor == "right" and half.xshift < 0  # to the left of its dot; the list is to the right
+    (listed,) = (note for note in figure.layout.annotations if note.text.startswith("from the left"))
+    assert listed.text.endswith("gone") and "half" not in listed.text
+
+
 def test_names_of_directions_that_do_nearly_the_same_do_not_overlap():
     figure = overlap_figure({"one": (0.7, 0.50, 0.0), "two": (0.6, 0.49, 0.0)}, [], "Overlap", "ours")
     heights = {

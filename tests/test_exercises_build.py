@@ -218,10 +218,15 @@ def test_a_wrong_push_ablation_match_or_removal_does_not_run_in_notebook_10(caps
 
 
 def test_a_search_for_a_price_and_a_chance_are_used_where_they_are_right(capsys):
-    parts = exercises.yours_or_ours(next_price=price_as_a_tensor, luck=lambda n_on, n_classes: 0.5)
+    parts = exercises.yours_or_ours(
+        next_price=price_as_a_tensor,
+        luck=lambda n_on, n_classes: 0.5,
+        readers_share=lambda own, patient, ideal: patient / ideal,
+    )
     assert parts.next_price({1.0: 40.0, 4.0: 10.0}, 20) == pytest.approx(2.0)
     assert parts.luck(1, 6) == pytest.approx(1.0)  # one row is all of one class
-    assert "next_price (yours), luck (ours)" in capsys.readouterr().out
+    assert parts.readers_share(0.5, 0.6, 0.9) == pytest.approx(0.25)
+    assert "next_price (yours), luck (ours), readers_share (ours)" in capsys.readouterr().out
 
 
 def test_a_wrong_function_does_not_run_in_the_experiments_of_01_08_and_12(capsys):

@@ -271,11 +271,11 @@ _LUCK_MISTAKES: Mistakes = [
 ]
 
 
-# What the notebook goes on with if the learner's function is right: how it is judged, ours, how its result is read.
 def _judge_luck(answer: Any) -> None:
     match_function(answer, _luck, [(5, 4), (10, 4), (12, 2), (11, 3)], _LUCK_MISTAKES)
 
 
+# What the notebook goes on with if the learner's function is right: how it is judged, ours, how its result is read.
 PARTS = {
     "mistakes": (_judge_mistakes, _mistakes, read_tensor),
     "divergence": (_judge_divergence, _divergence, read_tensor),

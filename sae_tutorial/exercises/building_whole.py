@@ -12,6 +12,7 @@ from sae_tutorial.exercises.matching import (
     match_choice,
     match_choices,
     match_function,
+    read_number,
     read_tensor,
 )
 from sae_tutorial.exercises.reporting import Exercise, NotAttempted, WrongAnswer, call
@@ -81,10 +82,7 @@ def check_readers_share(readers_share: Callable[[float, float, float], float]) -
         "the section 'A better reader of the same directions'",
         "you can tell a poor list of directions from a hasty reader of a good one.",
     )
-    inputs = [(0.7, 0.8, 0.85), (0.5, 0.6, 0.9), (0.2, 0.2, 0.6)]
-    exercise.check(
-        lambda answer: match_function(answer, _readers_share, inputs, _SHARE_MISTAKES), readers_share
-    )
+    exercise.check(_judge_readers_share, readers_share)
 
 
 def check_in_plane(in_plane: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -139,11 +137,19 @@ _PLANE_MISTAKES: Mistakes = [
 ]
 
 
-PARTS = {"in_plane": (_judge_in_plane, _in_plane, read_tensor)}
-
-
 def _readers_share(own: float, patient: float, ideal: float) -> float:
     return (patient - own) / (ideal - own)
+
+
+def _judge_readers_share(answer: Any) -> None:
+    inputs = [(0.7, 0.8, 0.85), (0.5, 0.6, 0.9), (0.2, 0.2, 0.6)]
+    match_function(answer, _readers_share, inputs, _SHARE_MISTAKES)
+
+
+PARTS = {
+    "in_plane": (_judge_in_plane, _in_plane, read_tensor),
+    "readers_share": (_judge_readers_share, _readers_share, lambda share: read_number("the share", share)),
+}
 
 
 _SHARE_MISTAKES: Mistakes = [

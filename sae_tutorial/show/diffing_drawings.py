@@ -15,10 +15,8 @@ from sae_tutorial.show.canvas import GREY, INK, Place, arrow, as_drawing, box, l
 from sae_tutorial.show.plots import COLOURS, finish
 
 BASE, TUNED, OTHER = COLOURS[0], COLOURS[1], COLOURS[2]
-NEAR, LABEL = (
-    0.3,
-    0.06,
-)  # in `overlap_figure`: a cosine above which a direction gets its name, the height of a name
+# In `overlap_figure`: a cosine above which a direction gets its name; the height of a name, as a share of texts.
+NEAR, LABEL = 0.3, 0.06
 
 
 def crosscoder_drawing(title: str) -> go.Figure:
@@ -185,16 +183,8 @@ def overlap_figure(
     for (cosine, _, left), name in near:
         if left > LABEL:
             figure.add_annotation(
-                x=cosine,
-                y=left,
-                text=name,
-                showarrow=False,
-                yanchor="bottom",
-                yshift=8,
-                font={"size": 11},
-                row=1,
-                col=2,
-            )
+                x=cosine, y=left, text=name, showarrow=False, xanchor="right", xshift=-10, font={"size": 11}, row=1, col=2
+            )  # fmt: skip
     if gone := [(one[0], name) for one, name in near if one[2] <= LABEL]:  # side by side at the bottom
         figure.add_annotation(
             x=gone[-1][0], y=0, text="from the left:<br>" + "<br>".join(name for _, name in gone), showarrow=False, xanchor="right",
