@@ -97,17 +97,17 @@ def write_explainers_packets(cache: Path, packets: Path) -> None:
             )  # fmt: skip
             on = spread_contexts(tokenizer, seen, exhibit.latent)
             off = near_misses(tokenizer, seen, exhibit.latent)
-            shown.append(["ON", *(f"{a:.2f} | {_line(text)}" for a, text in on), "OFF", *map(_line, off)])
+            shown.append(["ON", *(f"{a:.2f} | {line(text)}" for a, text in on), "OFF", *map(line, off)])
     order = np.random.default_rng(0).permutation(len(entries))
     storage.write_json(cache / LATENTS, {f"L{i:03}": entries[j] for i, j in enumerate(order)})
     blocks = ["\n".join([f"== L{i:03}", *shown[j]]) for i, j in enumerate(order)]
     parts = [blocks[start : start + IN_A_FILE] for start in range(0, len(blocks), IN_A_FILE)]
-    _write(packets / "explain", EXPLAIN.format(n=IN_A_FILE), parts)
+    write(packets / "explain", EXPLAIN.format(n=IN_A_FILE), parts)
 
 
 def write_judges_packets(cache: Path, packets: Path) -> None:
     """What judges read: each latent by its description, and some by an earlier one or by that of another latent."""
-    latents, descriptions = storage.read_json(cache / LATENTS), _answers(packets / "explain")
+    latents, descriptions = storage.read_json(cache / LATENTS), answers(packets / "explain")
     if missing := sorted(set(latents) - set(descriptions)):
         raise ValueError(f"explainers have not described {', '.join(missing)}.")
     earlier = {row["latent"]: row["explanation"] for row in pretrained_gallery()["SAE"]}
@@ -121,31 +121,29 @@ def write_judges_packets(cache: Path, packets: Path) -> None:
         some = codes[:SHUFFLED]
         for code, other in zip(some, some[1:] + some[:1], strict=True):
             items.append({"of": code, "by": "another's", "text": descriptions[other]})
-    parts: list[list[dict]] = [[] for _ in range(-(-len(items) // IN_A_FILE))]
-    for i in np.random.default_rng(1).permutation(len(items)):  # no latent twice in a file
-        free = [part for part in parts if items[i]["of"] not in {item["of"] for item in part}]
-        min(free, key=len).append(items[i])
+    parts = mixed_parts(items, IN_A_FILE, seed=1)
     coded = {f"J{i:03}": item for i, item in enumerate(item for part in parts for item in part)}
     storage.write_json(cache / JUDGED, coded)
     names = iter(coded)
     blocks = [
         [
-            "\n".join([f"== {next(names)}", _line(item["text"]), *_numbered(latents[item["of"]])])
+            "\n".join([f"== {next(names)}", line(item["text"]), *numbered(latents[item["of"]])])
             for item in part
         ]
         for part in parts
     ]
-    _write(packets / "judge", JUDGE.format(n=IN_A_FILE), blocks)
+    write(packets / "judge", JUDGE.format(n=IN_A_FILE), blocks)
 
 
 def score(cache: Path, packets: Path, readers: str) -> None:
     """Balanced accuracy of every description, and how many of each coder's reach 0.8; into gallery.json."""
-    latents, judged, answers = storage.read_json(cache / LATENTS), storage.read_json(cache / JUDGED), _answers(packets / "judge")  # fmt: skip
+    latents, judged = storage.read_json(cache / LATENTS), storage.read_json(cache / JUDGED)
+    given_to = answers(packets / "judge")
     rows: dict[str, list[dict[str, object]]] = defaultdict(list)
     for code, item in judged.items():
         entry = latents[item["of"]]
         texts, on, near = (np.array(column) for column in zip(*entry["snippets"], strict=True))
-        given = np.array(answers[code])
+        given = np.array(given_to[code])
         if given.shape != on.shape:
             raise ValueError(f"{code} has {given.size} answers to {len(on)} snippets.")
         of_protocol, of_nearest = (
@@ -174,22 +172,35 @@ def score(cache: Path, packets: Path, readers: str) -> None:
         storage.write_json(partial, pretrained_gallery() | {"with near misses": reading})
 
 
-def _line(text: str) -> str:
+def mixed_parts(items: list[dict], in_a_file: int, seed: int) -> list[list[dict]]:
+    """The items in a random order, in files of much the same length; none has two items of one latent."""
+    parts: list[list[dict]] = [[] for _ in range(-(-len(items) // in_a_file))]
+    for i in np.random.default_rng(seed).permutation(len(items)):
+        free = [part for part in parts if items[i]["of"] not in {item["of"] for item in part}]
+        min(free, key=len).append(items[i])
+    return parts
+
+
+def line(text: str) -> str:
+    """A text without line breaks."""
     return " ".join(text.split())
 
 
-def _numbered(entry: dict) -> list[str]:
-    return [f"{i:2}. {_line(text)}" for i, (text, _, _) in enumerate(entry["snippets"], 1)]
+def numbered(entry: dict) -> list[str]:
+    """The snippets of an entry as judges read them, from 1."""
+    return [f"{i:2}. {line(text)}" for i, (text, _, _) in enumerate(entry["snippets"], 1)]
 
 
-def _write(directory: Path, readme: str, parts: list[list[str]]) -> None:
+def write(directory: Path, readme: str, parts: list[list[str]]) -> None:
+    """What somebody reads: what to do, and files of blocks from 1."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "README.txt").write_text(readme, encoding="utf-8")
     for i, blocks in enumerate(parts, 1):
         (directory / f"{i}.txt").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
 
 
-def _answers(directory: Path) -> dict:
+def answers(directory: Path) -> dict:
+    """What somebody answered, by code name, from all files."""
     return {k: v for file in directory.glob("*.json") for k, v in json.loads(file.read_text()).items()}
 
 
