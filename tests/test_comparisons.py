@@ -44,6 +44,12 @@ def test_clouds_lie_where_their_means_say():
     assert 0 < notes["<b>mean of all rows</b>"][0] < 0.1 * apart
 
 
+def test_rows_that_are_all_alike_are_one_dot_that_can_be_seen():
+    figure = comparisons.clouds_by_kind(some_rows(), "T")
+    sizes = {trace.name: trace.marker.size for trace in figure.data if trace.name}
+    assert sizes["BOS"] > 2 * sizes["real tokens"] and sizes["padding"] == sizes["real tokens"]
+
+
 def test_score_panels_write_each_mean_and_draw_each_seed():
     panels = {"all": {"a": [0.5, 0.7], "b": [0.2, 0.2]}, "some": {"a": [0.1, 0.3], "b": [0.4, 0.6]}}
     figure = comparisons.score_panels(panels, {"a": RED, "b": BLUE}, "T", "score")

@@ -44,6 +44,8 @@ def clouds_by_kind(rows: Mapping[str, Float[Tensor, "rows d_in"]], title: str) -
     for kind, of_kind in rows.items():
         x, y = ((of_kind[:: -(-len(of_kind) // MOST_POINTS)] - middle) @ plane).double().numpy().T
         marker = {"size": 5, "color": KIND_COLOURS[kind], "opacity": 0.45}
+        if np.ptp(x) + np.ptp(y) < 1e-3:  # rows all alike: one dot, which the others would hide
+            marker |= {"size": 12, "opacity": 1, "line": {"color": "white", "width": 2}}
         figure.add_scatter(x=x, y=y, mode="markers", name=kind, marker=marker)
     means = {f"mean of {kind}": of_kind.mean(0) for kind, of_kind in rows.items() if kind != "BOS"}
     means["mean of all rows"] = torch.cat(list(rows.values())).mean(0)
@@ -124,10 +126,12 @@ def curves_beside_controls(
                 line={"width": 0}, fillcolor=colour, opacity=0.15, hoverinfo="skip", showlegend=False, row=1, col=column,
             )  # fmt: skip
             figure.add_scatter(
-                x=list(x), y=values.mean(1), mode="lines+markers+text", name=name, showlegend=False,
-                line={"color": colour, "width": 3}, marker={"size": 7},
-                text=["" if i != len(x) // 2 else name for i in range(len(x))],
-                textposition="top left", textfont={"color": colour, "size": 13}, row=1, col=column,
+                x=list(x), y=values.mean(1), mode="lines+markers", name=name, showlegend=False,
+                line={"color": colour, "width": 3}, marker={"size": 7}, row=1, col=column,
+            )  # fmt: skip
+            figure.add_annotation(
+                x=x[1], y=values[1].mean(), text=name, yshift=15, showarrow=False,
+                font={"color": colour, "size": 13}, row=1, col=column,
             )  # fmt: skip
         figure.add_hline(level[1], line={"color": RED, "dash": "dot", "width": 1}, row=1, col=column)
         figure.add_vline(place[1], line={"color": GREY, "dash": "dot", "width": 1}, row=1, col=column)
@@ -184,13 +188,14 @@ def dots_figure(
     *,
     controls: Collection[str] = (),
     guides: Mapping[str, float] | None = None,
+    digits: int = 2,
 ) -> go.Figure:
     """One row per entry: a dot with its number beside it; controls in grey, and dotted lines to read the dots against."""
     figure = go.Figure()
     for name, value in values.items():
         colour = GREY if name in controls else BLUE
         figure.add_scatter(
-            x=[float(value)], y=[escaped(name)], mode="markers+text", text=[f"{value:.2f}"], textposition="middle right",
+            x=[float(value)], y=[escaped(name)], mode="markers+text", text=[f"{value:.{digits}f}"], textposition="middle right",
             textfont={"color": colour}, marker={"size": 12, "color": colour}, showlegend=False,
         )  # fmt: skip
     for name, level in (guides or {}).items():
