@@ -28,7 +28,6 @@ RELATIVE, LAST_PLACES = 0.05, 2
 # Outputs that are not compared, by notebook and by what their cell calls, each with its reason. Ten at most.
 SKIPPED = {
     ("00_start_here", "check_environment()"): "versions, memory and disk of the machine",
-    ("08_beyond_l1", "by_count[:10]"): "tokens at both ends of a long list of near ties",
     (
         "09_is_this_feature_real",
         '"background": f',
@@ -41,7 +40,6 @@ SKIPPED = {
         "12_what_fine_tuning_changed",
         '"with the arrow": put_in(',
     ): "what a model writes with a direction learned here",
-    ("12_what_fine_tuning_changed", "word_table(steered, 7)"): "words of those texts, by near ties",
     (
         "12_what_fine_tuning_changed",
         '"the arrow out": write(',

@@ -421,6 +421,15 @@ def test_positions_count_from_one_in_each_document(store):
         assert view.positions().tolist() == expected
 
 
+def test_the_first_documents_are_the_rows_of_these_alone(store):
+    n = int(store.document_ids.max())
+    fewer = store.first_documents(n)
+    kept = np.flatnonzero(store.document_ids < n)
+    assert 0 < len(fewer) < len(store) and fewer.document_ids.max() < n
+    torch.testing.assert_close(fewer[:], store[kept], rtol=0, atol=0)
+    assert len(store.first_documents(n + 99)) == len(store)
+
+
 def test_rows_from_a_place_on_leave_out_the_first_tokens_of_each_document(store):
     later = store.from_position(3)
     kept = np.flatnonzero(store.positions() >= 3)

@@ -57,19 +57,46 @@ def test_a_word_is_found_on_the_map_and_no_name_is_read_as_markup() -> None:
     greyed = latent_map(places, names, kinds, "map", pale="b")
     assert greyed.data[0].name == "b" and greyed.data[0].marker.color != plain.data[1].marker.color
     found = latent_map(places, names, kinds, "map", find="river")
-    assert sorted(found.data[-1].text) == ["&lt;b&gt;river", "River bank"]
-    beside = latent_map(
-        np.array([[1.0, 0], [0.9, 0], [5, 5]]), ["water", "warm water", "of"], ["a"] * 3, "map", find="water"
-    )
-    assert list(beside.data[-1].text) == ["warm water", "water"]
-    assert list(beside.data[-1].textposition) == ["middle left", "middle right"]
+    assert sorted(note.text for note in found.layout.annotations) == ["&lt;b&gt;river", "River bank"]
     assert isinstance(circle_figure({"days": (places, ["x", "y", "<i>", "w"])}, "t"), go.Figure)
 
 
-def test_two_words_side_by_side_have_their_labels_on_two_sides() -> None:
-    places = np.array([[1.0, 0.1], [1.05, 0.0], [-1.0, 0.0], [0.1, -1.0]])
-    labels = circle_figure({"w": (places, ["a", "b", "c", "d"])}, "t").data[0].textposition
-    assert list(labels) == ["top center", "middle right", "middle left", "bottom center"]
+def test_names_of_latents_side_by_side_stand_one_above_the_other() -> None:
+    places = np.array([[1.0, 0], [0.9, 0.001], [5, 5], [0, -5]])
+    figure = latent_map(places, ["water", "warm water", "of", "by"], ["a"] * 4, "map", find="water")
+    first, second = figure.layout.annotations
+    assert (first.text, second.text) == ("warm water", "water")
+    assert first.ax == second.ax > 5 and first.ay - second.ay > 0.4
+    assert (first.x, first.y) == (0.9, 0.001)
+
+
+def boxes(figure: go.Figure) -> list[tuple[float, float, float, float]]:
+    """The middle and half the size of each label of a circle's first panel, in units of its axes."""
+    words = figure.data[0]
+    unit = np.ptp(figure.layout.xaxis.range) / 780
+    sides = {"left": -1, "right": 1, "center": 0, "top": 1, "bottom": -1, "middle": 0}
+    found = []
+    for x, y, text, side in zip(words.x, words.y, words.text, words.textposition, strict=True):
+        up, right = (sides[part] for part in side.split())
+        half, high = 3.2 * len(text) * unit, 6 * unit
+        found.append((x + right * (half + 5 * unit), y + up * (high + 4 * unit), half, high))
+    return found
+
+
+def test_no_label_of_a_circle_covers_another_or_a_point() -> None:
+    places = np.array([[1.0, 0.1], [1.02, 0.0], [-1.0, 0.0], [-0.95, -0.02], [0.1, -1.0], [0.0, 1.0]])
+    figure = circle_figure({"w": (places, ["eight", "nine", "two", "three", "b", "c"])}, "t")
+    labels = boxes(figure)
+    for i, (x, y, half, high) in enumerate(labels):
+        assert not any(abs(x - a) < half and abs(y - b) < high for a, b in places)
+        assert not any(abs(x - a) < half + w and abs(y - b) < high + h for a, b, w, h in labels[i + 1 :])
+
+
+def test_more_than_three_circles_stand_in_rows_of_two() -> None:
+    places = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    figure = circle_figure({name: (places, ["x", "y", "z"]) for name in "abcd"}, "t")
+    assert len(figure.data) == 8 and figure.layout.yaxis.domain == figure.layout.yaxis2.domain
+    assert figure.layout.yaxis3.domain[1] < figure.layout.yaxis.domain[0]
 
 
 def test_cards_fold_the_description_and_escape_what_texts_contain() -> None:

@@ -8,7 +8,6 @@ from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.diffing_drawings import (
     control_figure,
     crosscoder_drawing,
-    overlap_figure,
     scaling_drawing,
     take_out_drawing,
     two_tests_figure,
@@ -49,37 +48,15 @@ def test_each_pair_of_models_has_a_row_of_its_own():
 
 def test_each_direction_has_a_row_and_those_that_do_both_come_first():
     half, none, most = (Interval.of_share(count, 10) for count in (5, 0, 7))
-    figure = two_tests_figure({"neither": (none, most), "both": (half, none)}, "Tests", 0.25, 0.1)
+    figure = two_tests_figure(
+        {"neither": (none, most), "both": (half, none)}, {"both": 0.712}, "Tests", 0.25, 0.1
+    )
     came, left = figure.data
     assert (came.y, came.x, left.x) == (("both", "neither"), (0.5, 0.0), (0.0, 0.7))
     assert came.error_x.array == (half.high - 0.5, none.high) and came.error_x.arrayminus == (
         0.5 - half.low,
         0.0,
     )
-
-
-def test_each_direction_stands_at_its_cosine_once_for_each_test():
-    figure = overlap_figure(
-        {"near": (0.7, 0.5, 0.0), "far": (0.1, 0.0, 0.75)}, [(0.0, 0.25, 0.5)], "Overlap", "ours"
-    )
-    grey_in, named_in, grey_out, named_out = figure.data
-    assert (grey_in.x, grey_in.y, grey_out.y) == ((0.0,), (0.25,), (0.5,))
-    assert (named_in.x, named_in.y, named_out.y) == ((0.7, 0.1), (0.5, 0.0), (0.0, 0.75))
-    words = {note.text for note in figure.layout.annotations}
-    assert "near" in words and "far" not in words
-
-
-def test_the_list_of_those_that_leave_nothing_stands_clear_of_the_name_beside_it():
-    figure = overlap_figure({"gone": (0.8, 0.5, 0.0), "half": (0.5, 0.1, 0.2)}, [], "Overlap", "ours")
-    (half,) = (note for note in figure.layout.annotations if note.text == "half" and note.xref == "x2")
-    assert half.xanchor == "right" and half.xshift < 0  # to the left of its dot; the list is to the right
-    (listed,) = (note for note in figure.layout.annotations if note.text.startswith("from the left"))
-    assert listed.text.endswith("gone") and "half" not in listed.text
-
-
-def test_names_of_directions_that_do_nearly_the_same_do_not_overlap():
-    figure = overlap_figure({"one": (0.7, 0.50, 0.0), "two": (0.6, 0.49, 0.0)}, [], "Overlap", "ours")
-    heights = {
-        note.text: note.y * 300 + note.yshift for note in figure.layout.annotations if note.xref == "x"
-    }
-    assert heights["one"] - heights["two"] > 11  # the size of the letters
+    for test in (came, left):  # what passes is filled, what does not is hollow
+        assert test.marker.color[0] != "white" and test.marker.color[1] == "white"
+    assert [note.y for note in figure.layout.annotations if note.text == "0.71"] == ["both"]

@@ -18,7 +18,6 @@ def words_of(figure: go.Figure) -> str:
         (doubt_drawings.hole_drawing, ["Paris", "Peru", "hole"]),
         (doubt_drawings.cone_drawing, ["its start", "0.8 along", "0.6 across"]),
         (doubt_drawings.shuffle_drawing, ["embedding", "its twin", "other places"]),
-        (doubt_drawings.absorption_drawing, ["half", "over half: absorbed", "not absorbed"]),
         (doubt_drawings.hedge_drawing, ["mouse", "cheese", "hedges"]),
     ],
 )
@@ -39,6 +38,9 @@ def test_what_touches_zero_is_hollow_and_what_does_not_is_filled():
     assert [trace.marker.symbol for trace in figure.data] == ["circle", "circle-open", "circle"]
     assert figure.data[0].error_x.array[0] == pytest.approx(0.3)
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(0.2)
+    assert "grey" in figure.layout.xaxis.title.text
+    clear = doubt_drawings.forest_figure({"above": rows["above"]}, "title", "nats")
+    assert clear.layout.xaxis.title.text == "nats"
 
 
 def test_every_seed_has_a_dot_in_the_row_of_its_method_and_the_colour_of_its_group():

@@ -14,6 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 import test_exercises_build
+import test_exercises_designing
 import test_exercises_diffing
 import test_exercises_graphs
 import test_exercises_inside
@@ -40,6 +41,7 @@ from sae_tutorial.exercises import (
     collecting,
     collecting_loop,
     cutting,
+    designing,
     diffing,
     frontier,
     graphs,
@@ -52,6 +54,7 @@ from sae_tutorial.exercises import (
     removing,
     reporting,
     residual,
+    resuming,
     rivals,
     scaling,
     start,
@@ -71,20 +74,22 @@ PARTS = (
     test_exercises_questions,
     test_exercises_judging,
     test_exercises_graphs,
+    test_exercises_designing,
     test_exercises_diffing,
 )
 CHECKS = [name for name in exercises.__all__ if name.startswith("check_")]
 # Checks of a function by its values, and the mistakes each of them knows.
 TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "latent_values": (exercises.check_latent_values, start._LATENT_MISTAKES),
-    "likeliest": (exercises.check_likeliest, start._LIKELIEST_MISTAKES),
     "nearest": (exercises.check_nearest, start._NEAREST_MISTAKES),
     "toy": (exercises.check_toy, superposition._TOY_MISTAKES),
     "features_read": (exercises.check_features_read, superposition._READ_MISTAKES),
     "switch_off": (exercises.check_switch_off, neurons._OFF_MISTAKES),
     "dimensionality": (exercises.check_dimensionality, superposition._D_MISTAKES),
+    "boundary": (exercises.check_boundary, superposition._BOUNDARY_MISTAKES),
     "induction_score": (exercises.check_induction_score, circuits._INDUCTION_MISTAKES),
     "silence": (exercises.check_silence, residual._SILENCE_MISTAKES),
+    "third_cut": (exercises.check_third_cut, residual._THIRD_CUT_MISTAKES),
     "lens": (exercises.check_lens, residual._LENS_MISTAKES),
     "patch": (exercises.check_patch, circuits._PATCH_MISTAKES),
     "cut_keys": (exercises.check_cut_keys, cutting._CUT_MISTAKES),
@@ -104,29 +109,27 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "mostly_off": (exercises.check_mostly_off, collecting._OFF_MISTAKES),
     "scale": (exercises.check_scale, collecting._SCALE_MISTAKES),
     "explained_variance": (exercises.check_explained_variance, training._EV_MISTAKES),
-    "project": (exercises.check_project, training._PROJECT_MISTAKES),
+    "train_until": (exercises.check_train_until, resuming._RESUME_MISTAKES),
     "shares": (exercises.check_shares, looking._SHARE_MISTAKES),
     "mistakes": (exercises.check_mistakes, asking._COUNT_MISTAKES),
     "divergence": (exercises.check_divergence, asking._DIVERGENCE_MISTAKES),
     "seam": (exercises.check_seam, asking._SEAM_MISTAKES),
     "claimed_share": (exercises.check_claimed_share, looking._CLAIMED_MISTAKES),
     "density": (exercises.check_density, analysing._DENSITY_MISTAKES),
-    "top_rows": (exercises.check_top_rows, analysing._TOP_MISTAKES),
     "top_share": (exercises.check_top_share, kinds._TOP_MISTAKES),
-    "topic_share": (exercises.check_topic_share, analysing._TOPIC_MISTAKES),
-    "lasts": (exercises.check_lasts, kinds._LASTS_MISTAKES),
+    "as_rare": (exercises.check_as_rare, kinds._RARE_MISTAKES),
+    "both_halves": (exercises.check_both_halves, kinds._HALVES_MISTAKES),
     "luck": (exercises.check_luck, asking._LUCK_MISTAKES),
     "balanced_accuracy": (exercises.check_balanced_accuracy, judging._BALANCED_MISTAKES),
-    "loss_recovered": (exercises.check_loss_recovered, meaning._RECOVERED_MISTAKES),
     "soft_freeze": (exercises.check_soft_freeze, rivals._FREEZE_MISTAKES),
     "paired_draws": (exercises.check_paired_draws, rivals._PAIRED_MISTAKES),
-    "fit": (exercises.check_fit, meaning._FIT_MISTAKES),
-    "holes": (exercises.check_holes, meaning._HOLES_MISTAKES),
+    "lead_over_all": (exercises.check_lead_over_all, designing._LEAD_MISTAKES),
     "matched_rates": (exercises.check_matched_rates, meaning._RATE_MISTAKES),
+    "gated": (exercises.check_gated, architectures._GATED_MISTAKES),
     "batchtopk": (exercises.check_batchtopk, architectures._BATCHTOPK_MISTAKES),
     "ramp_slope": (exercises.check_ramp_slope, architectures._RAMP_MISTAKES),
     "nested_loss": (exercises.check_nested_loss, frontier._NESTED_MISTAKES),
-    "fold": (exercises.check_fold, frontier._FOLD_MISTAKES),
+    "choose_threshold": (exercises.check_choose_threshold, alarms._THRESHOLD_MISTAKES),
     "alarms": (exercises.check_alarms, alarms._ALARMS_MISTAKES),
     "push": (exercises.check_push, using._PUSH_MISTAKES),
     "ablate": (exercises.check_ablate, using._ABLATE_MISTAKES),
@@ -134,7 +137,8 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "hold_constant": (exercises.check_hold_constant, removing._HELD_MISTAKES),
     "matched_latents": (exercises.check_matched_latents, using._MATCHED_MISTAKES),
     "transcoder_loss": (exercises.check_transcoder_loss, transcoding._LOSS_MISTAKES),
-    "lead": (exercises.check_lead, transcoding._LEAD_MISTAKES),
+    "rival_group": (exercises.check_rival_group, transcoding._RIVAL_MISTAKES),
+    "margins": (exercises.check_margins, transcoding._MARGIN_MISTAKES),
     "reader": (exercises.check_reader, graphs._READER_MISTAKES),
     "back": (exercises.check_back, graphs._BACK_MISTAKES),
     "edges": (exercises.check_edges, graphs._EDGE_MISTAKES),
@@ -144,9 +148,9 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "crosscoder": (exercises.check_crosscoder, diffing._CROSSCODER_MISTAKES),
     "tuned_share": (exercises.check_tuned_share, diffing._SHARE_MISTAKES),
     "best_multiple": (exercises.check_best_multiple, scaling._MULTIPLE_MISTAKES),
-    "nu": (exercises.check_nu, scaling._NU_MISTAKES),
+    "own_latents": (exercises.check_own_latents, scaling._OWN_MISTAKES),
     "take_out": (exercises.check_take_out, removing._HELD_MISTAKES),
-    "difference": (exercises.check_difference, diffing._DIFFERENCE_MISTAKES),
+    "rival": (exercises.check_rival, diffing._RIVAL_MISTAKES),
 }
 
 
@@ -223,8 +227,7 @@ def test_unattempted_says_what_to_do(name: str) -> None:
     check = getattr(exercises, name)
     n_answers = check.__code__.co_argcount
     for nothing in (None, ...):
-        answer = dict.fromkeys(analysing._ANSWERS, nothing) if name == "check_controls" else nothing
-        printed = said(check, *[answer] * n_answers)
+        printed = said(check, *[nothing] * n_answers)
         assert printed.startswith("Exercise ") and " not attempted: " in printed and len(printed) > 40
 
 
@@ -247,7 +250,7 @@ def test_an_answer_of_another_kind_does_not_stop_the_notebook(name: str) -> None
 
 
 @pytest.mark.parametrize(
-    "name", [*TABLES, "sample_rows", "collect", "split", "shuffled_labels", "first_repair", "second_repair"]
+    "name", [*TABLES, "meeting", "collect", "split", "shuffled_labels", "first_repair", "second_repair"]
 )
 def test_an_exception_in_the_learners_code_is_reported(name: str) -> None:
     def broken(*inputs: Any) -> Any:

@@ -11,6 +11,7 @@ from torch.nn.functional import mse_loss, normalize
 
 from sae_tutorial import exercises
 from sae_tutorial.exercises import (
+    architectures,
     building,
     building_loss,
     building_whole,
@@ -20,8 +21,9 @@ from sae_tutorial.exercises import (
     collecting_splits,
     cutting,
     graphs,
-    meaning,
     residual,
+    resuming,
+    rivals,
     training,
 )
 from sae_tutorial.toys.known_dictionary import KnownDictionary
@@ -114,14 +116,16 @@ def test_the_collectors_functions_are_used_too_and_read_alike(capsys):
 def test_the_functions_of_notebook_02_are_used_and_a_hook_is_called_by_name(capsys):
     parts = exercises.yours_or_ours(
         silence=lambda activation, hook: torch.cat([activation[:, :1], 0 * activation[:, 1:]], 1).double(),
+        third_cut=lambda activation, hook: torch.cat([0 * activation[:, :1], activation[:, 1:]], 1).double(),
         lens=lambda stream, norm, W_U: (norm(stream) @ W_U).numpy(),
         attribution=lambda parts, weight, direction: parts @ direction,
     )
     quiet = parts.silence(torch.ones(1, 2, 3), hook=None)
     assert quiet.dtype == torch.float32 and quiet.sum() == 3
+    assert parts.third_cut(torch.ones(1, 3, 3), hook=None).sum() == 6
     assert torch.equal(parts.lens(torch.ones(1, 1, 2), torch.neg, torch.eye(2)), -torch.ones(1, 1, 2))
     assert parts.attribution is residual._attribution
-    assert "silence (yours), lens (yours), attribution (ours)" in capsys.readouterr().out
+    assert "silence (yours), third_cut (yours), lens (yours), attribution (ours)" in capsys.readouterr().out
 
 
 def test_the_functions_of_notebook_03_are_used_and_read_alike(capsys):
@@ -153,27 +157,31 @@ def test_the_functions_of_notebook_07_are_used_and_read_alike(capsys):
         density=lambda f: (f > 0).float().mean(0).tolist(),
         shares=lambda f, m: np.minimum(f / m, 1),
         seam=lambda rows: 1,
-        top_rows=lambda values, document_ids, n: np.array([1, 0]),
+        both_halves=lambda f, ids, here, limit, top_share: np.array([1, 0]),
     )
-    assert parts.top_rows(torch.tensor([3.0, 0.0, 2.0]), torch.tensor([0, 1, 1]), 2) == [0, 2]
+    ids, here = torch.tensor([0, 1, 0, 1]), torch.tensor([True, True, False, False])
+    assert parts.both_halves(torch.tensor([[2.0], [0.0], [1.0], [0.0]]), ids, here, 0.5) == (1, 1)
     assert parts.density(torch.tensor([[1.0, 0.0], [2.0, 0.0]])).tolist() == [1, 0]
     assert torch.equal(parts.shares(torch.tensor([[3.0]]), torch.tensor([2.0])), torch.tensor([[1.0]]))
     assert float(parts.seam(torch.tensor([[0.0], [1.0], [2.0]]))) == 2
-    assert "density (yours), shares (yours), seam (ours), top_rows (ours)" in capsys.readouterr().out
+    assert "density (yours), shares (yours), seam (ours), both_halves (ours)" in capsys.readouterr().out
 
 
 def test_the_functions_of_notebook_09_are_used_and_read_alike(capsys):
     parts = exercises.yours_or_ours(
-        loss_recovered=lambda clean, replaced, zero: torch.tensor((zero - replaced) / (zero - clean)),
-        holes=lambda f, label, own: (label & (f[:, own] <= 0).all(1)).tolist(),
-        fit=lambda f, described: 1,
+        matched_rates=lambda holes, absorbed, elsewhere: torch.stack(
+            [absorbed.sum() / holes.sum(), (holes * elsewhere).sum() / holes.sum()]
+        ),
+        lead_over_all=lambda counts, name: torch.tensor(
+            np.mean(counts[name]) - max(np.mean(counts[other]) for other in counts if other != name)
+        ),
+        soft_freeze=lambda W, start, cosine: start,
     )
-    assert parts.loss_recovered(2.0, 3.0, 6.0) == 0.75
-    f, label = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 0.0]]), torch.tensor([True, True, False])
-    for own, expected in (([0], [1, 0, 0]), ([1], [0, 1, 0]), ([0, 1], [0, 0, 0])):
-        assert parts.holes(f, label, own).tolist() == expected
-    assert parts.fit is meaning._fit
-    assert "loss_recovered (yours), holes (yours), fit (ours)" in capsys.readouterr().out
+    holes, absorbed, elsewhere = torch.tensor([[1.0, 3.0], [1.0, 1.0], [0.0, 1.0]])
+    assert parts.matched_rates(holes, absorbed, elsewhere) == [0.5, 0.75]
+    assert parts.lead_over_all({"ours": [3.0, 5.0], "a": [1.0], "b": [2.0, 4.0]}, "ours") == 1.0
+    assert parts.soft_freeze is rivals._soft_freeze
+    assert "matched_rates (yours), lead_over_all (yours), soft_freeze (ours)" in capsys.readouterr().out
 
 
 def test_the_functions_of_notebook_11_are_used_and_read_alike(capsys):
@@ -192,24 +200,26 @@ def test_the_functions_of_notebook_11_are_used_and_read_alike(capsys):
 
 def test_what_a_learner_wrote_of_latents_is_used_where_it_is_right(capsys):
     parts = exercises.yours_or_ours(
-        topic_share=lambda f, topics: f,
+        as_rare=lambda f, n: f,
         balanced_accuracy=lambda truth, answers: (
             (answers[truth].double().mean() + (~answers[~truth]).double().mean()) / 2
         ).item(),
     )
     assert float(parts.balanced_accuracy(torch.tensor([True, False]), torch.tensor([True, True]))) == 0.5
-    assert parts.topic_share(torch.tensor([1.0, 1.0, 1.0]), torch.tensor([0, 0, 1])).tolist() == [0.5, 0.5]
-    assert "topic_share (ours), balanced_accuracy (yours)" in capsys.readouterr().out
+    assert parts.as_rare(torch.tensor([1.0, 3.0, 2.0]), 2).tolist() == [0, 3, 2]
+    assert "as_rare (ours), balanced_accuracy (yours)" in capsys.readouterr().out
 
 
-def test_a_wrong_push_ablation_match_or_removal_does_not_run_in_notebook_10(capsys):
+def test_a_wrong_push_ablation_match_removal_or_threshold_does_not_run_in_notebook_10(capsys):
     parts = exercises.yours_or_ours(
         push=lambda x, direction, dose, median_norm: x + dose * direction,
         ablate=lambda x, f, W_dec, latents: f @ W_dec,
         matched_latents=lambda named, strength: list(named),
         hold_constant=lambda x, direction, mean: x - x @ direction,
+        choose_threshold=lambda scores, is_name, per_miss: scores.mean(),
     )
-    assert capsys.readouterr().out.count("(ours)") == 4
+    assert capsys.readouterr().out.count("(ours)") == 5
+    assert parts.choose_threshold(torch.tensor([1.0, 3.0, 2.0]), torch.tensor([False, True, False]), 3) == 2.0
     assert parts.push(torch.zeros(1, 2), torch.tensor([0.0, 2.0]), 0.5, 6.0).tolist() == [[0.0, 3.0]]
     assert parts.ablate(torch.eye(2), torch.eye(2), torch.eye(2), [1]).tolist() == [[1.0, 0.0], [0.0, 0.0]]
     assert parts.matched_latents([0], torch.tensor([1.0, 5.0, 2.0])) == [2]
@@ -229,26 +239,65 @@ def test_a_search_for_a_price_and_a_chance_are_used_where_they_are_right(capsys)
     assert "next_price (yours), luck (ours), readers_share (ours)" in capsys.readouterr().out
 
 
+def test_a_loop_that_can_be_stopped_is_used_where_it_is_right(capsys):
+    bench = resuming._Bench()
+    for name, whose in (("resume", "yours"), ("resume_never", "ours")):
+        parts = exercises.yours_or_ours(train_until=globals()[name])
+        assert f"train_until ({whose})" in capsys.readouterr().out
+        _, state = parts.train_until(3, None, bench.start, bench.one_step)
+        resumed, _ = parts.train_until(6, state, bench.start, bench.one_step)
+        unbroken, _ = parts.train_until(6, None, bench.start, bench.one_step)
+        assert all(map(torch.equal, resumed, unbroken))
+
+
 def test_a_wrong_function_does_not_run_in_the_experiments_of_01_08_and_12(capsys):
     parts = exercises.yours_or_ours(
         toy=lambda x, W, b: x @ W @ W.T + b,
-        sample_rows=lambda probability, n_rows, n_features, generator: torch.zeros(n_rows, n_features),
+        meeting=lambda x: x.clone(),
         stretch=lambda x, x_hat, b_dec: 2.0,
         ramp_slope=lambda z, theta, width: z,
         tuned_share=lambda W_dec: W_dec,
-        nu=lambda f, arrows, x, x_hat: 1.0,
+        best_multiple=lambda f, d, y: 1.0,
+        own_latents=lambda share, missed, others, n_rows, line: share > line,
         take_out=lambda x, direction, mean: x,
-        difference=lambda base, tuned: (tuned - base).mean(0),
+        rival=lambda base, tuned: (tuned - base).mean(0),
+        crosscoder=lambda base, tuned, *weights: torch.cat([base, tuned], dim=1),
         word_shares=lambda texts: {},
     )
-    assert capsys.readouterr().out.count("(ours)") == 9
+    assert capsys.readouterr().out.count("(ours)") == 11
     x, W, b = torch.rand(3, 4), torch.rand(4, 2), torch.zeros(4)
     assert torch.equal(parts.toy(x, W, b), torch.relu(x @ W @ W.T + b))
-    rows = parts.sample_rows(0.5, 400, 3, torch.Generator().manual_seed(0))
-    assert rows.shape == (400, 3) and 0.4 < (rows > 0).float().mean() < 0.6
+    rows = torch.tensor([[0.0, 0.3], [0.5, 0.0], [0.2, 0.1]])
+    assert parts.meeting(rows).tolist() == torch.tensor([[0.5, 0.3], [0.2, 0.1], [0.0, 0.0]]).tolist()
     assert parts.stretch(2 * x, x, torch.zeros(4)) == pytest.approx(2)
     assert parts.take_out(torch.eye(2), torch.tensor([1.0, 0.0]), torch.zeros(2))[0].norm() == 0
     assert parts.word_shares([["a", "b"], ["a"]]) == {"a": 1.0, "b": 0.5}
+
+
+def test_the_pieces_of_architectures_are_used_where_they_are_right_and_can_be_trained_through(capsys):
+    def without_gradient(pre, k):
+        return architectures._batchtopk(pre.detach(), k)
+
+    def nested(x, f, W_dec, b_dec, prefixes):
+        return sum(float(mse_loss(f[:, :m] @ W_dec[:m] + b_dec, x)) for m in prefixes)
+
+    parts = exercises.yours_or_ours(
+        gated=lambda p, b_gate, r_mag, b_mag: np.where(p + b_gate > 0, (p * r_mag.exp() + b_mag).relu(), 0.0),
+        batchtopk=without_gradient,
+        nested_loss=nested,
+    )
+    assert "gated (yours), batchtopk (ours), nested_loss (yours)" in capsys.readouterr().out
+    ones = torch.ones(2)
+    assert parts.gated(torch.tensor([[2.0, 1.0]]), ones, 0 * ones, -ones).tolist() == [[1.0, 0.0]]
+    pre = torch.tensor([[3.0, 2.0], [1.0, -1.0]], requires_grad=True)
+    parts.batchtopk(pre, 1).sum().backward()
+    assert pre.grad.tolist() == [[1.0, 1.0], [0.0, 0.0]]
+    x, f, W_dec = torch.ones(1, 2), torch.ones(1, 2), torch.eye(2)
+    assert parts.nested_loss(x, f, W_dec, torch.zeros(2), (1, 2)) == pytest.approx(0.5)
+    exercises.yours_or_ours(
+        gated=lambda *parts: 0, batchtopk=lambda pre, k: pre, nested_loss=lambda *parts: 1.0
+    )
+    assert "gated (ours), batchtopk (ours), nested_loss (ours)" in capsys.readouterr().out
 
 
 def test_a_right_function_runs_in_the_experiments_of_01_08_and_12(capsys):
@@ -524,6 +573,60 @@ def price_by_small_steps(tried, wanted):
     return 1.02 * max(price for price, l0 in tried.items() if l0 >= wanted)
 
 
+# 6.7
+
+
+def resume(last, saved, start, one_step, *, put=lambda weight, value: weight.data.copy_(value)):
+    """Another way to write it: a list for a state, with Adam's first, and the weights put back by `put`."""
+    weights, adam = start()
+    done = 0
+    if saved is not None:
+        done, memory, values, generator = saved
+        adam.load_state_dict(memory)
+        for weight, value in zip(weights, values, strict=True):
+            put(weight, value)
+        torch.set_rng_state(generator)
+    while done < last:
+        one_step(weights, adam)
+        done += 1
+    return weights, [done, adam.state_dict(), [weight.detach() for weight in weights], torch.get_rng_state()]
+
+
+def resume_with(**ways):
+    return lambda *inputs: resume(*inputs, **ways)
+
+
+def resume_by_data(weight, value):
+    weight.data = value
+
+
+def resume_without_gradients(weight, value):
+    with torch.no_grad():
+        weight[:] = value
+
+
+def resume_saving_each_step(last, saved, start, one_step):
+    for step in range(1 if saved is None else saved[0] + 1, last + 1):
+        weights, saved = resume(step, saved, start, one_step)
+    return weights, saved
+
+
+def resume_never(last, saved, start, one_step):
+    weights, adam = start()
+    for _ in range(last):
+        one_step(weights, adam)
+    return weights, weights
+
+
+def resume_saving_nothing(last, saved, start, one_step):
+    return resume(last, saved, start, one_step)[0], None
+
+
+def resume_from_the_oldest(last, saved, start, one_step):
+    weights, state = resume(last, saved, start, one_step)
+    return weights, saved or state
+
+
 # 6.1
 
 
@@ -571,24 +674,7 @@ def mean_of_scores(batches):
     return np.mean([1 - float(((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()) for x, y in batches])
 
 
-# 6.4
-
-
-def project_row_by_row(gradient, W_dec):
-    return torch.stack([g - torch.dot(g, w) * w for g, w in zip(gradient, W_dec, strict=True)])
-
-
-def project_by_einsum(gradient, W_dec):
-    return gradient - torch.einsum("sd,sd,se->se", gradient, W_dec, W_dec)
-
-
-def project_by_the_diagonal(gradient, W_dec):
-    return gradient - (gradient @ W_dec.T).diagonal()[:, None] * W_dec
-
-
-def project_for_any_norm(gradient, W_dec):
-    along = (gradient * W_dec).sum(-1) / (W_dec**2).sum(-1)
-    return gradient - along.unsqueeze(-1) * W_dec
+# 6.2 and 6.3
 
 
 def scaled(rows):
@@ -811,12 +897,6 @@ RIGHT: Right = [
     ],
     *[("explained_variance", (f,)) for f in ways_to_return(training._ev)],
     *[("explained_variance", (f,)) for f in (ev_in_one_pass, ev_of_variances, ev_in_numpy)],
-    *[("project", (f,)) for f in ways_to_return(training._project)],
-    *[
-        ("project", (f,))
-        for f in (project_row_by_row, project_by_einsum, project_by_the_diagonal, project_for_any_norm)
-    ],
-    *[("beaten", (way,)) for way in ways_to_choose("B", "D")],
     *[
         ("budget", answer)
         for answer in (
@@ -837,6 +917,17 @@ RIGHT: Right = [
             price_by_a_line,
             price_by_sorting,
             price_as_a_tensor,
+        )
+    ],
+    *[
+        ("train_until", (f,))
+        for f in (
+            resuming._train_until,
+            resume,
+            resume_with(put=resume_by_data),
+            resume_with(put=resume_without_gradients),
+            resume_saving_each_step,
+            lambda *inputs: (lambda weights, state: (tuple(weights), state))(*resume(*inputs)),
         )
     ],
     *[("symptoms", (way,)) for way in ways_to_name_causes("cabde")],
@@ -1154,21 +1245,6 @@ WRONG: Wrong = [
     ("explained_variance", (lambda batches: 1 - ev_in_numpy(batches),), "*un*explained"),
     ("explained_variance", (lambda batches: 100 * ev_in_numpy(batches),), "expected"),
     ("explained_variance", (lambda batches: 1 - sum(mse_loss(y, x) for x, y in batches),), "expected"),
-    ("project", (lambda g, W: g + torch.einsum("ij,ij->i", g, W)[:, None] * W,), "is now there twice"),
-    ("project", (lambda g, W: torch.einsum("ij,ij->i", g, W)[:, None] * W,), "the part to throw away"),
-    ("project", (lambda g, W: g - torch.einsum("ij,ij->j", g, W) * W,), "along columns"),
-    ("project", (lambda g, W: g - (g @ W.T) @ W,), "along *all* rows"),
-    ("project", (lambda g, W: g - (g @ W.T).sum(1, keepdim=True) * W,), "expected"),
-    ("project", (lambda g, W: g - (g * W).mean(1, keepdim=True) * W,), "expected"),
-    ("project", (lambda g, W: normalize(project_by_einsum(g, W)),), "its size says how far"),
-    ("beaten", ({"A", "C", "D"},), "on *training* rows"),
-    ("beaten", ("abcd",), "highest explained variance"),
-    ("beaten", (["c", "d", "e"],), "lowest L0 alone"),
-    ("beaten", ({"B"},), "D too"),
-    ("beaten", ({"D"},), "B too"),
-    ("beaten", (set(),), "at least one"),
-    ("beaten", ({"A", "B", "D"},), "A is not"),
-    ("beaten", ({"F"},), "'F' is not one of"),
     ("budget", (4, 1, 0.5), "4 times 1 is 4, over the budget"),
     ("budget", (1, 1, 0.5), "is unspent"),
     ("budget", (2, 1, 0.5), "the page's own run"),
@@ -1193,6 +1269,19 @@ WRONG: Wrong = [
     ("next_price", (price_on_the_wrong_side,), "again, which was tried"),
     ("next_price", (price_by_small_steps,), "well into the gap"),
     ("next_price", (lambda tried, wanted: tuple(tried),), "must be a number"),
+    ("train_until", (resume_never,), "is it read?"),
+    ("train_until", (resume_saving_nothing,), "the state that you return is None"),
+    ("train_until", (resume_from_the_oldest,), "steps more where"),
+    ("train_until", (resuming._forgetting("weights", "step"),), "is it read?"),
+    ("train_until", (resume_with(put=lambda weight, saved: None),), "those of a new start"),
+    ("train_until", (lambda *inputs: resume(inputs[0] + 1, *inputs[1:]),), "10 steps are done"),
+    ("train_until", (lambda *inputs: resume(*inputs)[0],), "return two things"),
+    (
+        "train_until",
+        (lambda *inputs: ([w.detach() + 1 for w in resume(*inputs)[0]], 0),),
+        "ends with other weights",
+    ),
+    ("train_until", (lambda last, saved: [],), "stopped"),
     ("symptoms", (list("aabde"),), "look again at A"),
     ("symptoms", (list("cbbde"),), "look again at B"),
     ("symptoms", (list("cadde"),), "look again at C"),

@@ -9,6 +9,7 @@ from answers import Right, Wrong, ways_to_choose, ways_to_return
 from torch.nn.functional import normalize
 
 from sae_tutorial.effects.steering import without_direction
+from sae_tutorial.features import diffing
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 
@@ -29,18 +30,26 @@ def by_a_loop(W_dec):
     return [tuned / (base + tuned) for base, tuned in lengths]
 
 
-def by_means(base, tuned):
-    change = tuned.mean(0) - base.mean(0)
-    return change / change.norm()
+def by_the_furthest(base, tuned):
+    change = tuned - base
+    return change[change.norm(dim=1).topk(20).indices].mean(0)
 
 
-def by_normalize(base, tuned):
-    return normalize((tuned - base).mean(0), dim=0)
+def by_an_outlying_length(base, tuned):
+    """Rows whose movement is far above the median one, however many they are."""
+    change = tuned - base
+    length = change.norm(dim=1)
+    return normalize(change[length > 1.35 * length.median()].sum(0), dim=0)
+
+
+def by_principal_direction(base, tuned):
+    return diffing.main_changes(base, tuned, n=1)[1][0]
 
 
 def by_numpy(base, tuned):
-    change = np.asarray(tuned - base).sum(0)
-    return change / np.linalg.norm(change)
+    change = np.asarray(tuned - base)
+    order = np.argsort(-np.linalg.norm(change, axis=1))
+    return change[order[: len(change) // 100]].mean(0) - change.mean(0)
 
 
 def by_formula(f, d, y):
@@ -57,24 +66,22 @@ def by_a_solver(f, d, y):
     return torch.linalg.lstsq(a, y.reshape(-1, 1).double()).solution[0, 0]
 
 
-def nu_by_formula(f, arrows, x, x_hat):
-    y = [x[m] - x_hat[m] + f[:, None] * arrows[m] for m in (0, 1)]
-    return by_formula(f, arrows[1], y[0]) / by_formula(f, arrows[1], y[1])
+def by_conditions(share, missed, others, n_rows, line):
+    return (share > line) & (missed < 0.2) & (others < 0.5) & (n_rows >= 20)
 
 
-def nu_without_the_divisor(f, arrows, x, x_hat):
-    base, tuned = (f @ ((x[m] - x_hat[m] + torch.outer(f, arrows[m])) @ arrows[1]) for m in (0, 1))
-    return base / tuned
+def by_striking_off(share, missed, others, n_rows, line):
+    own = torch.ones_like(share, dtype=torch.bool)
+    for struck in (share <= line, missed >= 0.2, others >= 0.5, n_rows < 20):
+        own[struck] = False
+    return own
 
 
-def nu_with(own=(0, 1), asked=(1, 1)):
-    """Each model's own part with one arrow, and the question about another; nothing added where `own` is None."""
-
-    def nu(f, arrows, x, x_hat):
-        y = [x[m] - x_hat[m] + (0 if own is None else torch.outer(f, arrows[own[m]])) for m in (0, 1)]
-        return by_formula(f, arrows[asked[0]], y[0]) / by_formula(f, arrows[asked[1]], y[1])
-
-    return nu
+def by_a_list(share, missed, others, n_rows, line):
+    return [
+        s > line and e < 0.2 and r < 0.5 and n >= 20
+        for s, e, r, n in zip(share.tolist(), missed.tolist(), others.tolist(), n_rows.tolist(), strict=True)
+    ]
 
 
 def by_a_counter(texts):
@@ -156,19 +163,21 @@ RIGHT: Right = [
     *(("tuned_share", (way,)) for way in ways_to_return(by_chunks)),
     ("tuned_share", (by_a_view,)),
     ("tuned_share", (by_a_loop,)),
-    *(("difference", (way,)) for way in ways_to_return(by_means)),
-    ("difference", (by_normalize,)),
-    ("difference", (by_numpy,)),
+    *(("rival", (way,)) for way in ways_to_return(by_the_furthest)),
+    ("rival", (by_an_outlying_length,)),
+    ("rival", (by_principal_direction,)),
+    ("rival", (by_numpy,)),
     *(("best_multiple", (way,)) for way in ways_to_return(by_formula)),
     ("best_multiple", (by_least_squares,)),
     ("best_multiple", (by_a_solver,)),
-    *(("nu", (way,)) for way in ways_to_return(nu_by_formula)),
-    ("nu", (nu_without_the_divisor,)),
     *(
         ("word_shares", (way,))
         for way in (by_a_counter, by_membership, by_hand, by_sets, by_fractions, by_tensors)
     ),
-    *(("own_latents", (way,)) for way in ways_to_choose("B")),
+    *(("own_latents", (way,)) for way in (by_conditions, by_striking_off, by_a_list)),
+    ("own_latents", (lambda *given: by_conditions(*given).numpy(),)),
+    ("own_latents", (lambda s, e, r, n, line: torch.stack([s > line, e < 0.2, r < 0.5, n >= 20]).all(0),)),
+    ("own_latents", (lambda s, e, r, n, line: ((s > line) * (e < 0.2) * (r < 0.5) * (n >= 20)).bool(),)),
     *(("told", (way,)) for way in ways_to_choose("A", "D")),
 ]
 
@@ -200,27 +209,33 @@ WRONG: Wrong = [
     ("tuned_share", (lambda W: W.chunk(2, 1)[1].norm(dim=1) / W.chunk(2, 1)[0].norm(dim=1),), "no upper end"),
     ("tuned_share", (lambda W: by_chunks(W)[:, None],), "shape"),
     ("tuned_share", (lambda W: W.missing,), "stopped"),
-    ("difference", (lambda b, t: by_means(t, b),), "points away"),
-    ("difference", (lambda b, t: (t - b).mean(0),), "its own length"),
-    ("difference", (lambda b, t: normalize(t - b, dim=1),), "for each row"),
-    ("difference", (lambda b, t: normalize(t.mean(0), dim=0),), "base rows are unused"),
-    ("difference", (lambda b, t: (t - b).mean(1),), "over the width"),
-    ("difference", (lambda b, t: (t - b).median(0).values,), "expected"),
     ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / (f**2).sum(),), "length of d is missing"),
     ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / (d @ d),), "how strong the latent is"),
     ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / f.sum() / (d @ d),), "slope of the squared error has Σ f²"),
     ("best_multiple", (lambda f, d, y: (f * (y @ d)).sum() / (f**2).sum() / d.norm(),), "its square, d · d"),
     ("best_multiple", (lambda f, d, y: (y @ d).sum() / (f.sum() * (d @ d)),), "counts alike"),
     ("best_multiple", (lambda f, d, y: (y @ d) / (d @ d),), "shape"),
-    ("nu", (lambda *given: 1 / nu_by_formula(*given),), "its β on top"),
-    ("nu", (nu_with(own=None),), "with each model's own arrow"),
-    ("nu", (nu_with(own=(1, 1)),), "added the tuned arrow back for both"),
-    ("nu", (nu_with(asked=(0, 1)),), "one arrow, the tuned one"),
-    ("nu", (lambda f, d, x, x_hat: by_formula(f, d[1], x[0]) / by_formula(f, d[1], x[1]),), "took the rows whole"),
-    ("nu", (lambda f, d, x, x_hat: by_formula(f, d[1], x_hat[0]) / by_formula(f, d[1], x_hat[1]),), "that is ν^r"),
-    ("nu", (lambda f, d, x, x_hat: by_formula(f, d[1], x[0] - x_hat[0] + torch.outer(f, d[0])),), "β alone"),
-    ("nu", (lambda f, d, x, x_hat: x[0] - x_hat[0],), "shape"),
-    ("nu", (lambda f, d, x, x_hat: x.mean(0),), "stopped"),
+    ("rival", (lambda b, t: (t - b).mean(0),), "the mean difference over all rows"),
+    ("rival", (lambda b, t: (t - b)[(t - b).norm(dim=1).argmax()],), "its own noise"),
+    ("rival", (lambda b, t: t[t.norm(dim=1).topk(20).indices].mean(0),), "the tuned model's longest rows"),
+    ("rival", (lambda b, t: t[(t - b).norm(dim=1).topk(20).indices].mean(0),), "the mean of the tuned rows themselves"),
+    ("rival", (lambda b, t: normalize(t - b, dim=1).mean(0),), "made equally long"),
+    ("rival", (lambda b, t: by_the_furthest(t, b),), "Turn it round"),
+    ("rival", (lambda b, t: (t - b)[:200].mean(0),), "which rows would show it"),
+    ("rival", (lambda b, t: (t - b).norm(dim=1).topk(20).indices,), "has shape [20]"),
+    ("rival", (lambda b, t: 0 * t[0],), "has no length"),
+    ("rival", (lambda b, t: t.missing,), "stopped"),
+    ("own_latents", (lambda s, e, r, n, line: (e < 0.2) & (r < 0.5) & (n >= 20),), "did not ask for the share"),
+    ("own_latents", (lambda s, e, r, n, line: (s > line) & (r < 0.5) & (n >= 20),), "complete shrinkage"),
+    ("own_latents", (lambda s, e, r, n, line: (s > line) & (e < 0.2) & (n >= 20),), "latent decoupling"),
+    ("own_latents", (lambda s, e, r, n, line: (s > line) & (e < 0.2) & (r < 0.5),), "two sums over two rows"),
+    ("own_latents", (lambda s, e, r, n, line: (s > line) | (e < 0.2) | (r < 0.5) | (n >= 20),), "`&`, not `|`"),
+    ("own_latents", (lambda s, e, r, n, line: (s > line) & (e < 0.5) & (r < 0.2) & (n >= 20),), "swapped"),
+    ("own_latents", (lambda s, e, r, n, line: (s > line) & (e > 0.2) & (r > 0.5) & (n >= 20),), "how much *it* has"),
+    ("own_latents", (lambda *given: ~by_conditions(*given),), "struck off"),
+    ("own_latents", (lambda *given: by_conditions(*given).float(),), "Return True and False"),
+    ("own_latents", (lambda s, e, r, n, line: s > 0.5,), "expected"),
+    ("own_latents", (lambda s, *rest: s.missing,), "stopped"),
     ("word_shares", (lambda texts: {w: n / len(texts) for w, n in Counter(sum(texts, [])).items()},), "counts three times"),
     ("word_shares", (lambda texts: {w: n / len(sum(texts, [])) for w, n in Counter(sum(texts, [])).items()},), "share of all words"),
     ("word_shares", (lambda texts: Counter(sum(texts, [])),), "counts of words"),
@@ -229,12 +244,6 @@ WRONG: Wrong = [
     ("word_shares", (lambda texts: {},), "expected"),
     ("word_shares", (lambda texts: {"coast": "often"},), "must be a number"),
     ("word_shares", (lambda texts: texts.shape,), "stopped"),
-    ("own_latents", ({"A", "B"},), "complete shrinkage"),
-    ("own_latents", ("b, c",), "latent decoupling"),
-    ("own_latents", ({"D", "B"},), "both models have it"),
-    ("own_latents", ({"B", "E"},), "2 of 20,000"),
-    ("own_latents", (set(),), "B is the tuned model's own"),
-    ("own_latents", (7,), "answer in text"),
     ("told", ({"A", "B", "D"},), "second fine-tune"),
     ("told", ({"A", "C", "D"},), "more than was tried"),
     ("told", ({"A", "D", "E"},), "nothing else changed"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from answers import Right, Wrong, last_line, said, ways_to_choose, ways_to_return
+from answers import Right, Wrong, last_line, said, ways_to_return
 
 from sae_tutorial import exercises
 from sae_tutorial.exercises import graphs, transcoding
@@ -68,23 +68,61 @@ def edited_in_place(f, mask, instead):
     return f
 
 
-def lead_in_a_loop(logits):
-    return [
-        [float(row[i] - (sum(row) - row[i]) / (len(row) - 1)) for i, row in enumerate(template)]
-        for template in logits
-    ]
+def rival_by_neighbours(group, strength, generator):
+    taken = torch.zeros_like(group)
+    for latent in group.nonzero()[:, 0].tolist():
+        distance = (strength - strength[latent]).abs().masked_fill(group | taken, torch.inf)
+        near = distance.argsort()[:4]
+        taken[near[torch.randint(4, (), generator=generator)]] = True
+    return taken
 
 
-def lead_by_a_mask(logits):
-    n = logits.shape[2]
-    right = torch.eye(n, dtype=torch.bool)
-    return logits[:, right] - logits.masked_fill(right, 0).sum(2) / (n - 1)
+def rival_in_a_loop(group, strength, generator):
+    n, target = int(group.sum()), float(strength[group].mean())
+    order = [i for i in strength.argsort(descending=True).tolist() if not group[i]]
+    pool = order[:n]
+    for latent in order[n:]:
+        if float(strength[[*pool, latent]].mean()) < target:
+            break
+        pool.append(latent)
+    lot = torch.randperm(len(pool), generator=generator)[:n].tolist()
+    chosen = {pool[i] for i in lot}
+    return [i in chosen for i in range(len(group))]
+
+
+def rival_by_numpy(group, strength, generator):
+    rng = np.random.default_rng(torch.randint(10**6, (), generator=generator).item())
+    pool = transcoding._pool(group, strength).numpy()
+    drawn = np.zeros(len(group), dtype=bool)
+    drawn[rng.choice(pool, int(group.sum()), replace=False)] = True
+    return drawn
+
+
+def margins_in_a_loop(cost, group, rivals):
+    own, theirs = cost(group).mean(0), [cost(rival).mean(0) for rival in rivals]
+    return [float(own[k]) - max(float(rival[k]) for rival in theirs) for k in range(len(own))]
+
+
+def margins_by_the_nearest(cost, group, rivals):
+    return torch.stack([(cost(group) - cost(rival)).mean(0) for rival in rivals]).min(0).values
+
+
+def margins_running(cost, group, rivals):
+    most = cost(rivals[0]).mean(0)
+    for rival in rivals[1:]:
+        most = torch.maximum(most, cost(rival).mean(0))
+    return cost(group).mean(0) - most
+
+
+def margins_of_the_overall_means(cost, group, rivals):
+    return cost(group).mean(0) - max(cost(rival).mean() for rival in rivals)
 
 
 RIGHT: Right = [
-    *[("lead", (f,)) for f in ways_to_return(transcoding._lead)],
-    *[("lead", (f,)) for f in (lead_in_a_loop, lead_by_a_mask)],
-    ("lead", (lambda z: np.einsum("tii->ti", z) * 4 / 3 - np.asarray(z).sum(2) / 3,)),
+    *[("rival_group", (f,)) for f in ways_to_return(transcoding._rival_group)],
+    *[("rival_group", (f,)) for f in (rival_by_neighbours, rival_in_a_loop, rival_by_numpy)],
+    *[("margins", (f,)) for f in ways_to_return(transcoding._margins)],
+    *[("margins", (f,)) for f in (margins_in_a_loop, margins_by_the_nearest, margins_running)],
     *[("transcoder_loss", (f,)) for f in ways_to_return(transcoding._transcoder_loss)],
     ("transcoder_loss", (loss_of_the_package,)),
     *[("reader", (f,)) for f in ways_to_return(graphs._reader)],
@@ -101,17 +139,28 @@ RIGHT: Right = [
     *[("edited", (f,)) for f in ways_to_return(graphs._edited)],
     ("edited", (lambda f, mask, instead: f * ~mask + instead * mask,)),
     ("edited", (edited_in_a_copy,)),
-    *[("graph_claims", (way,)) for way in ways_to_choose("C")],
 ]
 
 WRONG: Wrong = [
-    ("lead", (lambda z: torch.einsum("tii->ti", z) - z.mean(-1),), "a quarter too small"),
-    ("lead", (lambda z: torch.einsum("tii->ti", z),), "logit alone"),
-    ("lead", (lambda z: 2 * z.diagonal(0, 1, 2) - z.sum(-1),), "divide it by their number"),
-    ("lead", (lambda z: -lead_by_a_mask(z),), "sign is wrong"),
-    ("lead", (lambda z: lead_by_a_mask(z.mT),), "mean over languages"),
-    ("lead", (lambda z: z.diagonal(0, 1, 2) - z.topk(2, 2).values[..., 1],), "second largest"),
-    ("lead", (lambda z: lead_by_a_mask(z.softmax(2)),), "expected"),
+    ("rival_group", (lambda group, s, g: group,), "a latent of the group itself"),
+    ("rival_group", (lambda group, s, g: ~group,), "as many latents"),
+    ("rival_group", (lambda group, s, g: transcoding._by_lot((~group & (s > 0)).nonzero()[:, 0], group, g),),
+     "weaker than the group"),
+    ("rival_group", (lambda group, s, g: transcoding._by_lot(s.masked_fill(group, -99).topk(8).indices, group, g),),
+     "stronger than the group"),
+    ("rival_group", (lambda group, s, g: rival_by_neighbours(group, s, torch.Generator().manual_seed(0)),),
+     "every generator gives the same"),
+    ("rival_group", (lambda group, s, g: rival_by_neighbours(group, s, torch.default_generator),), "same seed"),
+    ("rival_group", (lambda group, s, g: rival_by_neighbours(group, s, g)[:5],), "True or False for each latent"),
+    ("rival_group", (lambda group, s, g: rival_by_neighbours(group, s, g).float(),), "True or False for each latent"),
+    ("margins", (lambda c, g, rs: c(g).mean(0) - sum(c(r).mean(0) for r in rs) / len(rs),), "rivals' mean"),
+    ("margins", (lambda c, g, rs: c(g).mean(0) - torch.cat([c(r) for r in rs]).amax(0),), "runs over templates too"),
+    ("margins", (lambda c, g, rs: torch.stack([c(g) - c(r) for r in rs]).amin(0).mean(0),), "of each template"),
+    ("margins", (lambda c, g, rs: -margins_running(c, g, rs),), "sign is wrong"),
+    ("margins", (lambda c, g, rs: torch.stack([(c(g) - c(r)).mean(0) for r in rs]).amax(0),), "cheapest rival"),
+    ("margins", (lambda c, g, rs: c(g).mean() - max(c(r).mean() for r in rs),), "one number for all languages"),
+    ("margins", (lambda c, g, rs: c(g).mean(0),), "the rivals are missing"),
+    ("margins", (margins_of_the_overall_means,), "expected"),
     ("transcoder_loss", (lambda x, y, We, be, Wd, bd: (((x - bd) @ We + be).relu() @ Wd + bd - y).square().mean(),),
      "you took b_dec off x"),
     ("transcoder_loss", (lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd + bd - x).square().mean(),),
@@ -152,7 +201,6 @@ WRONG: Wrong = [
     ("prune", (lambda i, s: ~graphs._prune(i, s),), "mark what stays"),
     ("prune", (lambda i, s: graphs._first(i, int((graphs._running(i)[1] < s - 1e-6).sum())),), "last node is missing"),
     ("prune", (lambda i, s: i * 0 == 0,), "expected"),
-    ("lead", (lambda logits: logits.diagonal(dim1=1, dim2=2) - transcoding._largest_other(logits),), "strongest rival alone"),
     ("reader", (lambda row, gain, scale: row * scale / gain,), "upside down"),
     ("edited", (edited_in_place,), "has changed as well"),
     ("edited", (lambda f, mask, instead: torch.where(mask, f, instead),), "other way round"),
@@ -161,12 +209,6 @@ WRONG: Wrong = [
     ("edited", (lambda f, mask, instead: f * ~mask + instead,), "added everywhere"),
     ("edited", (lambda f, mask, instead: instead,), "you replaced all"),
     ("edited", (lambda f, mask, instead: 2 * f,), "expected"),
-    ("graph_claims", ({"A", "C"},), "frozen attention"),
-    ("graph_claims", ("b, c",), "not which"),
-    ("graph_claims", (["C", "D"],), "very prompt"),
-    ("graph_claims", ({"E"},), "a guess from contexts"),
-    ("graph_claims", (set(),), "C is shown"),
-    ("graph_claims", ({"F"},), "'F' is not one of"),
 ]  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import torch
-from answers import Right, Wrong, ways_to_choose, ways_to_count, ways_to_return
+from answers import Right, Wrong, ways_to_count, ways_to_return
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises import neurons, superposition
+from sae_tutorial.exercises import meeting, neurons, superposition
+from sae_tutorial.toys.geometry import superposition_boundary
 
 # 1.2
 
@@ -75,86 +76,65 @@ def shares_from_gram(W):
 # 1.3
 
 
-def good_rows(p, rows, n, g):
-    return torch.rand(rows, n, generator=g) * (torch.rand(rows, n, generator=g) < p)
+def met_by_columns(x):
+    return torch.stack([torch.cat([c[c > 0], c[c == 0]]) for c in x.T], dim=1)
 
 
-def rows_by_where(probability, n_rows, n_features, generator):
-    size = torch.rand((n_rows, n_features), generator=generator)
-    return torch.where(torch.rand(size.shape, generator=generator) > 1 - probability, size, 0)
+def met_in_numpy(x):
+    out = np.zeros(tuple(x.shape), dtype=np.float32)
+    for j, column in enumerate(x.numpy().T):
+        values = column[column > 0]
+        out[len(out) - len(values) :, j] = values
+    return out
 
 
-def rows_by_bernoulli(probability, n_rows, n_features, generator):
-    on = torch.bernoulli(torch.full((n_rows, n_features), probability), generator=generator)
-    return on * torch.rand(n_rows, n_features, generator=generator)
+def met_at_random(x):
+    generator = torch.Generator().manual_seed(0)
+    order = ((x > 0) + torch.rand(x.shape, generator=generator)).argsort(0, descending=True)
+    return x.gather(0, order)
 
 
-def rows_from_one_draw(probability, n_rows, n_features, generator):
-    u = torch.rand(n_rows, n_features, generator=generator, dtype=torch.float64)
-    return (u < probability) * u / probability  # below p it is uniform in [0, p]
+def met_anywhere(x):
+    return met_at_random(x)[torch.randperm(len(x), generator=torch.Generator().manual_seed(1))]
 
 
-def rows_in_a_loop(probability, n_rows, n_features, generator):
-    columns = []
-    for _ in range(n_features):
-        on = torch.rand(n_rows, generator=generator) < probability
-        columns.append(torch.rand(n_rows, generator=generator) * on)
-    return torch.stack(columns, dim=1)
+def met_in_place(x):
+    x.copy_(met_by_columns(x))
+    return x
 
 
-def rows_in_numpy(probability, n_rows, n_features, generator):
-    draw = np.random.default_rng(generator.initial_seed())
-    return draw.random((n_rows, n_features)) * (draw.random((n_rows, n_features)) < probability)
+def met_but_the_last(x):
+    return torch.cat([met_by_columns(x)[:, :-1], x[:, -1:]], dim=1)
 
 
-def one_number_per_row(p, rows, n, g):
-    return torch.rand(rows, n, generator=g) * (torch.rand(rows, 1, generator=g) < p)
+def columns_shuffled(x):
+    generator = torch.Generator().manual_seed(0)
+    return torch.stack([c[torch.randperm(len(c), generator=generator)] for c in x.T], dim=1)
 
 
-def one_number_per_feature(p, rows, n, g):
-    return torch.rand(rows, n, generator=g) * (torch.rand(n, generator=g) < p)
+def sizes_drawn_anew(x):
+    on = met_by_columns(x) > 0
+    return torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) * on
 
 
-def one_draw_for_both(p, rows, n, g):
-    u = torch.rand(rows, n, generator=g)
-    return u * (u < p)
+# 1.5
 
 
-def never_together(p, rows, n, g):
-    """Each row has one feature or none: a choice among the features, on n · p of the time."""
-    on = torch.zeros(rows, n)
-    on[torch.arange(rows), torch.randint(n, (rows,), generator=g)] = 1
-    return torch.rand(rows, n, generator=g) * on * (torch.rand(rows, 1, generator=g) < n * p)
+def bound_in_a_loop(importance):
+    found = []
+    for i in importance.tolist():
+        least = min(1, i)
+        found.append((least / 3) / ((1 + i) / 6 + least / 4))
+    return found
 
 
-def first_with_fourth(p, rows, n, g):
-    on = torch.rand(rows, n, generator=g) < p
-    on[:, 3] = on[:, 0]
-    return torch.rand(rows, n, generator=g) * on
+def bound_in_numpy(importance):
+    least = np.minimum(1, importance.numpy())
+    return 4 * least / (2 + 2 * importance.numpy() + 3 * least)
 
 
-def one_size_per_row(p, rows, n, g):
-    return torch.rand(rows, 1, generator=g) * (torch.rand(rows, n, generator=g) < p)
-
-
-def one_size_per_feature(p, rows, n, g):
-    return torch.rand(n, generator=g) * (torch.rand(rows, n, generator=g) < p)
-
-
-def always_a_tenth(p, rows, n, g):
-    return good_rows(0.1, rows, n, g)
-
-
-def always_six(p, rows, n, g):
-    return good_rows(p, rows, 6, g)
-
-
-def sizes_without_the_generator(p, rows, n, g):
-    return torch.rand(rows, n) * (torch.rand(rows, n, generator=g) < p)
-
-
-def seeded_inside(p, rows, n, g):
-    return good_rows(p, rows, n, torch.Generator().manual_seed(5))
+def bound_by_where(importance):
+    return torch.where(importance < 1, 4 * importance / (2 + 5 * importance), 4 / (5 + 2 * importance))
 
 
 # 1.9
@@ -188,9 +168,9 @@ def off_at_its_mean(h, neuron):
 
 
 SHAPES = [
-    *zip(ways_to_count(1 / 3), ways_to_count(3 / 4), ways_to_count(5 / 2), strict=False),
-    (0.33, 0.75, 2.5),
-    ("2/6", "3/4", "5/2"),
+    *zip(ways_to_count(1 / 3), ways_to_count(3 / 4), strict=False),
+    (0.33, 0.75),
+    ("2/6", "3/4"),
 ]
 RIGHT: Right = [
     *[
@@ -208,19 +188,10 @@ RIGHT: Right = [
     *[("dimensionality", (f,)) for f in ways_to_return(superposition._dimensionality)],
     *[("dimensionality", (f,)) for f in (shares_in_loops, shares_in_numpy, shares_from_gram)],
     *[("shapes", answers) for answers in SHAPES],
-    *[
-        ("sample_rows", (f,))
-        for f in (
-            good_rows,
-            rows_by_where,
-            rows_by_bernoulli,
-            rows_from_one_draw,
-            rows_in_a_loop,
-            rows_in_numpy,
-        )
-    ],
-    *[("phase", (0.24, way)) for way in ways_to_choose("b")],
-    *[("phase", (number, "b")) for number in (0.2, 0.25, "0.28", *ways_to_count(0.24))],
+    *[("meeting", (f,)) for f in ways_to_return(meeting._meeting)],
+    *[("meeting", (f,)) for f in (met_by_columns, met_in_numpy, met_at_random, met_anywhere)],
+    *[("boundary", (f,)) for f in ways_to_return(superposition_boundary)],
+    *[("boundary", (f,)) for f in (bound_in_a_loop, bound_in_numpy, bound_by_where)],
 ]
 
 WRONG: Wrong = [
@@ -285,49 +256,31 @@ WRONG: Wrong = [
     ("dimensionality", (lambda W: (W**2).sum(0) / ((normalize(W, dim=0).T @ W) ** 2).sum(1),), "columns"),
     ("dimensionality", (lambda W: W.norm(dim=1) / ((normalize(W) @ W.T) ** 2).sum(1),), "squared length"),
     ("dimensionality", (lambda W: (W**2).sum(1) / ((normalize(W) @ W) ** 2).sum(1),), "stopped"),
-    ("shapes", (1 / 6, 0.75, 2.5), "they share *two*"),
-    ("shapes", (3, 0.75, 2.5), "share each dimension"),
-    ("shapes", (0.5, 0.75, 2.5), "all in one plane"),
-    ("shapes", (0.333, 0.25, 2.5), "they share *three*"),
-    ("shapes", (0.333, 0.667, 2.5), "that is the triangle"),
-    ("shapes", (0.333, 1.333, 2.5), "its inverse"),
-    ("shapes", (0.333, 0.75, 0.4), "five squared lengths"),
-    ("shapes", (0.333, 0.75, 5), "divide by the number"),
-    ("shapes", (0.3, 0.75, 2.5), "rounded too far: give 2 digits"),
-    ("shapes", (0.333, 0.75, 1.118), "with the root taken"),
-    ("shapes", (True, 0.75, 2.5), "must be a number, got True"),
-    ("sample_rows", (one_number_per_row,), "as in `bad_rows`"),
-    ("sample_rows", (one_number_per_feature,), "one random number per feature"),
-    ("sample_rows", (one_draw_for_both,), "Draw the two apart"),
-    ("sample_rows", (lambda p, r, n, g: good_rows(1 - p, r, n, g),), "should be off"),
-    ("sample_rows", (lambda p, r, n, g: torch.rand(r, n, generator=g),), "on in every row"),
-    ("sample_rows", (lambda p, r, n, g: (good_rows(p, r, n, g) > 0).float(),), "all values are the same"),
-    ("sample_rows", (lambda p, r, n, g: good_rows(p, r, n, None),), "pass `generator` to every"),
-    ("sample_rows", (sizes_without_the_generator,), "pass `generator` to every"),
-    ("sample_rows", (seeded_inside,), "draw from the one that is handed in"),
-    (
-        "sample_rows",
-        (lambda p, r, n, g: torch.randn(r, n, generator=g) * (good_rows(p, r, n, g) > 0),),
-        "negative",
-    ),
-    ("sample_rows", (lambda p, r, n, g: 3 * good_rows(p, r, n, g),), "the maximum 3.00"),
-    ("sample_rows", (lambda p, r, n, g: good_rows(p / 2, r, n, g),), "of the rows."),
-    ("sample_rows", (lambda p, r, n, g: good_rows(p, n, r, g),), "[n_rows, n_features]"),
-    ("sample_rows", (never_together,), "are on together in 0.0% of the rows"),
-    ("sample_rows", (first_with_fourth,), "features 0 and 3 are on together in 9.7%"),
-    ("sample_rows", (one_size_per_row,), "one size per row serves them all"),
-    ("sample_rows", (one_size_per_feature,), "feature 0 has the same size in every row"),
-    ("sample_rows", (always_a_tenth,), "for probability 0.4 feature"),
-    ("sample_rows", (always_six,), "for n_rows = 3000 and n_features = 4"),
-    ("phase", (0.16, "b"), "at importance 0.1"),
-    ("phase", (4.2, "b"), "the other crossing"),
-    ("phase", (0.571, "b"), "at importance 1"),
-    ("phase", (0.3, "b"), "that is the probability"),
-    ("phase", (0.5, "b"), "too large"),
-    ("phase", ("x", "b"), "must be a number"),
-    ("phase", (0.24, "a"), "does not pay"),
-    ("phase", (0.24, "c"), "eight times as important"),
-    ("phase", (0.24, "e"), "'e' is not one of 'a', 'b', 'c'"),
-    ("phase", (0.24, "ab"), "exactly one of"),
-    ("phase", (0.24, 1), "not 1"),
+    ("shapes", (1 / 6, 0.75), "they share *two*"),
+    ("shapes", (3, 0.75), "share each dimension"),
+    ("shapes", (0.5, 0.75), "all in one plane"),
+    ("shapes", (0.333, 0.25), "they share *three*"),
+    ("shapes", (0.333, 0.667), "that is the triangle"),
+    ("shapes", (0.333, 1.333), "its inverse"),
+    ("shapes", (0.3, 0.75), "rounded too far: give 2 digits"),
+    ("shapes", (True, 0.75), "must be a number, got True"),
+    ("meeting", (met_in_place,), "x itself has changed"),
+    ("meeting", (lambda x: x[:10],), "the shape"),
+    ("meeting", (lambda x: x * (x[:, :1] > 0),), "must keep its numbers"),
+    ("meeting", (lambda x: x[:, :1].expand(x.shape),), "with other sizes"),
+    ("meeting", (lambda x: met_by_columns(x).sort(1).values,), "from one column to another"),
+    ("meeting", (sizes_drawn_anew,), "with other sizes"),
+    ("meeting", (lambda x: met_by_columns(x).roll(1, 1),), "from one column to another"),
+    ("meeting", (lambda x: x.clone(),), "whole rows have moved"),
+    ("meeting", (lambda x: x[torch.arange(len(x)).flip(0)],), "whole rows have moved"),
+    ("meeting", (columns_shuffled,), "as seldom as before"),
+    ("meeting", (met_but_the_last,), "of the rows in which they could"),
+    ("meeting", (lambda x: x.sort(0, descending=True).values,), "the sizes are tied"),
+    ("boundary", (lambda i: 4 * i / (2 + 5 * i),), "whatever its importance"),
+    ("boundary", (lambda i: 4 / (5 + 2 * i),), "Below importance 1"),
+    ("boundary", (lambda i: 2 * i.clamp(max=1) / (1 + i),), "left out p²/4"),
+    ("boundary", (lambda i: 4 * i.clamp(max=1) / (4 + 3 * i.clamp(max=1)),), "B's error counts I times"),
+    ("boundary", (lambda i: 1 / bound_by_where(i),), "upside down"),
+    ("boundary", (lambda i: 4 * i.clamp(min=1) / (2 + 2 * i + 3 * i.clamp(min=1)),), "max(1, I)"),
+    ("boundary", (lambda i: 0 * i + 4 / 7,), "expected"),
 ]

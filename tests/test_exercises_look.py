@@ -1,11 +1,10 @@
 """Answers to the exercises of notebooks 07 to 10: right ones written in several ways, and plausible wrong ones."""
 
 import math
-import re
 
 import numpy as np
 import torch
-from answers import Right, Wrong, said, ways_to_choose, ways_to_count, ways_to_return
+from answers import Right, Wrong, ways_to_choose, ways_to_count, ways_to_return
 from torch.nn.functional import normalize
 
 from sae_tutorial.exercises import (
@@ -21,90 +20,6 @@ from sae_tutorial.exercises import (
     using,
 )
 from sae_tutorial.lab.models import shuffle_weights
-
-CONTROLS = analysing._ANSWERS
-
-# 6.3
-
-
-def rows_by_document(values, document_ids, n):
-    best = {}
-    for row, (value, document) in enumerate(zip(values.tolist(), document_ids.tolist(), strict=True)):
-        if value > 0 and value > best.get(document, (0, 0))[0]:
-            best[document] = (value, row)
-    return [row for _, row in sorted(best.values(), reverse=True)[:n]]
-
-
-def rows_by_maximum(values, document_ids, n):
-    left, rows = values.clone(), []
-    while len(rows) < n and left.max() > 0:
-        rows.append(left.argmax())
-        left[document_ids == document_ids[rows[-1]]] = 0
-    return rows
-
-
-def rows_in_numpy(values, document_ids, n):
-    order = np.argsort(-values.numpy(), kind="stable")
-    order = order[values.numpy()[order] > 0]
-    _, first = np.unique(document_ids.numpy()[order], return_index=True)
-    return order[np.sort(first)][:n]
-
-
-def keeps_tensors_in_a_set(values, document_ids, n):
-    rows, seen = [], set()
-    for row in values.argsort(descending=True):
-        if document_ids[row] not in seen and values[row] > 0:
-            rows.append(row)
-            seen.add(document_ids[row])
-    return rows[:n]
-
-
-def drops_repeats_late(values, document_ids, n):
-    rows = []
-    for row in values.argsort(descending=True)[:n]:
-        if document_ids[row] not in [document_ids[other] for other in rows]:
-            rows.append(row)
-    return [int(row) for row in rows if values[row] > 0]
-
-
-def keeps_silent_rows(values, document_ids, n):
-    rows, seen = [], set()
-    for row in values.argsort(descending=True).tolist():
-        if int(document_ids[row]) not in seen:
-            rows.append(row)
-            seen.add(int(document_ids[row]))
-    return rows[:n]
-
-
-# 6.4
-
-
-def share_of_means(f, topics):
-    means = torch.stack([f[topics == topic].mean() for topic in topics.unique()])
-    return means / means.sum()
-
-
-def share_in_numpy(f, topics):
-    f, topics = f.numpy(), topics.numpy()
-    per_row = np.bincount(topics, weights=f) / np.bincount(topics)
-    return per_row / per_row.sum()
-
-
-def share_by_one_hot(f, topics):
-    one_hot = torch.nn.functional.one_hot(topics).float()
-    per_row = torch.einsum("r,rc->c", f, one_hot) / one_hot.sum(0)
-    return per_row / per_row.sum()
-
-
-def over_rows_on(f, topics):
-    strength = torch.stack([f[(topics == c) & (f > 0)].mean() for c in topics.unique()])
-    return strength / strength.sum()
-
-
-def squared_share(f, topics):
-    strength = torch.stack([(f[topics == c] ** 2).mean() for c in topics.unique()])
-    return strength / strength.sum()
-
 
 # A claim of one's own
 
@@ -216,7 +131,7 @@ def nested_returning_early(x, f, W_dec, b_dec, prefixes):
         return (x - f[:, :m] @ W_dec[:m] - b_dec).pow(2).mean()
 
 
-# 7.5 and 7.7
+# 7.3 to 7.5
 
 
 def energy_of(f, ids):
@@ -251,30 +166,49 @@ def top_of_activation(f, ids):
     return sums.argmax(), sums.max() / sums.sum()
 
 
-def lasts_by_loop(name, share, other_name, other_share, limit):
-    picked = [i for i in range(len(name)) if share[i] > limit]
-    return [bool(other_name[i] == name[i] and other_share[i] > limit) for i in picked]
+def rare_by_threshold(f, n):
+    return torch.where(f >= f.sort(descending=True).values[n - 1], f, 0.0)
 
 
-def lasts_in_numpy(name, share, other_name, other_share, limit):
-    n, s, m, t = (np.asarray(part) for part in (name, share, other_name, other_share))
-    return np.logical_and(n == m, t > limit)[s > limit]
+def rare_in_numpy(f, n):
+    kept, strongest = np.zeros(len(f)), np.argsort(-f.numpy())[:n]
+    kept[strongest] = f.numpy()[strongest]
+    return kept
 
 
-def lasts_filtered_last(name, share, other_name, other_share, limit):
-    both = torch.stack([name == other_name, other_share > limit]).all(0)
-    return both.masked_select(share > limit)
+def rare_in_a_loop(f, n):
+    strongest = sorted(f.tolist(), reverse=True)[:n]
+    return [value if value in strongest else 0.0 for value in f.tolist()]
 
 
-# 7.6
+def halves_one_by_one(f, ids, here, limit, top_share):
+    chosen = [i for i in range(f.shape[1]) if top_share(f[here][:, i], ids[here])[1] > limit]
+    on_other = [top_share(f[~here][:, i], ids[~here]) for i in chosen]
+    names = [top_share(f[here][:, i], ids[here])[0] for i in chosen]
+    same = [name == other and share > limit for name, (other, share) in zip(names, on_other, strict=True)]
+    return len(chosen), sum(same)
 
 
-def into_the_weights(W_enc, b_enc, W_dec, b_dec, threshold, scale):
-    return W_enc * scale, b_enc, W_dec / scale, b_dec / scale, threshold
+def halves_with_own_share(f, ids, here, limit, top_share):
+    found = [(top_by_loop(c[here], ids[here]), top_by_loop(c[~here], ids[~here])) for c in f.T]
+    found = [(a, b) for a, b in found if a[1] > limit]
+    return torch.tensor([len(found), sum(a[0] == b[0] and b[1] > limit for a, b in found)])
 
 
-def without_the_threshold(We, be, Wd, bd, t, s):
-    return We, be / s, Wd, bd / s, t
+def halves_returning_early(f, ids, here, limit, top_share):
+    picked = lasting = 0
+    for column in f.T:
+        name, share = top_share(column[here], ids[here])
+        if share > limit:
+            picked += 1
+            other, other_share = top_share(column[~here], ids[~here])
+            lasting += int(other == name and other_share > limit)
+        return picked, lasting
+
+
+def halves_by_share_alone(f, ids, here, limit, top_share):
+    shares = [(top_share(c[here], ids[here])[1], top_share(c[~here], ids[~here])[1]) for c in f.T]
+    return sum(a > limit for a, b in shares), sum(a > limit and b > limit for a, b in shares)
 
 
 # 8.2
@@ -363,27 +297,7 @@ def shuffles(change):
     return lambda weights, keep, g: {n: W if n in keep else change(W, g) for n, W in weights.items()}
 
 
-# 8.3
-
-
-def fit_by_means(f, described):
-    on = f > 0
-    return on[described].float().mean(), described[on].float().mean()
-
-
-def fit_in_numpy(f, described):
-    on, described = f.numpy() > 0, described.numpy()
-    hits = np.logical_and(on, described).sum()
-    return hits / described.sum(), hits / on.sum()
-
-
-def fit_by_counting(f, described):
-    pairs = list(zip((f > 0).tolist(), described.tolist(), strict=True))
-    hits, misses, extra = (pairs.count(pair) for pair in ((True, True), (False, True), (True, False)))
-    return [hits / (hits + misses), hits / (hits + extra)]
-
-
-# 9.2
+# 9.1
 
 
 def freeze_in_place(W, start, cosine):
@@ -412,35 +326,6 @@ def freeze_by_angle(W, start, cosine):
     angle = torch.acos((W * start).sum(1, keepdim=True).clamp(-1, 1))
     allowed = torch.minimum(angle, torch.tensor(math.acos(cosine)))
     return (torch.sin(angle - allowed) * start + torch.sin(allowed) * W) / torch.sin(angle)
-
-
-# 9.5
-
-LAND = (
-    "mount",
-    "terrain",
-    "desert",
-    "glacier",
-    "alpine",
-    "volcan",
-    "vulcan",
-    "slope",
-    "canyon",
-    "ridge",
-    "plains",
-    "plateau",
-)
-
-
-def predict_in_a_loop(snippet):
-    found = False
-    for word in LAND:
-        found = found or word in snippet.lower()
-    return found
-
-
-def says(*words):
-    return lambda snippet: any(word in snippet for word in words)
 
 
 # 10.1
@@ -532,6 +417,33 @@ def push_in_numpy(x, direction, dose, median_norm):
 # 10.8
 
 
+def threshold_by_sorting(scores, is_name, per_miss):
+    order = np.argsort(scores.numpy())
+    names = is_name.numpy()[order]
+    below = names.cumsum()  # missed, if the threshold is this score
+    above = (~names)[::-1].cumsum()[::-1] - ~names
+    return scores.numpy()[order][(per_miss * below + above).argmin()]
+
+
+def threshold_in_a_loop(scores, is_name, per_miss):
+    best, least = None, float("inf")
+    for threshold in sorted(scores.tolist()):
+        cost = 0
+        for score, name in zip(scores.tolist(), is_name.tolist(), strict=True):
+            cost += per_miss * (name and score <= threshold) + (score > threshold and not name)
+        if cost < least:
+            best, least = threshold, cost
+    return best
+
+
+def costs(scores, is_name, per_miss):
+    missed = ((scores <= scores[:, None]) & is_name).sum(1)
+    return per_miss * missed + ((scores > scores[:, None]) & ~is_name).sum(1)
+
+
+# 10.9
+
+
 def alarms_one_by_one(scores, threshold, is_name):
     caught = raised = 0
     for score, name in zip(scores.tolist(), is_name.tolist(), strict=True):
@@ -575,7 +487,6 @@ def hold_row_by_row(x, direction, mean):
     return torch.stack([row + (mean @ unit - row @ unit) * unit for row in x])
 
 
-ALARMS = (0.0009 / 0.02088, 0.09 / 0.108)
 RIGHT: Right = [
     *[("shares", (f,)) for f in ways_to_return(looking._shares)],
     ("shares", (lambda f, m: torch.minimum(f / m, torch.ones(())),)),
@@ -593,26 +504,13 @@ RIGHT: Right = [
     ("density", (lambda f: np.count_nonzero(f, axis=0) / len(f),)),
     ("density", (lambda f: torch.sign(f).mean(axis=0),)),
     ("density", (lambda f: [sum(value > 0 for value in column) / len(column) for column in f.T],)),
-    *[("know_nothing", (0, way)) for way in ways_to_count(-2 / 3)],
-    ("know_nothing", (0.0, -0.7)),
-    ("know_nothing", ("0", "−0.67")),
-    ("know_nothing", (1 - 0.6 / 0.6, -0.66)),
-    *[("top_rows", (f,)) for f in ways_to_return(analysing._top_rows)],
-    *[("top_rows", (f,)) for f in (rows_by_document, rows_by_maximum, rows_in_numpy)],
-    ("top_rows", (lambda *inputs: tuple(rows_by_document(*inputs)),)),
     *[("top_share", (f,)) for f in (kinds._top_share, top_by_loop, top_in_numpy, top_by_one_hot, top_by_max)],
     ("top_share", (lambda f, ids: list(top_by_loop(f, ids)),)),
     ("top_share", (lambda f, ids: torch.tensor(top_by_loop(f, ids)),)),
-    *[("lasts", (f,)) for f in ways_to_return(kinds._lasts)],
-    *[("lasts", (f,)) for f in (lasts_by_loop, lasts_in_numpy, lasts_filtered_last)],
-    *[("topic_share", (f,)) for f in ways_to_return(analysing._topic_share)],
-    *[("topic_share", (f,)) for f in (share_of_means, share_in_numpy, share_by_one_hot)],
-    ("controls", (CONTROLS,)),
-    ("controls", ({name: control.upper() for name, control in CONTROLS.items()},)),
-    ("controls", ({name: f" {control} " for name, control in CONTROLS.items()},)),
-    ("controls", ({name: {control} for name, control in CONTROLS.items()},)),
-    ("controls", ({**CONTROLS, "selection": "held out documents", "sparsity": ["Untrained SAE"]},)),
-    ("controls", (dict(reversed(CONTROLS.items())),)),
+    *[("as_rare", (f,)) for f in ways_to_return(kinds._as_rare)],
+    *[("as_rare", (f,)) for f in (rare_by_threshold, rare_in_numpy, rare_in_a_loop)],
+    *[("both_halves", (f,)) for f in ways_to_return(kinds._both_halves)],
+    *[("both_halves", (f,)) for f in (halves_one_by_one, halves_with_own_share)],
     *[("cheapest", ways) for ways in zip(*map(ways_to_count, (0.6, 0.0, 0.3)), strict=False)],
     ("cheapest", (0.9 - 0.03 * 20 / 2, 0, "3/10")),
     *[("stretch", (f,)) for f in ways_to_return(lambda *parts: architectures._stretch(*parts))],
@@ -627,25 +525,10 @@ RIGHT: Right = [
     *[("nested_loss", (f,)) for f in ways_to_return(frontier._nested_loss)],
     *[("nested_loss", (f,)) for f in (nested_step_by_step, nested_in_numpy)],
     *[("frontier", (way,)) for way in ways_to_choose("a", "d")],
-    *[
-        ("fold", (f,))
-        for f in (
-            into_the_weights,
-            lambda We, be, Wd, bd, t, s: (We, be / s, Wd, bd / s, t / s),
-            lambda We, be, Wd, bd, t, s: [We, be / s, Wd, bd / s, t / s],
-            lambda We, be, Wd, bd, t, s: (We, (be / s).numpy(), Wd, (bd / s).numpy(), (t / s).numpy()),
-            lambda We, be, Wd, bd, t, s: tuple(
-                part.double() for part in into_the_weights(We, be, Wd, bd, t, s)
-            ),
-            lambda We, be, Wd, bd, t, s: (We, be.div_(s), Wd, bd.div_(s), t.div_(s)),
-        )
-    ],
-    *[("loss_recovered", (f,)) for f in ways_to_return(meaning._loss_recovered)],
-    ("loss_recovered", (lambda clean, replaced, zero: 1 - (replaced - clean) / (zero - clean),)),
-    (
-        "loss_recovered",
-        (lambda clean, replaced, zero: np.interp(0, [0], [1]) * (replaced - zero) / (clean - zero),),
-    ),
+    *[("own_run", (16, frontier._topk_at(16) + 0.02, way)) for way in ways_to_choose("above")],
+    ("own_run", ("12", 0.62 - 0.2, "below")),
+    ("own_run", (torch.tensor(20.0), np.float64(frontier._topk_at(20) + 0.002), "level")),
+    ("own_run", (64, frontier._topk_at(64), "Level")),
     *[("soft_freeze", (f,)) for f in ways_to_return(rivals._soft_freeze)],
     *[("soft_freeze", (f,)) for f in (freeze_in_place, freeze_in_numpy, freeze_by_angle)],
     *[("paired_draws", (f,)) for f in ways_to_return(rivals._paired_draws)],
@@ -662,37 +545,6 @@ RIGHT: Right = [
         )
     ],
     *[
-        ("fit", (f,))
-        for f in (
-            meaning._fit,
-            fit_by_means,
-            fit_in_numpy,
-            fit_by_counting,
-            lambda f, d: torch.stack(meaning._fit(f, d)),
-            lambda f, d: np.array(fit_in_numpy(f, d), dtype=np.float32),
-        )
-    ],
-    *[
-        ("description", (f,))
-        for f in (
-            predict_in_a_loop,
-            says("Mount", "Ridge", "canyon", "plains"),
-            lambda snippet: re.search("mount|ridge|canyon|plains|basin", snippet.casefold()) is not None,
-            lambda snippet: bool(
-                set(re.findall("[a-z]+", snippet.lower())) & {"mount", "ridge", "canyons", "plains"}
-            ),
-            lambda snippet: np.any([word in snippet.lower() for word in LAND]),
-            lambda snippet: sum(snippet.lower().count(word) for word in LAND) > 0,
-        )
-    ],
-    *[("holes", (f,)) for f in ways_to_return(meaning._holes)],
-    ("holes", (lambda f, label, own: label & (f[:, own].sum(1) == 0),)),
-    ("holes", (lambda f, label, own: np.logical_and(label.numpy(), (f[:, own].numpy() <= 0).all(1)),)),
-    (
-        "holes",
-        (lambda f, label, own: [bool(y) and max(row[own]) <= 0 for row, y in zip(f, label, strict=True)],),
-    ),
-    *[
         ("matched_rates", (f,))
         for f in (
             meaning._matched_rates,
@@ -706,7 +558,6 @@ RIGHT: Right = [
             lambda h, a, e: ((a / h).nan_to_num() @ (h / h.sum()), (h / h.sum()) @ e),
         )
     ],
-    *[("shown_claims", (way,)) for way in ways_to_choose("A", "F")],
     *[("push", (f,)) for f in ways_to_return(using._push)],
     *[("push", (f,)) for f in (push_normalised_first, push_in_numpy)],
     *[("own_latent", (BEES, ON_TOPIC, PLAIN, way)) for way in ways_to_count(0.5)],
@@ -725,10 +576,8 @@ RIGHT: Right = [
     *[("steers", (way,)) for way in ways_to_choose("B")],
     *[("alarms", (f,)) for f in ways_to_return(alarms._alarms)],
     *[("alarms", (f,)) for f in (alarms_one_by_one, alarms_in_numpy)],
-    *[("false_alarms", ways) for ways in zip(*map(ways_to_count, ALARMS), strict=True)],
-    ("false_alarms", (0.04, 0.83)),
-    ("false_alarms", (0.043, 0.8)),
-    ("false_alarms", ("0.0431", "5/6")),
+    *[("choose_threshold", (f,)) for f in ways_to_return(alarms._choose_threshold)],
+    *[("choose_threshold", (f,)) for f in (threshold_by_sorting, threshold_in_a_loop)],
 ]
 
 WRONG: Wrong = [
@@ -796,24 +645,6 @@ WRONG: Wrong = [
     ("density", (lambda f: (f >= 0).float().mean(0),), "zero counts as on"),
     ("density", (lambda f: (f > 0).float().mean(),), "keep one number per latent"),
     ("density", (lambda f: 100 * (f > 0).float().mean(0),), "expected [0, 0.75, 0.25], got [0, 75, 25]"),
-    ("know_nothing", (0.4, -0.67), "explains nothing"),
-    ("know_nothing", (0.6, -0.67), "leaves over"),
-    ("know_nothing", (0, 0), "0 is the mean's score"),
-    ("know_nothing", (0, -0.4), "1 minus their ratio"),
-    ("know_nothing", (0, -1.5), "the other 0.6"),
-    ("know_nothing", (1, -0.67), "right on average"),
-    ("know_nothing", (0, 0.67), "the size is right and the sign is not"),
-    ("know_nothing", (0, 1.67), "subtract it from 1"),
-    ("know_nothing", (0, -1.67), "minus the unexplained share"),
-    ("know_nothing", (0, -0.8), "too small. Where the mean row holds half"),
-    ("top_rows", (keeps_tensors_in_a_set,), "Tensors kept in a set are never found there again"),
-    ("top_rows", (drops_repeats_late,), "fewer than n are left"),
-    ("top_rows", (keeps_silent_rows,), "activation 0"),
-    ("top_rows", (lambda v, d, n: rows_by_document(v, d, n)[::-1],), "the weakest comes first"),
-    ("top_rows", (lambda v, d, n: d[rows_by_document(v, d, n)],), "you return the documents"),
-    ("top_rows", (lambda v, d, n: v[rows_by_document(v, d, n)],), "you return the activations"),
-    ("top_rows", (lambda v, d, n: v.topk(n),), "`topk` gives values and places"),
-    ("top_rows", (lambda v, d, n: set(rows_by_document(v, d, n)),), "returns set"),
     ("top_share", (top_of_activation,), "Energy is its square"),
     (
         "top_share",
@@ -832,41 +663,32 @@ WRONG: Wrong = [
         (lambda f, ids: (energy_of(f, ids) / energy_of(f, ids).sum()).numpy(),),
         "shares of all ids",
     ),
-    ("lasts", (lambda n, s, m, t, limit: [x > limit for x in t[s > limit]],), "Compare the names too"),
-    ("lasts", (lambda n, s, m, t, limit: (n == m)[s > limit],), "the names agree"),
-    ("lasts", (lambda n, s, m, t, limit: lasts_by_loop(m, t, n, s, limit),), "half that should judge"),
-    ("lasts", (lambda n, s, m, t, limit: (n == m)[torch.minimum(s, t) > limit],), "picked by both halves"),
+    ("as_rare", (lambda f, n: f.topk(n)[0],), "nobody knows where they were"),
+    ("as_rare", (lambda f, n: torch.where(f > f.sort().values[-n], f, 0.0),), "one is missing"),
+    ("as_rare", (lambda f, n: (f >= f.sort().values[-n]).int(),), "each has a 1"),
+    ("as_rare", (lambda f, n: f - rare_by_threshold(f, n),), "the other way round"),
+    ("as_rare", (lambda f, n: torch.where(f > n, f, 0.0),), "used it as a threshold"),
+    ("as_rare", (lambda f, n: f.topk(n),), "returns a pair"),
+    ("as_rare", (lambda f, n: f / 2,), "expected"),
+    ("both_halves", (halves_returning_early,), "inside the loop"),
+    ("both_halves", (halves_by_share_alone,), "Compare the ids"),
     (
-        "lasts",
-        (lambda n, s, m, t, limit: (torch.minimum(s, t) > limit) & (n == m),),
-        "were not picked are no failures",
+        "both_halves",
+        (lambda f, ids, here, *rest: halves_one_by_one(f, ids, ~here, *rest),),
+        "half that should judge",
     ),
-    ("lasts", (lambda n, s, m, t, limit: (t > limit) & (n == m),), "nobody was picked"),
-    ("lasts", (lambda *given: np.mean(lasts_by_loop(*given)),), "this is the share that lasts"),
-    ("lasts", (lambda *given: [int(x) for x in lasts_by_loop(*given)],), "with numbers (int64)"),
-    ("topic_share", (lambda f, t: np.bincount(t, f) / float(f.sum()),), "wins by that alone"),
-    ("topic_share", (lambda f, t: [f[t == c].mean() for c in t.unique()],), "add up to 1"),
     (
-        "topic_share",
-        (lambda f, t: torch.stack([(f[t == c] > 0).sum() for c in t.unique()]) / (f > 0).sum(),),
-        "counted",
+        "both_halves",
+        (lambda f, ids, here, *rest: halves_one_by_one(f, ids, here, *rest)[0],),
+        "how many last as well",
     ),
-    ("topic_share", (over_rows_on,), "0 / 0"),
-    ("topic_share", (squared_share,), "you squared the activations"),
-    ("topic_share", (lambda f, t: t.bincount() / len(t),), "the activations are not used"),
-    ("topic_share", (lambda f, t: 100 * share_of_means(f, t),), "expected"),
     (
-        "topic_share",
-        (lambda f, t: share_of_means(torch.cat([f, torch.zeros(1)]), torch.cat([t, torch.tensor([2])])),),
-        "expected",
+        "both_halves",
+        (lambda f, ids, here, *rest: halves_one_by_one(f, ids, here, *rest)[::-1],),
+        "wrong order",
     ),
-    ("controls", ({**CONTROLS, "sparsity": "mean"},), "'mean' does not answer 'sparsity'"),
-    ("controls", ({**CONTROLS, "luck": "Untrained SAE"},), "does not answer 'luck'"),
-    ("controls", ({**CONTROLS, "selection": "shuffled classes"},), "does not answer 'selection'"),
-    ("controls", ({**CONTROLS, "cosine": "untrained SAE"},), "each control is used once"),
-    ("controls", ({**CONTROLS, "cosine": "PCA"},), "'PCA' is not one of"),
-    ("controls", ({"sparsity": "mean"},), "the keys"),
-    ("controls", ({**CONTROLS, "luck": ["mean", "shuffled classes"]},), "exactly one of"),
+    ("both_halves", (lambda *given: (n := halves_one_by_one(*given))[1] / n[0],), "return the two counts"),
+    ("both_halves", (lambda *given: (0, 0),), "expected"),
     ("cheapest", (0.3, 0, 0.3), "twice too much"),
     ("cheapest", (0.9, 0, 0.3), "that is the true size"),
     ("cheapest", (0.87, 0.17, 0.03), "You took λ away".lower()),
@@ -942,30 +764,22 @@ WRONG: Wrong = [
     ("nested_loss", (lambda x, f, W, b, ms: [nested_in_numpy(x, f, W, b, [m]) for m in ms],), "add them up"),
     ("nested_loss", (lambda x, f, W, b, ms: nested_in_numpy(x, f, W, b, ms) + 1,), "expected"),
     ("nested_loss", (lambda x, f, W, b, ms: f[: ms[0]] @ W,), "shape"),
-    ("frontier", ({"a", "b", "d"},), "(b) is not supported: the lines cross"),
-    ("frontier", ({"a", "c", "d"},), "no difference"),
+    ("frontier", ({"a", "b", "d"},), "(b) is not supported: at an L0 of 8"),
+    ("frontier", ({"a", "c", "d"},), "luck can do that"),
     ("frontier", ("ade",), "was not measured"),
-    ("frontier", (["A", "D", "F"],), "beyond L0 = 100"),
+    ("frontier", (["A", "D", "F"],), "beyond an L0 of 72"),
     ("frontier", ({"d"},), "(a) is supported"),
     ("frontier", ({"a"},), "(d) is supported"),
     ("frontier", ({"a", "x"},), "'x' is not one of"),
-    ("fold", (without_the_threshold,), "are as they were"),
-    ("fold", (lambda We, be, Wd, bd, t, s: [We, be / s, Wd, bd / s, s * t],), "multiplied the thresholds"),
-    ("fold", (lambda We, be, Wd, bd, t, s: (We, be * s, Wd, bd * s, t * s),), "the wrong way"),
-    ("fold", (lambda We, be, Wd, bd, t, s: (We / s, be / s, Wd / s, bd / s, t / s),), "divided everything"),
-    ("fold", (lambda We, be, Wd, bd, t, s: (We, be / 2, Wd, bd / 2, t / 2),), "it differs by up to"),
-    (
-        "fold",
-        (lambda We, be, Wd, bd, t, s: (We, Wd, be / s, bd / s, t / s),),
-        "in the order of the arguments",
-    ),
-    ("fold", (lambda We, be, Wd, bd, t, s: t / s,), "return five tensors"),
-    ("loss_recovered", (lambda c, r, z: (r - c) / (z - c),), "share that is lost"),
-    ("loss_recovered", (lambda c, r, z: c / r,), "ratio of two losses"),
-    ("loss_recovered", (lambda c, r, z: float(np.clip((z - r) / (z - c), 0, 1)),), "both are news"),
-    ("loss_recovered", (lambda c, r, z: z - r,), "these are nats"),
-    ("loss_recovered", (lambda c, r, z: (z - r) / z,), "*more* than the clean model"),
-    ("loss_recovered", (lambda c, r, z: 100 * (z - r) / (z - c),), "expected 0.75, got 75"),
+    ("own_run", (200, 0.8, "above"), "reaches from 8 to 72"),
+    ("own_run", (16, 1.2, "above"), "too good"),
+    ("own_run", (20, frontier._topk_at(20) + 0.003, "above"), "calls level"),
+    ("own_run", (30, frontier._topk_at(30) + 0.02, "level"), "more than 0.005"),
+    ("own_run", (20, frontier._topk_at(20) - 0.03, "level"), "0.030 apart"),
+    ("own_run", (12, frontier._topk_at(12) + 0.02, "below"), "with TopK at 32 latents"),
+    ("own_run", (32, frontier._topk_at(32) + 0.02, "below"), "the other way round"),
+    ("own_run", (16, 0.6, "worse"), "is not one of"),
+    ("own_run", (16, "much", "above"), "`explained` must be a number"),
     (
         "soft_freeze",
         (lambda W, s, c: c * s + (1 - c**2) ** 0.5 * normalize(W - (W * s).sum(1)[:, None] * s),),
@@ -998,7 +812,6 @@ WRONG: Wrong = [
         (lambda W, s, c: torch.where((W * s).sum(1)[:, None] < c, normalize(c * s + W), W),),
         "but not the cosine",
     ),
-    ("description", (says("mount", "ridge", "river"),), "it is off in: …growing population"),
     ("paired_draws", (lambda a, b, d, draws: rivals._paired_draws(b, a, d, draws),), "other way round"),
     (
         "paired_draws",
@@ -1095,36 +908,6 @@ WRONG: Wrong = [
         ),
         "same order",
     ),
-    ("fit", (lambda f, d: ((f[d] != 0).float().mean(), d[f != 0].float().mean()),), "*above* zero"),
-    ("fit", (lambda f, d: meaning._fit(f, d)[::-1],), "other order"),
-    ("fit", (lambda f, d: (meaning._fit(f, d)[0], 1 - ((f > 0) & ~d).sum() / (~d).sum()),), "is specificity"),
-    ("fit", (lambda f, d: (meaning._fit(f, d)[0], ((f > 0) == d).float().mean()),), "is accuracy"),
-    ("fit", (lambda f, d: (meaning._fit(f, d)[0], f[d].sum() / f.sum()),), "the second weighs by activation"),
-    ("fit", (lambda f, d: (f[d].sum() / f.sum(), meaning._fit(f, d)[1]),), "the first weighs by activation"),
-    ("fit", (lambda f, d: meaning._fit(f, d)[0],), "shape [], expected [2]"),
-    ("holes", (lambda f, label, own: (f[:, own] == 0).all(1),), "without the label"),
-    ("holes", (lambda f, label, own: label & (f[:, own] == 0).any(1),), "if *one* of the latents"),
-    ("holes", (lambda f, label, own: label & (f[:, own] > 0).any(1),), "the opposite"),
-    ("description", (lambda snippet: True,), "you say True to every snippet"),
-    ("description", (lambda snippet: False,), "you say False to every snippet"),
-    ("description", (says("ountain"),), "1 of 10 found, 0 false alarms"),
-    ("description", (lambda snippet: not predict_in_a_loop(snippet),), "True and False exchanged"),
-    ("description", (says("ountain", "time", "unit"),), "it is off in: …unit-treatment"),
-    ("description", (lambda snippet: "mountain",), "must return True or False, got 'mountain'"),
-    ("description", (lambda snippet: snippet.count("ountain"),), "`bool(...)`"),
-    ("holes", (lambda f, label, own: meaning._holes(f, label, own).long(),), "but with numbers (int64)"),
-    (
-        "holes",
-        (lambda f, label, own: label * (1 - (f[:, own] > 0).any(1).float()),),
-        "but with numbers (float32)",
-    ),
-    ("holes", (lambda f, label, own: (label & (f[:, own] > 0).any(1)).int(),), "the opposite"),
-    ("holes", (lambda f, label, own: meaning._holes(f, label, own).sum(),), "this is their number"),
-    (
-        "holes",
-        (lambda f, label, own: meaning._holes(f, label, own).nonzero().flatten(),),
-        "the numbers of the rows",
-    ),
     ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), e.mean()),), "counts every concept once"),
     (
         "matched_rates",
@@ -1137,14 +920,6 @@ WRONG: Wrong = [
     ("matched_rates", (lambda h, a, e: ((a / h) @ (h / h.sum()), e @ (h / h.sum())),), "no holes at all"),
     ("matched_rates", (lambda h, a, e: a.sum() / h.sum(),), "shape [], expected [2]"),
     ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), (h * e).sum()),), "divide by all holes"),
-    ("shown_claims", ({"A", "B"},), "the documents that chose it"),
-    ("shown_claims", ({"C"},), "nothing to do with it"),
-    ("shown_claims", ("ADF",), "may be luck"),
-    ("shown_claims", (["e", "a"],), "always says no"),
-    ("shown_claims", ({"A"},), "F is shown: the two intervals overlap"),
-    ("shown_claims", ({"F"},), "A is shown"),
-    ("shown_claims", ({"G"},), "'G' is not one of"),
-    ("shown_claims", (set(),), "A is shown"),
     ("ablate", (reconstructs,), "What the SAE does not reconstruct"),
     ("ablate", (takes_whole_rows,), "where it is off"),
     ("ablate", (takes_unit_rows,), "normalised the decoder rows"),
@@ -1175,22 +950,22 @@ WRONG: Wrong = [
     ("alarms", (lambda s, t, y: [(s[y] > 0).sum(), (s > 0).sum()],), "did not use `threshold`"),
     ("alarms", (lambda s, t, y: [(s[y] >= t).sum(), (s >= t).sum()],), "raises no alarm"),
     ("alarms", (lambda s, t, y: int((s[y] > t).sum()),), "shape"),
-    ("false_alarms", (0.9, 0.83), "concept's tokens"),
-    ("false_alarms", (0.978, 0.978), "equally many"),
-    ("false_alarms", (0.96, 0.83), "*false* alarms"),
-    ("false_alarms", (0.045, 0.83), "right alarms for each false one"),
-    ("false_alarms", (4.3, 0.83), "that is in percent"),
-    ("false_alarms", (0.043, 0.09), "all tokens that raise a right alarm"),
-    ("false_alarms", (0.043, 0.5), "too small. If the concept were in half"),
+    ("choose_threshold", (lambda s, y, c: s[~y].max(),), "false alarms only"),
+    ("choose_threshold", (lambda s, y, c: s.min(),), "missed names only"),
+    ("choose_threshold", (lambda s, y, c: threshold_by_sorting(s, y, 1),), "did not use `per_miss`"),
+    (
+        "choose_threshold",
+        (lambda s, y, c: s[costs(s, y, c) == costs(s, y, c).min()].max(),),
+        "the lowest of them",
+    ),
+    (
+        "choose_threshold",
+        (lambda s, y, c: s[costs(s, y, c) == costs(s, y, c).max()].min(),),
+        "costs the *most*",
+    ),
+    ("choose_threshold", (lambda s, y, c: costs(s, y, c).min(),), "that is the cost"),
+    ("choose_threshold", (lambda s, y, c: costs(s, y, c).argmin(),), "the place of the threshold"),
+    ("choose_threshold", (lambda s, y, c: s[y].min(),), "deep among the others"),
+    ("choose_threshold", (lambda s, y, c: (s[y].mean() + s[~y].mean()) / 2,), "halfway"),
+    ("choose_threshold", (lambda s, y, c: s.median(),), "expected"),
 ]
-
-
-def test_every_wrong_pair_of_objection_and_control_has_its_own_reason() -> None:
-    pairs = {(a, b) for a in CONTROLS for b in CONTROLS.values() if CONTROLS[a] != b}
-    assert set(analysing._WHY_NOT) == pairs
-    assert len(set(analysing._WHY_NOT.values())) == len(pairs)
-
-
-def test_partly_answered_controls_say_what_is_open() -> None:
-    printed = said("controls", {**CONTROLS, "luck": None})
-    assert " not attempted: " in printed and "Still open: luck" in printed

@@ -5,7 +5,8 @@ import torch
 from answers import Right, Wrong, ways_to_return
 from torch.nn.functional import cosine_similarity, normalize
 
-from sae_tutorial.exercises import start
+from sae_tutorial import exercises
+from sae_tutorial.exercises import start, two_lists
 
 
 def values_in_numpy(rows, direction, bias):
@@ -19,19 +20,6 @@ def values_in_a_loop(rows, direction, bias):
 def values_with_where(rows, direction, bias):
     values = (rows * direction).sum(dim=1) + bias
     return torch.where(values > 0, values, 0.0)
-
-
-def likeliest_in_numpy(scores, n):
-    return np.argsort(-scores.numpy()[-1], kind="stable")[:n]
-
-
-def likeliest_by_sorting(scores, n):
-    last = scores[-1].tolist()
-    return sorted(range(len(last)), key=last.__getitem__, reverse=True)[:n]
-
-
-def likeliest_by_probability(scores, n):
-    return scores.softmax(dim=-1)[-1].sort(descending=True).indices[:n]
 
 
 def nearest_by_lengths(x, means):
@@ -75,11 +63,32 @@ def shuffled_anew(X, seed):
     return torch.stack([x[torch.randperm(len(x))] for x in X])
 
 
+WORDS, LAW = two_lists.OURS["words_no_law"], two_lists.OURS["law_no_words"]
+OTHER_WORDS = [
+    "The jury of the song contest gave her ten points",
+    "The charge of the battery lasts two days",
+    "In that case we take the early train",
+    "Her uncle was a guilty pleasure to listen to",
+]
+OTHER_LAW = [
+    "He was found to have stolen the horse",
+    "The two neighbours let a stranger decide who owned the wall",
+    "They wanted him hanged for what he had done",
+    "She signed the paper and lost the house",
+]
+
+
+def with_sentence(sentences, sentence):
+    return [sentence, *sentences[1:]]
+
+
 RIGHT: Right = [
+    *[("two_lists", (WORDS, LAW, way)) for way in ("words", "LAW", " alike ", ["law"])],
+    ("two_lists", (tuple(OTHER_WORDS), tuple(OTHER_LAW), "alike")),
+    ("two_lists", (WORDS[:4], LAW[2:], "law")),
+    ("two_lists", (WORDS, with_sentence(LAW, "A man on the lawn said that the flaw was theirs"), "words")),
     *[("latent_values", (f,)) for f in ways_to_return(start._latent_values)],
     *[("latent_values", (f,)) for f in (values_in_numpy, values_in_a_loop, values_with_where)],
-    *[("likeliest", (f,)) for f in ways_to_return(start._likeliest)],
-    *[("likeliest", (f,)) for f in (likeliest_in_numpy, likeliest_by_sorting, likeliest_by_probability)],
     *[("nearest", (f,)) for f in ways_to_return(start._nearest)],
     *[("nearest", (f,)) for f in (nearest_by_lengths, nearest_in_a_loop, nearest_by_broadcasting)],
     *[
@@ -88,6 +97,20 @@ RIGHT: Right = [
     ],
 ]
 WRONG: Wrong = [
+    ("two_lists", (WORDS[:2], LAW, "law"), "could be flukes"),
+    ("two_lists", (WORDS, " ".join(LAW), "law"), "a list of sentences"),
+    ("two_lists", ([1, 2, 3, 4], LAW, "law"), "a text in quotes"),
+    ("two_lists", (WORDS, [*LAW[:5], LAW[0].upper()], "law"), "stands twice in law_no_words"),
+    ("two_lists", (WORDS, with_sentence(LAW, "He was judged by the old king himself"), "law"), "'judged'"),
+    ("two_lists", (WORDS, with_sentence(LAW, "She paid the lawyer with a fat goose"), "law"), "other words"),
+    ("two_lists", (with_sentence(WORDS, "The cook put bread into the oven"), LAW, "law"), "no word of law"),
+    ("two_lists", (with_sentence(WORDS, "The judge spoke to the court again"), LAW, "law"), "2 words of law"),
+    ("two_lists", ([WORDS[1].replace("tennis", x) for x in "abcdef"], LAW, "law"), "1 of law's words only"),
+    ("two_lists", (WORDS, LAW[:5], "law"), "the same number"),
+    ("two_lists", (with_sentence(WORDS, "The court"), LAW, "law"), "has 2 words"),
+    ("two_lists", (WORDS, with_sentence(LAW, "and " * 20), "law"), "more chances"),
+    ("two_lists", (WORDS, LAW, "both"), "is not one of"),
+    ("two_lists", (WORDS, LAW, "words, law"), "one of the three"),
     ("latent_values", (lambda r, d, b: r @ d + b,), "never below zero"),
     ("latent_values", (lambda r, d, b: (r @ d).clamp(min=0) + b,), "after the negative values became zero"),
     ("latent_values", (lambda r, d, b: (r @ d).clamp(min=0),), "the bias is missing"),
@@ -99,15 +122,6 @@ WRONG: Wrong = [
     ("latent_values", (lambda r, d, b: (r @ d + b).relu().amax(),), "the largest value in the text"),
     ("latent_values", (lambda r, d, b: (r @ d + b).relu().sum(),), "shape"),
     ("latent_values", (lambda r, d, b: d @ r + b,), "stopped"),
-    ("likeliest", (lambda s, n: s[0].topk(n).indices,), "after the first token"),
-    ("likeliest", (lambda s, n: s.topk(n).indices,), "only the last row"),
-    ("likeliest", (lambda s, n: s[-1].topk(n),), "returns a pair"),
-    ("likeliest", (lambda s, n: s[-1].topk(n).values,), "the scores themselves"),
-    ("likeliest", (lambda s, n: s[-1].softmax(-1).topk(n)[0],), "these are the probabilities"),
-    ("likeliest", (lambda s, n: s[-1].argsort()[:n],), "least likely"),
-    ("likeliest", (lambda s, n: s[-1].argsort()[-n:],), "the likeliest last"),
-    ("likeliest", (lambda s, n: s[-1].argmax(),), "the one likeliest"),
-    ("likeliest", (lambda s, n: s[-1].topk(n).indices + 1,), "expected"),
     ("nearest", (lambda x, m: (x @ m.T).argmax(1),), "a long mean wins"),
     ("nearest", (lambda x, m: torch.cdist(x, m).argmin(1),), "mix direction with length"),
     ("nearest", (lambda x, m: cosine_similarity(x[:, None], m[None], dim=-1).argmax(0),), "for each mean"),
@@ -136,3 +150,13 @@ WRONG: Wrong = [
         "different draws",
     ),
 ]
+
+
+def test_right_lists_are_run_beside_ours_and_others_are_not(capsys):
+    in_use = exercises.sentences_in_use(OTHER_WORDS, OTHER_LAW)
+    assert in_use["yours"] == {"words_no_law": OTHER_WORDS, "law_no_words": OTHER_LAW}
+    assert in_use["ours"] == two_lists.OURS
+    assert capsys.readouterr().out == "In use: ours and yours\n"
+    for wrong in (None, [], WORDS):
+        assert list(exercises.sentences_in_use(WORDS, wrong)) == ["ours"]
+    assert capsys.readouterr().out == "In use: ours\n" * 3

@@ -35,6 +35,24 @@ def silence_in_a_loop(activation, hook):
 # 2.4
 
 
+def cut_a_copy(activation, hook):
+    changed = activation.clone()
+    changed[:, 0] = 0
+    return changed
+
+
+def cut_in_place(activation, hook):
+    activation[:, :1] = 0.0
+    return activation
+
+
+def cut_by_difference(activation, hook):
+    return activation - torch.nn.functional.pad(activation[:, :1], (0, 0, 0, activation.shape[1] - 1))
+
+
+# 2.5
+
+
 def lens_by_einsum(stream, norm, W_U):
     return torch.einsum("bpd,dv->bpv", norm(stream), W_U)
 
@@ -153,7 +171,7 @@ def score_by_trace(pattern, n):
     return torch.trace(pattern[-n:, 2 : 2 + n]) / n
 
 
-# 2.5
+# 2.6
 
 
 def shares_one_by_one(parts, weight, direction):
@@ -250,6 +268,8 @@ RIGHT: Right = [
         ("silence", (f,))
         for f in (silence_a_copy, silence_with_a_mask, silence_by_padding, silence_in_a_loop)
     ],
+    *[("third_cut", (f,)) for f in ways_to_return(residual._third_cut)],
+    *[("third_cut", (f,)) for f in (cut_a_copy, cut_in_place, cut_by_difference)],
     *[("lens", (f,)) for f in ways_to_return(residual._lens)],
     *[("lens", (f,)) for f in (lens_by_einsum, lens_by_rows)],
     *[("patch", (f,)) for f in ways_to_return(circuits._patch)],
@@ -305,6 +325,14 @@ WRONG: Wrong = [
     ),
     ("silence", (lambda a, hook: silence_a_copy(a, hook) + 1,), "expected"),
     ("silence", (lambda a: a,), "stopped"),
+    ("third_cut", (silence_a_copy,), "which spares BOS"),
+    ("third_cut", (lambda a, hook: a * 0,), "the blunt cut again"),
+    ("third_cut", (lambda a, hook: a,), "nothing is set to zero"),
+    ("third_cut", (lambda a, hook: torch.cat([0 * a[:1], a[1:]]),), "along the batch"),
+    ("third_cut", (lambda a, hook: residual._silent(a, [-1]),), "the last position"),
+    ("third_cut", (lambda a, hook: a[:, 1:],), "cut the position off"),
+    ("third_cut", (lambda a, hook: residual._silent(a, [1]),), "the first *word*"),
+    ("third_cut", (lambda a, h: cut_a_copy(a, h),), "hands over the hook by its name"),
     ("lens", (lambda s, norm, W: torch.einsum("bpd,dv->bpv", s, W),), "the final norm is missing"),
     (
         "lens",

@@ -13,6 +13,7 @@ from sae_tutorial.show.graph_drawings import (
     _way_around,
     attribution_figure,
     context_hover,
+    costs_figure,
     edge_test_figure,
     edits_drawing,
     frozen_drawing,
@@ -97,4 +98,13 @@ def test_edges_that_hold_lie_on_the_line():
 
 def test_the_drawing_of_edits_names_them():
     words = " ".join(note.text for note in edits_drawing("T").layout.annotations)
-    assert "take out after the word" in words and "swap" in words
+    assert "take out behind the word" in words and "swap" in words
+
+
+def test_what_groups_cost_is_drawn_by_kind_with_their_mean():
+    group, rivals = np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros((3, 2))
+    figure = costs_figure({"out": {"the graph's": group, "rivals": rivals}}, ["a", "b"], "T", "nats")
+    own, others = figure.data
+    assert tuple(own.x) == (2.0, 3.0, 2.5) and len(others.x) == 9
+    assert tuple(figure.layout.yaxis.ticktext) == ("a", "b", "mean of all")
+    assert own.error_x.array[0] > 0 and others.error_x.array is None

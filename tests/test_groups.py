@@ -1,11 +1,11 @@
-"""Groups of latents are edited where they are named and nowhere else, and their rivals are like them and apart from them."""
+"""Groups of latents are edited where they are named and nowhere else."""
 
 import pytest
 import torch
 from test_graphs import ANSWERS, CODERS
 
 from sae_tutorial.effects.graphs import attribution_graph
-from sae_tutorial.effects.groups import EditedPrompts, beyond_others, latent_sums, near_groups, strongest
+from sae_tutorial.effects.groups import EditedPrompts, beyond_others, latent_sums, strongest
 
 PROMPTS = [["the Q ends", "the Z ends"], ["in all of Q it is", "in all of Z it is"]]
 WORDS = [" profits", " cup"]
@@ -73,19 +73,3 @@ def test_what_lies_above_the_others_and_the_strongest_of_it():
     apart = beyond_others(values)
     torch.testing.assert_close(apart[0, 0], torch.tensor([1.5, -2.5, -1.0]))
     assert strongest(apart, [1, 1, 2]).int().tolist() == [[[1, 0, 0]], [[0, 1, 0]], [[1, 0, 1]]]
-
-
-def test_rivals_are_of_the_same_layer_on_near_and_never_the_group():
-    generator = torch.Generator().manual_seed(0)
-    values = torch.rand(2, 3, 40, generator=generator)
-    on = torch.rand(2, 3, 40, generator=generator) > 0.3
-    groups = strongest(values * on, [5, 0])
-    drawn = near_groups(groups, values, on, draws=4)
-    assert len(drawn) == 4 and not torch.equal(drawn[0], drawn[1])
-    for rivals in drawn:
-        assert torch.equal(rivals.sum(2), groups.sum(2))
-        assert not (rivals & (groups | ~on)).any()
-    far = values.masked_fill(~on, -1).flatten(1).sort(1, descending=True).values[0, 20]
-    assert values[drawn[0]].min() > far  # each from the nearest, which here are the next strongest
-    with pytest.raises(ValueError, match="no latent is left in layer"):
-        near_groups(groups, values, groups)

@@ -1,9 +1,10 @@
 """A figure of scores writes every value beside chance, and the first row differs from its controls in greyscale too."""
 
+import numpy as np
 import pytest
 
 from sae_tutorial.features.intervals import Interval
-from sae_tutorial.show.latent_drawings import scores_figure
+from sae_tutorial.show.latent_drawings import lengths_figure, scores_figure
 
 
 def test_scores_stand_beside_chance_with_their_intervals():
@@ -16,3 +17,13 @@ def test_scores_stand_beside_chance_with_their_intervals():
     assert first.error_x.array[0] == pytest.approx(0.05) and first.error_x.arrayminus[0] == pytest.approx(0.1)
     assert figure.layout.shapes[0].x0 == 0.5 and figure.layout.annotations[0].text == "guessing"
     assert figure.layout.xaxis.range[0] < 0.4
+
+
+def test_every_giant_row_is_drawn_and_few_of_the_others():
+    medians = np.ones(400)
+    medians[[3, 77]] = 12, 128
+    figure = lengths_figure(np.arange(400) % 50, medians, "title")
+    ordinary, giants = figure.data
+    assert list(giants.x) == [3, 27] and list(giants.y) == [12, 128]
+    assert len(ordinary.x) == 10 and ordinary.marker.symbol != giants.marker.symbol
+    assert figure.layout.yaxis.type == "log"

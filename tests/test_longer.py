@@ -1,6 +1,8 @@
-"""The shipped results of the longer runs are a table that agrees with itself."""
+"""The shipped results of notebook 08 agree with themselves: the table of longer runs, and the frontier's lines."""
 
-from sae_tutorial.course.longer import longer_runs
+import pytest
+
+from sae_tutorial.course.longer import frontier_line, longer_runs
 
 
 def test_longer_runs_are_four_architectures_and_two_controls_with_the_same_columns():
@@ -17,3 +19,11 @@ def test_what_is_saved_beside_topk_is_the_difference_of_the_extra_losses():
     for row in longer_runs():
         saved = float(row["nats saved beside TopK"].split()[0])
         assert abs(saved - (nats["TopK"] - nats[row["architecture"]])) < 0.016  # three roundings
+
+
+@pytest.mark.parametrize("name", ["L1", "TopK", "BatchTopK", "JumpReLU"])
+def test_more_latents_explain_more_on_each_line_of_the_frontier(name):
+    on, values = frontier_line(name)
+    asked = (8, 16, 32, 64, 72) if name == "TopK" else (8, 16, 32, 64)
+    assert on == sorted(on) and values == sorted(values) and 0 < values[0] < values[-1] < 1
+    assert on == pytest.approx(asked, rel=0.1)

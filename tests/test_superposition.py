@@ -9,12 +9,9 @@ import torch
 
 from sae_tutorial.features.recovery import learned_dictionary, recovery_curves, rival_dictionaries
 from sae_tutorial.toys.geometry import (
-    SharedSpace,
     count_neurons,
     dimensionality,
-    features_per_dimension,
     interference,
-    shared_spaces,
     superposition_boundary,
 )
 from sae_tutorial.toys.hierarchy import HierarchicalWorld
@@ -93,19 +90,14 @@ def test_the_best_restart_has_the_lowest_loss():
     assert torch.equal(toys.best(2).W, toys.W[[1, 2]])
 
 
-@pytest.mark.parametrize("together", ["independent", "correlated", "anticorrelated"])
-def test_features_are_on_as_often_as_asked_and_together_as_asked(together):
+def test_features_are_on_as_often_as_asked_and_meet_by_chance():
     rows = sample_features(
-        ToyConfig(4, 2, together=together), torch.tensor([0.1, 0.4]), 40_000, torch.Generator().manual_seed(0)
+        ToyConfig(4, 2), torch.tensor([0.1, 0.4]), 40_000, torch.Generator().manual_seed(0)
     )
     on = rows > 0
     torch.testing.assert_close(on.float().mean(1), torch.tensor([[0.1] * 4, [0.4] * 4]), atol=0.01, rtol=0)
     both = (on[1, :, 0] & on[1, :, 1]).float().mean().item()
-    assert both == pytest.approx(
-        {"independent": 0.16, "correlated": 0.4, "anticorrelated": 0}[together], abs=0.01
-    )
-    strangers = (on[1, :, 0] & on[1, :, 2]).float().mean().item()
-    assert strangers == pytest.approx(0.16, abs=0.01)
+    assert both == pytest.approx(0.16, abs=0.01)
     assert rows.max() <= 1 and (rows[1][on[1]]).mean() == pytest.approx(0.5, abs=0.01)
     assert (on[0] <= on[1]).all()  # one draw for all: what is on in the sparser is on in the denser
 
@@ -116,8 +108,6 @@ def test_features_are_on_as_often_as_asked_and_together_as_asked(together):
         ({"n_features": 0}, "n_features must be at least 1, got 0"),
         ({"d_hidden": -1}, "d_hidden must be at least 1"),
         ({"kind": "tanh"}, "kind must be one of linear, relu"),
-        ({"together": "often"}, "together must be one of independent"),
-        ({"n_features": 3, "together": "correlated"}, "need an even n_features, got 3"),
     ],
 )
 def test_an_impossible_toy_says_so(options, words):
@@ -126,11 +116,11 @@ def test_an_impossible_toy_says_so(options, words):
 
 
 def test_impossible_settings_say_so():
-    config = ToyConfig(4, 2, together="anticorrelated")
+    config = ToyConfig(4, 2)
     with pytest.raises(ValueError, match=r"shape \[1, 4\]"):
         train_toys(config, torch.tensor([0.1]), torch.ones(2, 4))
-    for probability in (0.0, 0.6):
-        with pytest.raises(ValueError, match=r"in \(0, 0.5\] for anticorrelated"):
+    for probability in (0.0, 1.1):
+        with pytest.raises(ValueError, match=r"in \(0, 1\]"):
             train_toys(config, torch.tensor([probability]), torch.ones(1, 4))
 
 
@@ -170,23 +160,10 @@ def test_dimensionality_of_known_shapes():
     assert dimensionality(torch.zeros(1, 2, 2)).tolist() == [[0, 0]]
 
 
-def test_interference_and_features_per_dimension_by_hand():
+def test_interference_by_hand():
     W = torch.tensor([[[2.0, 0.0], [1.0, 1.0], [0.0, 0.0]]])
     torch.testing.assert_close(interference(W), torch.tensor([[1.0, 2.0, 0.0]]))
-    assert features_per_dimension(W).tolist() == [3.0]
     assert interference(torch.eye(3)[None]).abs().max() == 0
-
-
-def test_shared_spaces_are_found_among_others():
-    W = torch.zeros(10, 4)
-    W[1:6, :2] = polygon(5)
-    W[6, 2], W[7, 2] = 1.0, -0.9
-    W[8, 3], W[9, 3] = 1.0, 0.01
-    assert shared_spaces(W) == [
-        SharedSpace((1, 2, 3, 4, 5), 2),
-        SharedSpace((6, 7), 1),
-        SharedSpace((8,), 1),
-    ]
 
 
 def test_neurons_are_counted_by_what_they_read():

@@ -148,6 +148,10 @@ class ActivationStore:
             raise ValueError(f"no document has a token at place {first}.")
         return self._take(kept)
 
+    def first_documents(self, n: int) -> Self:
+        """The rows of the first n documents: what was collected for another page may be more than this one needs."""
+        return self._take(np.flatnonzero(self.document_ids < n))
+
     def _take(self, rows: np.ndarray) -> Self:
         in_files = rows if self.rows is None else self.rows[rows]
         return type(self)(

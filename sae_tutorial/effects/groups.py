@@ -1,4 +1,4 @@
-"""Groups of latents put to the test: changed in many prompts at once, beside groups of equal size that nothing named.
+"""Groups of latents put to the test: changed in many prompts at once.
 
 Prompts come in kinds (a language each, say) and templates. A group is a mask with a row for each kind,
 `Bool[kinds, layers, latents]`, so that what two groups share is `one & other`.
@@ -18,7 +18,6 @@ Mask = Bool[Tensor, "kinds layers latents"]
 Values = Float[Tensor, "kinds layers latents"]
 # From latents [prompts, places, latents] and which to edit [prompts, 1, latents] to what they are to be.
 GroupEdit = Callable[[Tensor, Tensor], Tensor]
-NEAREST = 6  # latents that a rival is drawn from
 
 
 def latent_sums(
@@ -48,37 +47,6 @@ def strongest(values: Values, counts: Sequence[int]) -> Mask:
     for kind, n in enumerate(counts):
         chosen[kind].view(-1)[values[kind].flatten().topk(n).indices] = True
     return chosen
-
-
-def near_groups(groups: Mask, values: Values, on: Mask, draws: int = 19) -> list[Mask]:
-    """Rival groups: for each latent of a group another one of its layer that is on and near in `values`.
-
-    Each stands for one latent of the group, and is drawn from the six that are nearest to it and not yet taken.
-
-    Args:
-        groups: what to match.
-        values: what to match by.
-        on: which latents may be taken; those of the group itself never are.
-        draws: how many rival groups.
-
-    Raises:
-        ValueError: a layer has no latent left that is on.
-    """
-    return [_near_group(groups, values, on, torch.Generator().manual_seed(draw)) for draw in range(draws)]
-
-
-def _near_group(groups: Mask, values: Values, on: Mask, generator: torch.Generator) -> Mask:
-    taken = torch.zeros_like(groups)
-    for kind, layer, latent in groups.nonzero().tolist():
-        distance = (values[kind, layer] - values[kind, layer, latent]).abs()
-        free = on[kind, layer] & ~groups[kind, layer] & ~taken[kind, layer]
-        near = distance.masked_fill(~free, torch.inf).argsort()[: min(NEAREST, int(free.sum()))]
-        if not len(near):
-            raise ValueError(
-                f"no latent is left in layer {layer} to stand for {latent}; take a smaller group."
-            )
-        taken[kind, layer, near[torch.randint(len(near), (), generator=generator)]] = True
-    return taken
 
 
 class EditedPrompts:
@@ -134,8 +102,12 @@ class EditedPrompts:
                 if groups[:, i].any():
                     mask = groups[:, i].repeat(self.shape[0], 1)[:, None].to(self.tokens.device)
                     edits[layer] = lambda f, mask=mask: edit(f.clone(), mask)  # it may write into f
+        keep, column = self.ends.unique(
+            return_inverse=True
+        )  # the vocabulary is large: only where a prompt ends
         with edited_mlps(self.model, self.coders, edits):
-            logits = self.model(self.tokens)[torch.arange(len(self.tokens)), self.ends].float()
+            logits = self.model(self.tokens, logits_to_keep=keep)
+        logits = logits[torch.arange(len(self.tokens)), column].float()
         return logits.log_softmax(-1)[:, self.answers].cpu().view(*self.shape, -1)
 
     @torch.no_grad()

@@ -6,14 +6,8 @@ this machine, and `forget()` forgets them.
 """
 
 from sae_tutorial.exercises import clinic
-from sae_tutorial.exercises.alarms import check_alarms, check_false_alarms
-from sae_tutorial.exercises.analysing import (
-    check_controls,
-    check_density,
-    check_know_nothing,
-    check_top_rows,
-    check_topic_share,
-)
+from sae_tutorial.exercises.alarms import check_alarms, check_choose_threshold
+from sae_tutorial.exercises.analysing import check_density
 from sae_tutorial.exercises.architectures import (
     check_batchtopk,
     check_cheapest,
@@ -49,36 +43,36 @@ from sae_tutorial.exercises.circuits import (
 from sae_tutorial.exercises.collecting import check_mostly_off, check_real_rows, check_scale, check_store_rows
 from sae_tutorial.exercises.collecting_loop import check_catch, check_collect
 from sae_tutorial.exercises.collecting_splits import check_shuffled_labels, check_split
+from sae_tutorial.exercises.counting import check_nats, check_paths
 from sae_tutorial.exercises.cutting import check_average_head, check_cut_keys
-from sae_tutorial.exercises.describing import check_description
+from sae_tutorial.exercises.designing import (
+    check_design,
+    check_lead_over_all,
+    check_near_miss,
+    near_miss_in_use,
+)
 from sae_tutorial.exercises.diffing import (
     check_crosscoder,
-    check_difference,
+    check_rival,
     check_told,
     check_tuned_share,
     check_word_shares,
 )
-from sae_tutorial.exercises.frontier import check_fold, check_frontier, check_nested_loss
+from sae_tutorial.exercises.frontier import check_frontier, check_nested_loss, check_own_run
 from sae_tutorial.exercises.graphs import (
     check_back,
     check_edges,
     check_edited,
-    check_graph_claims,
     check_influence,
     check_prune,
     check_reader,
 )
 from sae_tutorial.exercises.in_use import yours_or_ours
 from sae_tutorial.exercises.judging import check_balanced_accuracy
-from sae_tutorial.exercises.kinds import check_lasts, check_top_share
+from sae_tutorial.exercises.kinds import check_as_rare, check_both_halves, check_top_share
 from sae_tutorial.exercises.looking import check_calendar, check_claimed_share, check_shares
-from sae_tutorial.exercises.meaning import (
-    check_fit,
-    check_holes,
-    check_loss_recovered,
-    check_matched_rates,
-    check_shown_claims,
-)
+from sae_tutorial.exercises.meaning import check_matched_rates
+from sae_tutorial.exercises.meeting import check_meeting
 from sae_tutorial.exercises.neurons import check_switch_off
 from sae_tutorial.exercises.own_latent import check_own_latent
 from sae_tutorial.exercises.patients import (
@@ -92,42 +86,39 @@ from sae_tutorial.exercises.removing import check_hold_constant, check_take_out
 from sae_tutorial.exercises.residual import (
     check_attribution,
     check_lens,
-    check_nats,
-    check_paths,
     check_silence,
+    check_third_cut,
 )
+from sae_tutorial.exercises.resuming import check_train_until
 from sae_tutorial.exercises.rivals import (
     check_paired_draws,
     check_shuffle_weights,
     check_soft_freeze,
     shuffle_in_use,
 )
-from sae_tutorial.exercises.sampling import check_sample_rows
-from sae_tutorial.exercises.scaling import check_best_multiple, check_nu, check_own_latents
+from sae_tutorial.exercises.scaling import check_best_multiple, check_own_latents
 from sae_tutorial.exercises.solved import forget, progress
 from sae_tutorial.exercises.start import (
     check_latent_values,
-    check_likeliest,
     check_nearest,
     check_shuffle_names,
 )
 from sae_tutorial.exercises.superposition import (
+    check_boundary,
     check_dimensionality,
     check_features_read,
     check_pair,
     check_pentagon,
-    check_phase,
     check_shapes,
     check_toy,
 )
 from sae_tutorial.exercises.training import (
-    check_beaten,
     check_budget,
     check_explained_variance,
     check_next_price,
-    check_project,
 )
-from sae_tutorial.exercises.transcoding import check_lead, check_transcoder_loss
+from sae_tutorial.exercises.transcoding import check_margins, check_rival_group, check_transcoder_loss
+from sae_tutorial.exercises.two_lists import check_two_lists, sentences_in_use
 from sae_tutorial.exercises.using import (
     check_ablate,
     check_latent_shares,
@@ -139,28 +130,28 @@ from sae_tutorial.exercises.using import (
 __all__ = [
     "check_ablate",
     "check_alarms",
+    "check_as_rare",
     "check_attribution",
     "check_average_head",
     "check_back",
     "check_balanced_accuracy",
     "check_batchtopk",
-    "check_beaten",
     "check_best_multiple",
+    "check_both_halves",
     "check_broken",
     "check_budget",
     "check_calendar",
     "check_catch",
     "check_cheapest",
+    "check_choose_threshold",
     "check_claimed_share",
     "check_collect",
     "check_control_heads",
-    "check_controls",
     "check_crosscoder",
     "check_cut_keys",
     "check_decode",
     "check_density",
-    "check_description",
-    "check_difference",
+    "check_design",
     "check_dimensionality",
     "check_divergence",
     "check_edges",
@@ -168,58 +159,52 @@ __all__ = [
     "check_encode",
     "check_explained_variance",
     "check_faithfulness",
-    "check_false_alarms",
     "check_features_read",
     "check_first_diagnosis",
     "check_first_repair",
-    "check_fit",
-    "check_fold",
     "check_from_memory",
     "check_frontier",
     "check_gated",
-    "check_graph_claims",
     "check_hold_constant",
-    "check_holes",
     "check_in_plane",
     "check_induction_score",
     "check_influence",
     "check_next_price",
-    "check_know_nothing",
-    "check_lasts",
     "check_latent_shares",
     "check_latent_values",
-    "check_lead",
+    "check_lead_over_all",
     "check_lens",
-    "check_likeliest",
     "check_loop_order",
     "check_loss",
-    "check_loss_recovered",
     "check_luck",
     "check_matched",
+    "check_margins",
     "check_matched_latents",
     "check_matched_rates",
+    "check_meeting",
     "check_mistakes",
     "check_mostly_off",
     "check_nats",
+    "check_near_miss",
     "check_nearest",
     "check_nested_loss",
-    "check_nu",
     "check_own_latent",
     "check_own_latents",
+    "check_own_run",
     "check_pair",
     "check_paired_draws",
     "check_patch",
     "check_paths",
     "check_pentagon",
-    "check_phase",
-    "check_project",
+    "check_boundary",
     "check_prune",
     "check_push",
     "check_ramp_slope",
     "check_reader",
     "check_readers_share",
     "check_real_rows",
-    "check_sample_rows",
+    "check_rival",
+    "check_rival_group",
     "check_scale",
     "check_seam",
     "check_second_diagnosis",
@@ -227,11 +212,11 @@ __all__ = [
     "check_shapes",
     "check_shares",
     "check_shown",
-    "check_shown_claims",
     "check_shuffle_names",
     "check_shuffle_weights",
     "check_shuffled_labels",
     "check_silence",
+    "check_third_cut",
     "check_sizes",
     "check_soft_freeze",
     "check_split",
@@ -242,19 +227,21 @@ __all__ = [
     "check_symptoms",
     "check_take_out",
     "check_told",
-    "check_top_rows",
     "check_top_share",
-    "check_topic_share",
     "check_topk",
     "check_toy",
+    "check_train_until",
     "check_transcoder_loss",
     "check_tuned_share",
+    "check_two_lists",
     "check_unit_rows",
     "check_who_learns",
     "check_word_shares",
     "clinic",
     "forget",
+    "near_miss_in_use",
     "progress",
+    "sentences_in_use",
     "shuffle_in_use",
     "yours_or_ours",
 ]

@@ -40,13 +40,7 @@ def check_gated(gated: Callable[..., Tensor]) -> None:
         "the formula in the section 'Gated: two questions, two answers'",
         "whether a latent is on and how strongly are now two numbers, and the penalty sees the first alone.",
     )
-    # Latents: on and large, gate closed though the size is positive, gate open though the size is not, off.
-    small = (torch.tensor([[2.0, 0.5, 1.0, -1.0]]), torch.tensor([-1.0, -1.0, 0.5, -0.5]),
-             torch.tensor([0.0, 0.2, 0.1, 0.0]), torch.tensor([0.5, 0.3, -2.0, 0.2]))  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-    larger = tuple(torch.randn(shape, generator=generator) for shape in ((20, 9), (9,), (9,), (9,)))
-    inputs = [small, larger]
-    exercise.check(lambda answer: match_function(answer, _gated, inputs, _GATED_MISTAKES), gated)
+    exercise.check(_judge_gated, gated)
 
 
 def check_batchtopk(batchtopk: Callable[[Tensor, int], Tensor]) -> None:
@@ -57,17 +51,13 @@ def check_batchtopk(batchtopk: Callable[[Tensor, int], Tensor]) -> None:
         "the section 'BatchTopK: share the number'",
         "your selection shares k · batch places among the positions; a position may get none of them.",
     )
-    pre = torch.tensor([[0.5, 3.0, 2.0, -1.0], [0.1, 0.4, -4.0, 0.2], [2.5, 1.0, -0.5, 1.5]])
-    scarce = torch.tensor([[-0.5, 1.0, -2.0], [-0.25, -3.0, -1.0]])  # fewer than k · batch are positive
-    larger = torch.randn(20, 12, generator=torch.Generator().manual_seed(0))
-    inputs = [(pre, 1), (pre, 2), (scarce, 1), (larger, 3)]
-    exercise.check(lambda answer: match_function(answer, _batchtopk, inputs, _BATCHTOPK_MISTAKES), batchtopk)
+    exercise.check(_judge_batchtopk, batchtopk)
 
 
 def check_ramp_slope(ramp_slope: Callable[[Tensor, Tensor, float], Tensor]) -> None:
-    """Exercise 8.6: `ramp_slope(z, theta, width)`, how the ramp in place of JumpReLU's step changes with θ."""
+    """Exercise 8.5: `ramp_slope(z, theta, width)`, how the ramp in place of JumpReLU's step changes with θ."""
     exercise = Exercise(
-        "8.6",
+        "8.5",
         "write the body of `ramp_slope`.",
         "the drawing in the section 'JumpReLU: a threshold for each latent'",
         "a threshold can now learn from the few pre-activations that lie near it.",
@@ -180,6 +170,15 @@ _STRETCH_MISTAKES: Mistakes = [
 ]
 
 
+def _judge_gated(answer: Any) -> None:
+    # Latents: on and large, gate closed though the size is positive, gate open though the size is not, off.
+    small = (torch.tensor([[2.0, 0.5, 1.0, -1.0]]), torch.tensor([-1.0, -1.0, 0.5, -0.5]),
+             torch.tensor([0.0, 0.2, 0.1, 0.0]), torch.tensor([0.5, 0.3, -2.0, 0.2]))  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    larger = tuple(torch.randn(shape, generator=generator) for shape in ((20, 9), (9,), (9,), (9,)))
+    match_function(answer, _gated, [small, larger], _GATED_MISTAKES)
+
+
 def _gated(projected: Tensor, b_gate: Tensor, r_mag: Tensor, b_mag: Tensor) -> Tensor:
     return (projected + b_gate > 0) * (projected * r_mag.exp() + b_mag).relu()
 
@@ -218,6 +217,17 @@ _GATED_MISTAKES: Mistakes = [
         "the gate compares `projected` alone with 0; its bias `b_gate` is missing.",
     ),
 ]
+
+
+def _batchtopk_inputs() -> list[tuple[Tensor, int]]:
+    pre = torch.tensor([[0.5, 3.0, 2.0, -1.0], [0.1, 0.4, -4.0, 0.2], [2.5, 1.0, -0.5, 1.5]])
+    scarce = torch.tensor([[-0.5, 1.0, -2.0], [-0.25, -3.0, -1.0]])  # fewer than k · batch are positive
+    larger = torch.randn(20, 12, generator=torch.Generator().manual_seed(0))
+    return [(pre, 1), (pre, 2), (scarce, 1), (larger, 3)]
+
+
+def _judge_batchtopk(answer: Any) -> None:
+    match_function(answer, _batchtopk, _batchtopk_inputs(), _BATCHTOPK_MISTAKES)
 
 
 def _keep(pre: Tensor, n: int, by: Tensor | None = None) -> Tensor:
@@ -381,7 +391,9 @@ _RAMP_MISTAKES: Mistakes = [
 ]
 
 
+TRAINED_PARTS = {"batchtopk": (_judge_batchtopk, _batchtopk, _batchtopk_inputs)}
 PARTS = {
     "stretch": (_judge_stretch, _stretch, float),
+    "gated": (_judge_gated, _gated, read_tensor),
     "ramp_slope": (_judge_ramp_slope, _ramp_slope, read_tensor),
 }

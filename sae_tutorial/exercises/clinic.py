@@ -54,7 +54,7 @@ def second_patient() -> dict[str, Run]:
 
 @cache
 def ward() -> dict[str, Run]:
-    """A healthy run, one at a rate far too high, and five, A to E, that went wrong for reasons that exercise 6.8 asks for."""
+    """A healthy run, one at a rate far too high, and five, A to E, that went wrong for reasons that exercise 6.6 asks for."""
     return {
         "healthy": _healthy(),
         "rate 0.5": train(_rows(), learning_rate=0.5),

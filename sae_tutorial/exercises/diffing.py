@@ -1,4 +1,4 @@
-"""Checks for notebook 12: a crosscoder, whose a latent is, words, the rival, claims."""
+"""Checks for notebook 12: a crosscoder, whose a latent is, words, a rival of the learner's own, claims."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cosine_similarity, normalize
 
 from sae_tutorial.effects.steering import word_shares
 from sae_tutorial.exercises.matching import (
@@ -14,6 +15,7 @@ from sae_tutorial.exercises.matching import (
     match_function,
     read_number,
     read_tensor,
+    show,
 )
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
@@ -26,10 +28,7 @@ def check_crosscoder(crosscoder: Callable[..., Tensor]) -> None:
         "the drawing above the exercise: one encoder reads both rows",
         "you can turn any autoencoder you have into a crosscoder of two models.",
     )
-    inputs = [_crosscoder_weights(seed) for seed in range(3)]
-    exercise.check(
-        lambda answer: match_function(answer, _crosscoder, inputs, _CROSSCODER_MISTAKES), crosscoder
-    )
+    exercise.check(_judge_crosscoder, crosscoder)
 
 
 def check_tuned_share(tuned_share: Callable[[Tensor], Tensor]) -> None:
@@ -43,15 +42,15 @@ def check_tuned_share(tuned_share: Callable[[Tensor], Tensor]) -> None:
     exercise.check(_judge_tuned_share, tuned_share)
 
 
-def check_difference(difference: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 12.8: `difference(base, tuned)`, the mean change of a row, as a direction of length 1."""
+def check_rival(rival: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Exercise 12.7: `rival(base, tuned)`, a direction by a rule of the learner's own that finds an arrow hidden in few rows."""
     exercise = Exercise(
-        "12.8",
-        "write the body of `difference`.",
-        "the folded help",
-        "you have the cheapest rival, in one line; the table below says what it is worth.",
+        "12.7",
+        "write the body of `rival`.",
+        "the folded help, on which rows to ask",
+        "your rule found an arrow hidden in few rows. Next it takes the same two tests as the crosscoder's latent.",
     )
-    exercise.check(_judge_difference, difference)
+    exercise.check(_judge_rival, rival)
 
 
 def check_word_shares(word_shares: Callable[[list[list[str]]], Mapping[str, float]]) -> None:
@@ -66,19 +65,19 @@ def check_word_shares(word_shares: Callable[[list[list[str]]], Mapping[str, floa
 
 
 def check_told(told: Iterable[str] | None) -> None:
-    """Exercise 12.9: which of six sentences this notebook's measurements carry."""
+    """Exercise 12.8: which of six sentences this notebook's measurements carry."""
     exercise = Exercise(
-        "12.9",
+        "12.8",
         "replace None by a set of letters, such as {'A'}.",
-        "the tables of the two interventions and the controls",
+        "the last figure, and the tables above it",
         "you can say what a diff shows in the words of what was measured.",
     )
     exercise.check(
         lambda answer: match_choices(
             answer,
             {
-                "A": "A was measured: the same arrow, of the same length, in 64 texts, beside random ones.",
-                "D": "D was measured: three starts read the same rows, and latent scaling passed the first latent of one.",
+                "A": "A was measured: the arrow in 32 texts, and 19 other latents' arrows at the same length beside it.",
+                "D": "D was measured: two starts read the same rows, and latent scaling passed the first latent of one.",
             },
             {
                 "B": "B needs a second fine-tune of another kind. Here there was one plant, and we knew that there was one.",
@@ -91,6 +90,11 @@ def check_told(told: Iterable[str] | None) -> None:
         ),
         told,
     )
+
+
+def _judge_crosscoder(answer: Any) -> None:
+    inputs = [_crosscoder_weights(seed) for seed in range(3)]
+    match_function(answer, _crosscoder, inputs, _CROSSCODER_MISTAKES)
 
 
 def _crosscoder_weights(seed: int) -> tuple[Tensor, ...]:
@@ -196,38 +200,73 @@ _SHARE_MISTAKES: Mistakes = [
 ]
 
 
-def _judge_difference(answer: Any) -> None:
-    draw = torch.Generator().manual_seed(4)
-    inputs = [
-        (torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[4.0, 0.0], [3.0, 10.0]])),
-        *((torch.randn(6, 4, generator=draw), torch.randn(6, 4, generator=draw) + 1) for _ in range(2)),
-    ]
-    match_function(answer, _difference, inputs, _DIFFERENCE_MISTAKES)
+# Rows with an answer: of N_ROWS a thirtieth has a hidden arrow in the tuned model, and all of them drift and shake.
+N_ROWS, WIDTH, NEAR_ENOUGH = 1000, 64, 0.9
 
 
-def _difference(base: Tensor, tuned: Tensor) -> Tensor:
-    mean = (tuned - base).mean(0)
-    return mean / mean.norm()
+def hidden_arrow(seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(base rows, tuned rows, the arrow that one tuned row of thirty has): what exercise 12.7 is judged on."""
+    draw = torch.Generator().manual_seed(seed)
+    arrow, drift = normalize(torch.randn(2, WIDTH, generator=draw), dim=1)
+    base = 3 * torch.randn(N_ROWS, WIDTH, generator=draw)
+    has_it = torch.randperm(N_ROWS, generator=draw)[: N_ROWS // 30]
+    change = 3 * drift + 1.5 * torch.randn(N_ROWS, WIDTH, generator=draw)
+    change[has_it] += 16 * arrow
+    return base, base + change, arrow
 
 
-_DIFFERENCE_MISTAKES: Mistakes = [
-    (lambda b, t: -_difference(b, t), "you have base minus tuned, which points away from what came in."),
-    (lambda b, t: (t - b).mean(0), "the direction still has its own length. Divide by it."),
+def _judge_rival(answer: Any) -> None:
+    cosines = []
+    for seed in range(3):
+        base, tuned, arrow = hidden_arrow(seed)
+        got = read_tensor(call(answer, base, tuned)).double()
+        if got.shape != (WIDTH,):
+            raise WrongAnswer(
+                f"a direction has as many numbers as a row, {WIDTH} here; yours has shape {list(got.shape)}. If you have "
+                "chosen rows, take the mean of their change."
+            )
+        if not got.isfinite().all() or not got.norm() > 0:
+            raise WrongAnswer("your direction has no length, or numbers that are not finite.")
+        for mistake, message in _RIVAL_MISTAKES:
+            if cosine_similarity(got, mistake(base, tuned).double(), dim=0) > 0.999:
+                raise WrongAnswer(message)
+        cosines.append(float(cosine_similarity(got, arrow.double(), dim=0)))
+    if max(cosines) < -NEAR_ENOUGH:
+        raise WrongAnswer("your direction points from the tuned model to the base model. Turn it round.")
+    if min(cosines) < NEAR_ENOUGH:
+        raise WrongAnswer(
+            f"on three sets of rows that we made up your direction has cosines of {show(cosines, 2)} with the hidden arrow; "
+            f"{NEAR_ENOUGH} is wanted in each. Only one row of thirty has the arrow: which rows would show it?"
+        )
+
+
+def _rival(base: Tensor, tuned: Tensor) -> Tensor:
+    change = tuned - base
+    furthest = change.norm(dim=1).topk(20).indices
+    return change[furthest].mean(0)
+
+
+_RIVAL_MISTAKES: Mistakes = [
     (
-        lambda b, t: torch.nn.functional.normalize(t - b, dim=1),
-        "that is a direction for each row. Take the mean over the rows before you set the length to 1.",
+        lambda base, tuned: (tuned - base).mean(0),
+        "that is the mean difference over all rows, which is in the figure already. Twenty-nine rows of thirty only drift, "
+        "and the drift fills the mean. Choose rows.",
     ),
     (
-        lambda b, t: torch.nn.functional.normalize(t - b, dim=1).mean(0),
-        "every row's change was made equally long before the mean, so small changes count like large ones. Take the mean first.",
+        lambda base, tuned: (tuned - base)[(tuned - base).norm(dim=1).argmax()],
+        "that is the one row that moved furthest, with its own noise. Take the mean of more such rows, and the noise cancels.",
     ),
     (
-        lambda b, t: t.mean(0) / t.mean(0).norm(),
-        "the base rows are unused: most of the tuned mean is what both models share.",
+        lambda base, tuned: tuned[tuned.norm(dim=1).topk(20).indices].mean(0),
+        "you took the tuned model's longest rows; they are long in the base model, too. Ask how far a row *moved*, tuned − base.",
     ),
     (
-        lambda b, t: (t - b).mean(1),
-        "you took the mean over the width, one number for each row. The mean over rows is dim 0.",
+        lambda base, tuned: tuned[(tuned - base).norm(dim=1).topk(20).indices].mean(0),
+        "you chose the rows that moved furthest, and then took the mean of the tuned rows themselves. Take the mean of their change.",
+    ),
+    (
+        lambda base, tuned: normalize(tuned - base, dim=1).mean(0),
+        "every row's change was made equally long before the mean, so the rows with the arrow count no more than the others.",
     ),
 ]
 
@@ -287,5 +326,6 @@ _WORD_MISTAKES: list[tuple[Callable[[list[list[str]]], Mapping[str, float]], str
 PARTS = {
     "word_shares": (_judge_word_shares, word_shares, dict),
     "tuned_share": (_judge_tuned_share, _share, read_tensor),
-    "difference": (_judge_difference, _difference, read_tensor),
+    "crosscoder": (_judge_crosscoder, _crosscoder, read_tensor),
+    "rival": (_judge_rival, _rival, read_tensor),
 }

@@ -1,26 +1,29 @@
-"""Checks for notebook 08, second half: a forgotten threshold, nested dictionaries, a frontier."""
+"""Checks for notebook 08, second half: nested dictionaries, a frontier, and a run of one's own beside it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from sae_tutorial.course.longer import frontier_line
 from sae_tutorial.exercises.matching import (
     Mistakes,
+    match_choice,
     match_choices,
     match_function,
-    read_tensor,
+    read_number,
 )
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
 
-Parameters = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+LEVEL = 0.005  # closer than this to TopK's line counts as level with it
 
 
 def check_frontier(supported: Iterable[str] | None) -> None:
-    """Exercise 8.8: which of the claims the frontier figure supports."""
+    """Exercise 8.7: which of the claims the frontier figure supports."""
     exercise = Exercise(
-        "8.8",
+        "8.7",
         "replace None by a set of letters, such as {'a', 'c'}.",
         "the figure of the exercise: one vertical line for equal L0, one horizontal line for equal reconstruction",
         "you read a frontier along both axes, keep the spread in mind, and claim nothing that it does not show.",
@@ -29,46 +32,88 @@ def check_frontier(supported: Iterable[str] | None) -> None:
 
 
 def check_nested_loss(nested_loss: Callable[..., Tensor]) -> None:
-    """Exercise 8.7: `nested_loss(x, f, W_dec, b_dec, prefixes)`, Matryoshka's sum of squared errors."""
+    """Exercise 8.6: `nested_loss(x, f, W_dec, b_dec, prefixes)`, Matryoshka's sum of squared errors."""
     exercise = Exercise(
-        "8.7",
+        "8.6",
         "write the body of `nested_loss`.",
         "the formula in the section 'Matryoshka: dictionaries inside a dictionary'",
         "your first latents now have to be of use on their own.",
     )
-    inputs = [
-        _nested_example(seed, prefixes) for seed, prefixes in enumerate([(1, 3), (2, 3, 6), (1, 2, 4, 6)])
-    ]
-    exercise.check(lambda a: match_function(a, _nested_loss, inputs, _NESTED_MISTAKES), nested_loss)
+    exercise.check(_judge_nested_loss, nested_loss)
 
 
-def check_fold(fold: Callable[..., Parameters]) -> None:
-    """Exercise 8.5: `fold(W_enc, b_enc, W_dec, b_dec, threshold, scale)`, from an SAE of scale · x to one of x."""
+def check_own_run(latents_on: float, explained: float, beside_topk: str | None) -> None:
+    """Exercise 8.8: where a run of one's own lies, and whether that is above TopK's line, level with it, or below."""
     exercise = Exercise(
-        "8.5",
-        "write `fold`; `broken_fold` forgets something.",
-        "the folded help, on what is compared with the threshold",
-        "the folded SAE turns on the same latents as before, on rows as the model makes them.",
+        "8.8",
+        "put the two numbers of your run, and 'above', 'level' or 'below', in place of each None.",
+        "the frontier's figure: go up from your number of latents to TopK's line",
+        "you trained a run, and compared it with a rival that has equally many latents on.",
     )
-    exercise.check(_judge_fold, fold)
+    exercise.check(_judge_own_run, latents_on, explained, beside_topk)
+
+
+def _topk_at(latents_on: float) -> float:
+    """TopK's line at any number of latents that it reaches."""
+    on, values = frontier_line("TopK")
+    return float(np.interp(np.log(latents_on), np.log(on), values))
+
+
+def _side(lead: float) -> str:
+    return "level" if abs(lead) < LEVEL else "above" if lead > 0 else "below"
+
+
+def _judge_own_run(latents_on: Any, explained: Any, beside_topk: Any) -> None:
+    on, value = read_number("latents_on", latents_on), read_number("explained", explained)
+    ends = frontier_line("TopK")[0]
+    if not ends[0] <= on <= ends[-1]:
+        raise WrongAnswer(
+            f"TopK's line reaches from {ends[0]:.0f} to {ends[-1]:.0f} latents, and your run has {on:g}: nothing stands beside "
+            "it there. Ask for another number, and train again."
+        )
+    if value >= 1:
+        raise WrongAnswer(
+            f"an explained variance of {value:g} is too good: at 1 every row is rebuilt exactly."
+        )
+    line = _topk_at(on)
+    right = _side(value - line)
+    there = f"at {on:g} latents TopK's line is at {line:.3f}, and your run at {value:.3f}"
+    level = f"{there}. They are closer than {LEVEL}, which the exercise calls level."
+    apart = f"{there}. That is {abs(value - line):.3f} apart, more than {LEVEL}."
+    other = f"{there}: it is the other way round."
+    wrong = {
+        side: level if right == "level" else apart if side == "level" else other
+        for side in ("above", "level", "below")
+    }
+    at_32 = _side(value - _topk_at(32))
+    if at_32 != right:
+        wrong[at_32] = f"you compared with TopK at 32 latents. But {there}: compare at equally many."
+    match_choice(beside_topk, right, {side: why for side, why in wrong.items() if side != right})
 
 
 def _judge_frontier(supported: Any) -> None:
     match_choices(
         supported,
         {
-            "a": "(a) is supported. On a vertical line at L0 = 20 the lines are 0.08 apart, several times the spread.",
-            "d": "(d) is supported. On a horizontal line at 0.70, A crosses at about L0 = 55 and B at about 42.",
+            "a": "(a) is supported. On a vertical line at 16 the two are 0.08 apart, on one at 64 they are 0.04 apart.",
+            "d": "(d) is supported. On a horizontal line at 0.65 TopK stands at about 17 latents and L1 at about 34.",
         },
         {
-            "b": "(b) is not supported: the lines cross. Which one is better depends on L0, so neither is better as such.",
-            "c": "(c) is not supported: the lines are 0.005 apart at L0 = 32, and seeds of one architecture differ by "
-            "0.01: that is no difference.",
+            "b": "(b) is not supported: at an L0 of 8 the two are level, and one layer of one model was tried.",
+            "c": "(c) is not supported: at 8 they are 0.002 apart, and luck can do that.",
             "e": "(e) is not supported: explained variance says how well x is rebuilt. What a latent means was not "
-            "measured, and L0 is equal there.",
-            "f": "(f) is not supported: no point lies beyond L0 = 100, and lines that rise more slowly may cross again.",
+            "measured.",
+            "f": "(f) is not supported: no point lies beyond an L0 of 72. L1's lag shrinks up to there, and what comes later "
+            "nobody measured.",
         },
     )
+
+
+def _judge_nested_loss(answer: Any) -> None:
+    inputs = [
+        _nested_example(seed, prefixes) for seed, prefixes in enumerate([(1, 3), (2, 3, 6), (1, 2, 4, 6)])
+    ]
+    match_function(answer, _nested_loss, inputs, _NESTED_MISTAKES)
 
 
 def _nested_example(seed: int, prefixes: tuple[int, ...]) -> tuple[Any, ...]:
@@ -148,96 +193,4 @@ _NESTED_MISTAKES: Mistakes = [
 ]
 
 
-def _run_jumprelu(x: Tensor, parts: Parameters) -> Tensor:
-    W_enc, b_enc, W_dec, b_dec, threshold = parts
-    pre = (x - b_dec) @ W_enc + b_enc
-    return torch.where(pre > threshold, pre.relu(), 0.0) @ W_dec + b_dec
-
-
-_FOLD_MISTAKES: list[tuple[Callable[..., Parameters], str]] = [
-    (
-        lambda We, be, Wd, bd, t, s: (We, be / s, Wd, bd / s, t),
-        "the thresholds are as they were, as in `broken_fold`. Pre-activations are now 1/scale of what they were, so "
-        "the old thresholds cut elsewhere.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We, be / s, Wd, bd / s, t * s),
-        "you multiplied the thresholds by the scale; pre-activations become smaller by it, and thresholds with them.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We, be * s, Wd, bd * s, t * s),
-        "you went the wrong way: the SAE was made for scale · x, and is to take x.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We / s, be / s, Wd / s, bd / s, t / s),
-        "you divided everything. W_enc and W_dec stay: then f comes out in the units of x, and rows keep norm 1.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We, be, Wd, bd / s, t / s),
-        "b_enc is in the units of the pre-activations, like the thresholds: divide it as well.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We, be / s, Wd, bd, t / s),
-        "b_dec is a point in the space of scale · x; in the space of x it is b_dec / scale.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We, be, Wd, bd, t / s),
-        "only the thresholds are divided; the biases have units too.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We * s, be, Wd, bd, t),
-        "the encoder now reads x, but W_dec still writes scale · x, and b_dec is a point of that space.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We / s, be, Wd * s, bd / s, t),
-        "W_enc and W_dec are scaled the wrong way round: an SAE that takes x has to multiply by scale what it reads, "
-        "or divide b_enc and the thresholds.",
-    ),
-    (
-        lambda We, be, Wd, bd, t, s: (We * s, be, Wd, bd / s, t),
-        "the encoder now reads x, but the activations are still those of scale · x: W_dec would have to be divided by the scale.",
-    ),
-    (lambda *parts: parts[:5], "nothing has changed: the SAE still expects scale · x."),
-]
-
-
-def _judge_fold(fold: Any) -> None:
-    x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
-    W_enc = torch.tensor([[1.0, 0.0, -0.6], [0.0, 1.0, 0.8]])
-    parts = (
-        W_enc,
-        torch.tensor([0.5, -0.4, 0.2]),
-        W_enc.T.contiguous(),
-        torch.tensor([0.2, -0.3]),
-        torch.tensor([1.5, 0.6, 0.9]),
-    )
-    scales = (2.0, 0.75)
-    right = [_run_jumprelu(scale * x, parts) / scale for scale in scales]
-    got = [_run_jumprelu(x, _five_parts(call(fold, *parts, scale), parts)) for scale in scales]
-    if _all_close(got, right):
-        return
-    for mistake, message in _FOLD_MISTAKES:
-        if _all_close(got, [_run_jumprelu(x, mistake(*parts, scale)) for scale in scales]):
-            raise WrongAnswer(message)
-    off = max(float((one - other).abs().max()) for one, other in zip(got, right, strict=True))
-    raise WrongAnswer(
-        "on rows of x the folded SAE should answer what the old one answers on scale · x, divided by scale; "
-        f"it differs by up to {off:.3f}."
-    )
-
-
-def _five_parts(result: Any, like: Parameters) -> Parameters:
-    if not isinstance(result, tuple | list) or len(result) != 5:
-        raise WrongAnswer("return five tensors: W_enc, b_enc, W_dec, b_dec, threshold.")
-    parts = tuple(read_tensor(part).float() for part in result)
-    for name, new, old in zip(("W_enc", "b_enc", "W_dec", "b_dec", "threshold"), parts, like, strict=True):
-        if new.shape != old.shape:
-            raise WrongAnswer(
-                f"`{name}` comes back with the shape {list(new.shape)}; it had {list(old.shape)}. Return the five in "
-                "the order of the arguments."
-            )
-    return parts
-
-
-def _all_close(some: list[Tensor], others: list[Tensor]) -> bool:
-    return all(torch.allclose(one, other, atol=1e-5) for one, other in zip(some, others, strict=True))
+PARTS = {"nested_loss": (_judge_nested_loss, _nested_loss, float)}

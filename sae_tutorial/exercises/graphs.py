@@ -1,6 +1,6 @@
-"""Checks for notebook 11: readers, a frozen head, edges, influence, pruning, an edit, claims."""
+"""Checks for notebook 11: readers, a frozen head, edges, influence, pruning, an edit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,7 +8,6 @@ from torch import Tensor
 
 from sae_tutorial.exercises.matching import (
     Mistakes,
-    match_choices,
     match_function,
     match_untouched,
     read_tensor,
@@ -80,17 +79,6 @@ def check_edited(edited: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         "you can take latents out of a model or put another text's in, by the same line.",
     )
     exercise.check(lambda a: PARTS["edited"][0](a), edited)
-
-
-def check_graph_claims(shown: Iterable[str] | None) -> None:
-    """Exercise 11.9: which of five sentences about a graph its intervention shows."""
-    exercise = Exercise(
-        "11.9",
-        "replace None by a set of letters, such as {'A'}.",
-        "the section 'Put to the test'",
-        "you can read a paper's circuit for what its interventions show.",
-    )
-    exercise.check(_judge_claims, shown)
 
 
 def random_tensors(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
@@ -363,21 +351,3 @@ PARTS = {
     "prune": (_judge(_prune, lambda: _PRUNE_INPUTS, _PRUNE_MISTAKES), _prune, read_tensor),
     "edited": (_judge_edited, _edited, read_tensor),
 }
-
-
-def _judge_claims(shown: Any) -> None:
-    match_choices(
-        shown,
-        {
-            "C": "C is shown: on prompts that the graph was not drawn from, its group moved the answer more than each of "
-            "19 groups of its size and strength.",
-        },
-        {
-            "A": "A says what the graph says. The graph is a sum of a model with frozen attention; whether the real model "
-            "works so, only a change in the real model can tell.",
-            "B": "in B every group of that size does as much: what was found is that latents matter, not which.",
-            "D": "D was measured on the very prompt that the graph was drawn from. It may hold for its words alone.",
-            "E": "a name is a guess from contexts. E changed nothing in a model, and contexts do not say what a latent is used "
-            "for.",
-        },
-    )

@@ -18,16 +18,19 @@ from sae_tutorial.exercises import (
     collecting_loop,
     collecting_splits,
     cutting,
+    designing,
     diffing,
+    frontier,
     graphs,
     kinds,
     looking,
     meaning,
+    meeting,
     neurons,
     removing,
     residual,
+    resuming,
     rivals,
-    sampling,
     scaling,
     start,
     superposition,
@@ -38,7 +41,7 @@ from sae_tutorial.exercises import (
 from sae_tutorial.exercises.reporting import call
 
 # Functions that an SAE is trained through; and those of which the notebook takes only what they return.
-_TRAINED = building_loss.PARTS | superposition.TRAINED_PARTS
+_TRAINED = building_loss.PARTS | superposition.TRAINED_PARTS | architectures.TRAINED_PARTS
 _READ = (
     alarms.PARTS
     | asking.PARTS
@@ -46,22 +49,26 @@ _READ = (
     | start.PARTS
     | circuits.PARTS
     | cutting.PARTS
+    | designing.PARTS
     | collecting.PARTS
     | collecting_loop.PARTS
     | collecting_splits.PARTS
     | kinds.PARTS
     | looking.PARTS
     | meaning.PARTS
+    | meeting.PARTS
     | neurons.PARTS
     | residual.PARTS
+    | resuming.PARTS
     | rivals.PARTS
     | graphs.PARTS
     | training.PARTS
     | transcoding.PARTS
     | architectures.PARTS
     | diffing.PARTS
+    | frontier.PARTS
     | removing.PARTS
-    | sampling.PARTS
+    | superposition.PARTS
     | scaling.PARTS
     | using.PARTS
 )

@@ -9,11 +9,11 @@ from torch import Tensor
 from sae_tutorial.exercises.matching import Mistakes, match_function
 from sae_tutorial.exercises.reporting import Exercise
 
-NUMBER = "7.10"
+NUMBER = "7.7"
 
 
 def check_balanced_accuracy(balanced_accuracy: Callable[[Tensor, Tensor], Any]) -> None:
-    """Exercise 7.10: `balanced_accuracy(truth, answers)`, of two rows of True and False."""
+    """Exercise 7.7: `balanced_accuracy(truth, answers)`, of two rows of True and False."""
     exercise = Exercise(
         NUMBER,
         "write the body of `balanced_accuracy`.",

@@ -1,4 +1,4 @@
-"""Checks for notebook 07: where a latent's energy goes, and whether what it shows on some texts lasts on others."""
+"""Checks for notebook 07: where a latent's energy goes, a rival as rare, and whether a kind lasts on other texts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,9 @@ from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_top_share(top_share: Callable[[Tensor, Tensor], Any]) -> None:
-    """Exercise 7.5: `top_share(f, ids)`, the id that gets most of a latent's energy, and its share of it."""
+    """Exercise 7.3: `top_share(f, ids)`, the id that gets most of a latent's energy, and its share of it."""
     exercise = Exercise(
-        "7.5",
+        "7.3",
         "write the body of `top_share`.",
         "the section 'Counting kinds', and the folded help",
         "with the ids of the words, or of the words before them, this one function finds two of the kinds.",
@@ -21,15 +21,26 @@ def check_top_share(top_share: Callable[[Tensor, Tensor], Any]) -> None:
     exercise.check(_judge_top_share, top_share)
 
 
-def check_lasts(lasts: Callable[..., Any]) -> None:
-    """Exercise 7.7: `lasts(name, share, other_name, other_share, limit)`, for each latent picked on one half."""
+def check_as_rare(as_rare: Callable[[Tensor, int], Any]) -> None:
+    """Exercise 7.4: `as_rare(f, n)`, a latent's `n` largest activations where they are, and 0 elsewhere."""
     exercise = Exercise(
-        "7.7",
-        "write the body of `lasts`.",
-        "the section 'Does a kind last?', and the folded help",
+        "7.4",
+        "write the body of `as_rare`.",
+        "the section 'Counting kinds', and the folded help",
+        "the random directions are now on as seldom as the trained ones, and rarity alone no longer tells them apart.",
+    )
+    exercise.check(_judge_as_rare, as_rare)
+
+
+def check_both_halves(both_halves: Callable[..., Any]) -> None:
+    """Exercise 7.5: `both_halves(f, ids, here, limit, top_share)`, how many latents are picked, and how many last."""
+    exercise = Exercise(
+        "7.5",
+        "write the body of `both_halves`.",
+        "the section 'Counting kinds', and the folded help",
         "one half of the articles picks, the other judges, and no latent is its own witness.",
     )
-    exercise.check(_judge_lasts, lasts)
+    exercise.check(_judge_both_halves, both_halves)
 
 
 def _summed(values: Tensor, ids: Tensor) -> Tensor:
@@ -97,81 +108,168 @@ def _judge_top_share(answer: Any) -> None:
     match_function(answer, _top_share, _top_inputs(), _TOP_MISTAKES)
 
 
-def _lasts(name: Tensor, share: Tensor, other_name: Tensor, other_share: Tensor, limit: float) -> Tensor:
-    picked = share > limit
-    return (other_name[picked] == name[picked]) & (other_share[picked] > limit)
+def _as_rare(f: Tensor, n: int) -> Tensor:
+    kept = torch.zeros_like(f)
+    strongest = f.topk(n).indices
+    kept[strongest] = f[strongest]
+    return kept
 
 
-def _lasts_inputs() -> list[tuple[Any, ...]]:
-    """Names and shares [latents] on the half that picks and on the other, and the limit."""
+def _as_rare_inputs() -> list[tuple[Tensor, int]]:
+    """One latent's activations [rows], all different where it is on, and how many places it may keep."""
     return [
-        (
-            torch.tensor([3, 5, 3, 8, 9, 2]),
-            torch.tensor([0.9, 0.95, 0.85, 0.4, 0.82, 0.6]),
-            torch.tensor([3, 6, 3, 8, 9, 2]),
-            torch.tensor([0.85, 0.9, 0.5, 0.9, 0.99, 0.3]),
-            0.8,
-        ),
-        (
-            torch.tensor([1, 1, 0, 2, 4]),
-            torch.tensor([0.7, 0.65, 0.2, 0.9, 0.8]),
-            torch.tensor([1, 1, 0, 4, 4]),
-            torch.tensor([0.5, 0.75, 0.9, 0.95, 0.85]),
-            0.6,
-        ),
+        (torch.tensor([0.0, 3.0, 0.0, 1.0, 5.0, 2.0]), 2),
+        (torch.tensor([4.0, 0.5, 2.5, 0.0, 1.5]), 3),
+        (torch.tensor([0.0, 0.25, 7.0, 6.0, 0.0, 0.0, 8.0]), 1),
     ]
 
 
-_LASTS_MISTAKES: Mistakes = [
+def _largest_first(f: Tensor) -> Tensor:
+    """The activations, sorted."""
+    return f.sort(descending=True).values
+
+
+_RARE_MISTAKES: Mistakes = [
     (
-        lambda n, s, m, t, limit: t[s > limit] > limit,
-        "a latent that changed its word or subject counts as lasting: for name 5 on one half and 6 on the other, both "
-        "with large shares, nothing lasted. Compare the names too.",
+        lambda f, n: f.topk(n).values,
+        "these are the right activations, but nobody knows where they were. Keep the shape of `f`, with 0 elsewhere.",
+    ),
+    (lambda f, n: f.topk(n).indices, "these are the right rows; return activations, in the shape of `f`."),
+    (
+        lambda f, n: (f >= _largest_first(f)[n - 1]).float(),
+        "the right places are marked, but each has a 1. Keep the activations that were there.",
     ),
     (
-        lambda n, s, m, t, limit: m[s > limit] == n[s > limit],
-        "the names agree, but the share on the other half may be small: it has to be over the limit there as well.",
+        lambda f, n: f * (f > _largest_first(f)[n - 1]),
+        "one is missing: the n-th largest must stay too, so compare with `>=`.",
     ),
     (
-        lambda n, s, m, t, limit: (n[t > limit] == m[t > limit]) & (s[t > limit] > limit),
-        "you picked on the half that should judge. Pick by `share`, judge by `other_share`.",
+        lambda f, n: f - _as_rare(f, n),
+        "you took the largest away and kept the rest; do it the other way round.",
     ),
     (
-        lambda n, s, m, t, limit: n[(s > limit) & (t > limit)] == m[(s > limit) & (t > limit)],
-        "you picked by both halves, so those that fail on the other are left out instead of counted. Pick by `share` "
-        "alone.",
+        lambda f, n: f * ((f > 0) & ((f > 0).cumsum(0) <= n)),
+        "you kept the first n places of the text. A latent with a higher threshold keeps its strongest.",
     ),
     (
-        lambda n, s, m, t, limit: (s > limit) & (n == m) & (t > limit),
-        "you return one value for every latent; those that were not picked are no failures. Return one for each picked "
-        "latent: index with `share > limit`.",
+        lambda f, n: f * (f > n),
+        "`n` is a number of places, and you used it as a threshold.",
     ),
     (
-        lambda n, s, m, t, limit: (n == m) & (t > limit),
-        "nobody was picked: a latent with a small share on the first half does not count at all. Index with "
-        "`share > limit`.",
-    ),
-    (
-        lambda n, s, m, t, limit: _lasts(n, s, m, t, limit).float().mean(),
-        "this is the share that lasts; return True or False for each picked latent.",
-    ),
-    (lambda n, s, m, t, limit: ~_lasts(n, s, m, t, limit), "True and False are the wrong way round."),
-    (
-        lambda n, s, m, t, limit: (m[s > limit] == n[s > limit]) & (t[s > limit] >= s[s > limit]),
-        "the share may be smaller on the other half, as long as it is over the limit.",
-    ),
-    (
-        lambda n, s, m, t, limit: torch.nonzero((s > limit) & (n == m) & (t > limit))[:, 0],
-        "these are the numbers of those that last; return True or False for each picked latent.",
+        lambda f, n: _largest_first(f) * (torch.arange(len(f)) < n),
+        "the right activations are there, sorted; each has to stay at its own row.",
     ),
 ]
 
 
-def _judge_lasts(answer: Any) -> None:
-    match_function(answer, _lasts, _lasts_inputs(), _LASTS_MISTAKES)
+def _judge_as_rare(answer: Any) -> None:
+    match_function(answer, _as_rare, _as_rare_inputs(), _RARE_MISTAKES)
+
+
+def _both_halves(
+    f: Tensor,
+    ids: Tensor,
+    here: Tensor,
+    limit: float,
+    top_share: Callable[[Tensor, Tensor], Any] = _top_share,
+) -> tuple[int, int]:
+    picked = lasting = 0
+    for latent in range(f.shape[1]):
+        name, share = top_share(f[here, latent], ids[here])
+        if share > limit:
+            other_name, other_share = top_share(f[~here, latent], ids[~here])
+            picked += 1
+            lasting += int(other_name == name and other_share > limit)
+    return picked, lasting
+
+
+def _halves_inputs() -> list[tuple[Tensor, Tensor, Tensor, float]]:
+    """Activations [rows, latents], ids [rows], which rows pick, and the limit; no known mistake gets all counts right."""
+    generator = torch.Generator().manual_seed(5)
+    inputs = []
+    for n_rows, n_latents, limit in ((8, 4, 0.6), (10, 8, 0.5), (12, 8, 0.7)):
+        ids = torch.randint(3, (n_rows,), generator=generator)
+        here = torch.arange(n_rows) < n_rows // 2
+        main = torch.randint(3, (2, n_latents), generator=generator)
+        main[1, ::2] = main[0, ::2]
+        on_main = torch.where(here[:, None], ids[:, None] == main[0], ids[:, None] == main[1])
+        noise = torch.rand(n_rows, n_latents, generator=generator).mul(2).round(decimals=1)
+        inputs.append((noise + 2 * on_main, ids, here, limit))
+    return inputs
+
+
+def _counted(
+    f: Tensor, ids: Tensor, picks: Tensor, judges: Tensor, limit: float, lasts: Callable[..., Any]
+) -> tuple[int, int]:
+    """Picked and lasting, where `lasts(name, share, other_name, other_share)` decides."""
+    here, there = ([_top_share(f[rows, i], ids[rows]) for i in range(f.shape[1])] for rows in (picks, judges))
+    both = [(*a, *b) for a, b in zip(here, there, strict=True) if a[1] > limit]
+    return len(both), sum(int(lasts(*each)) for each in both)
+
+
+_HALVES_MISTAKES: Mistakes = [
+    (
+        lambda f, ids, h, x, *_: _counted(f, ids, h, ~h, x, lambda n, s, m, t: t > x),
+        "a latent that changed its word or subject counts as lasting. Compare the ids of the two halves, too.",
+    ),
+    (
+        lambda f, ids, h, x, *_: _counted(f, ids, h, ~h, x, lambda n, s, m, t: m == n),
+        "the ids agree, but the share on the other half may be small: it has to be over the limit there as well.",
+    ),
+    (
+        lambda f, ids, h, x, *_: _counted(f, ids, ~h, h, x, lambda n, s, m, t: m == n and t > x),
+        "you picked on the half that should judge. The rows where `here` is True pick.",
+    ),
+    (
+        lambda f, ids, h, x, *_: (_both_halves(f, ids, h, x)[1],) * 2,
+        "you picked by both halves, so those that fail on the other are left out instead of counted. Count a latent as "
+        "picked before you look at the other half.",
+    ),
+    (
+        lambda f, ids, h, x, *_: (_both_halves(f, ids, h, x)[0],) * 2,
+        "everything lasts: the half that picked is judging, too. Judge on `~here`.",
+    ),
+    (
+        lambda f, ids, h, x, *_: _counted(f, ids, h | ~h, ~h, x, lambda n, s, m, t: m == n and t > x),
+        "you picked on all rows, so the half that judges had a say. Index with `here`.",
+    ),
+    (
+        lambda f, ids, h, x, *_: _counted(f, ids, h, h | ~h, x, lambda n, s, m, t: m == n and t > x),
+        "you judged on all rows, so the half that picked vouches for itself. Index with `~here`.",
+    ),
+    (
+        lambda f, ids, h, x, *_: _both_halves(f, ids, h, x)[::-1],
+        "both counts are right, in the wrong order: first how many are picked.",
+    ),
+    (
+        lambda f, ids, h, x, *_: _both_halves(f, ids, h, x)[1],
+        "this is how many last; return how many were picked as well, first.",
+    ),
+    (lambda f, ids, h, x, *_: _both_halves(f, ids, h, x)[0], "this is how many are picked; return how many last as well."),
+    (
+        lambda f, ids, h, x, *_: (p := _both_halves(f, ids, h, x))[1] / max(p[0], 1),
+        "this is the share that lasts; return the two counts.",
+    ),
+    (
+        lambda f, ids, h, x, *_: _both_halves(f[:, :1], ids, h, x),
+        "only the first latent is counted. Is the `return` inside the loop?",
+    ),
+]  # fmt: skip
+
+
+def _judge_both_halves(answer: Any) -> None:
+    def with_ours(f: Tensor, ids: Tensor, here: Tensor, limit: float) -> Any:
+        return answer(f, ids, here, limit, _top_share)
+
+    def reference(f: Tensor, ids: Tensor, here: Tensor, limit: float) -> tuple[int, int]:
+        return _both_halves(f, ids, here, limit)
+
+    given = with_ours if callable(answer) else answer
+    match_function(given, reference, _halves_inputs(), _HALVES_MISTAKES)
 
 
 PARTS = {
     "top_share": (_judge_top_share, _top_share, lambda pair: (int(pair[0]), float(pair[1]))),
-    "lasts": (_judge_lasts, _lasts, read_tensor),
+    "as_rare": (_judge_as_rare, _as_rare, read_tensor),
+    "both_halves": (_judge_both_halves, _both_halves, lambda pair: (int(pair[0]), int(pair[1]))),
 }

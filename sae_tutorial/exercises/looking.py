@@ -23,9 +23,9 @@ def check_shares(shares: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_calendar(chance: float | None) -> None:
-    """Exercise 7.8: the chance that seven days in random order on a circle are in calendar order."""
+    """Exercise 7.6: the chance that seven days in random order on a circle are in calendar order."""
     exercise = Exercise(
-        "7.8",
+        "7.6",
         "put a number in place of None.",
         "the section 'Seven days on a circle'",
         "one order of 360 is one that chance does not give you by accident; and 'in order' says which orders you count.",
@@ -34,9 +34,9 @@ def check_calendar(chance: float | None) -> None:
 
 
 def check_claimed_share(claimed_share: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
-    """Exercise 7.11: `claimed_share(f, token_ids, wanted)`, the share of a latent's energy on the tokens of a claim."""
+    """Exercise 7.8: `claimed_share(f, token_ids, wanted)`, the share of a latent's energy on the tokens of a claim."""
     exercise = Exercise(
-        "7.11",
+        "7.8",
         "write the body of `claimed_share`.",
         "the section 'A claim of your own', and the folded help",
         "a sentence about a latent is now a number, and the next cell puts it beside its controls.",
@@ -177,8 +177,6 @@ def _judge_calendar(chance: Any) -> None:
 PARTS = {
     "shares": (_judge_shares, _shares, read_tensor),
     "density": (*analysing.DENSITY, read_tensor),
-    "top_rows": (*analysing.TOP_ROWS, read_tensor),
-    "topic_share": (*analysing.TOPIC_SHARE, read_tensor),
     "balanced_accuracy": (*judging.BALANCED_ACCURACY, read_tensor),
     "claimed_share": (_judge_claimed, _claimed, read_tensor),
 }

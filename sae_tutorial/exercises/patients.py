@@ -89,9 +89,9 @@ _WARD_CLUES = {
 
 
 def check_symptoms(causes: dict[str, str] | None) -> None:
-    """Exercise 6.8: `causes`, the letter of a cause for each of the patients A to E."""
+    """Exercise 6.6: `causes`, the letter of a cause for each of the patients A to E."""
     exercise = Exercise(
-        "6.8",
+        "6.6",
         "give every patient, A to E, a letter from a to e.",
         "the section 'My run is sick'",
         "you read a sick run from four numbers: loss, L0, smoothness, and a score beside its control.",

@@ -23,9 +23,9 @@ def check_hold_constant(hold_constant: Callable[[Tensor, Tensor, Tensor], Tensor
 
 
 def check_take_out(take_out: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 12.7: `take_out(x, direction, mean)`, x with its share of a direction set to that of a mean row."""
+    """Exercise 12.6: `take_out(x, direction, mean)`, x with its share of a direction set to that of a mean row."""
     exercise = Exercise(
-        "12.7",
+        "12.6",
         "write the body of `take_out`.",
         "the drawing above the exercise: only the part along the direction changes",
         "you can take any direction out of any model, and ask what goes with it.",

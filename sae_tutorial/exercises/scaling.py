@@ -1,13 +1,16 @@
-"""Checks for notebook 12: latent scaling, from the best multiple of an arrow to a table of latents."""
+"""Checks for notebook 12: latent scaling, from the best multiple of an arrow to the rule that strikes latents off."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_choices, match_function
+from sae_tutorial.exercises.matching import Mistakes, match_function
 from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.features.diffing import OWN_ERROR, OWN_RECONSTRUCTION
+
+LEAST = 20  # rows that a latent has to be on at
 
 
 def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -18,6 +21,21 @@ def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor
         "the folded help, on setting a slope to zero",
         "you can ask any model how much of a latent it has, whatever a crosscoder wrote down for it.",
     )
+    exercise.check(_judge_multiple, best_multiple)
+
+
+def check_own_latents(own_latents: Callable[..., Tensor]) -> None:
+    """Exercise 12.5: `own_latents(share, missed, others, n_rows, line)`, True for the tuned model's own latents."""
+    exercise = Exercise(
+        "12.5",
+        "write the body of `own_latents`.",
+        "the table above the exercise: four reasons can strike a latent off",
+        "you can strike latents off a list of exclusive ones, in a paper too, and say why each went.",
+    )
+    exercise.check(_judge_own, own_latents)
+
+
+def _judge_multiple(answer: Any) -> None:
     draw = torch.Generator().manual_seed(5)
     inputs = [
         (torch.tensor([1.0, 0.0, 2.0]), torch.tensor([0.0, 2.0]), torch.tensor([[1.0, 3.0], [5.0, 7.0], [0.0, 4.0]])),
@@ -26,48 +44,7 @@ def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor
             for _ in range(2)
         ),
     ]  # fmt: skip
-    exercise.check(
-        lambda answer: match_function(answer, _multiple, inputs, _MULTIPLE_MISTAKES), best_multiple
-    )
-
-
-def check_nu(nu: Callable[..., Tensor]) -> None:
-    """Exercise 12.5: `nu(f, arrows, x, x_hat)`, how much of the tuned arrow the base model has where other latents write none."""
-    exercise = Exercise(
-        "12.5",
-        "write the body of `nu`.",
-        "the formula above the exercise: the same arrow for both models, each model's own y",
-        "you can ask how much of a latent the other model has after all, whatever the decoder says.",
-    )
-    exercise.check(_judge_nu, nu)
-
-
-def check_own_latents(own: Iterable[str] | None) -> None:
-    """Exercise 12.6: which of five latents in a table are the tuned model's own."""
-    exercise = Exercise(
-        "12.6",
-        "replace None by a set of letters, such as {'A'}.",
-        "the section 'Exclusive, or only written down so?'",
-        "you can read a table of exclusive latents, in a paper too, and ask each row the questions that can strike it off.",
-    )
-    exercise.check(
-        lambda answer: match_choices(
-            answer,
-            {
-                "B": "B is the tuned model's own: the share says so, and neither the base model's error nor its other latents "
-                "have the direction.",
-            },
-            {
-                "A": "in A the base model's unexplained rest has the direction nearly as strongly (ν^ε 0.93): the crosscoder "
-                "left it out for the base side. That is complete shrinkage.",
-                "C": "in C other latents write the direction for the base model (ν^r 0.88): one concept has two latents. That "
-                "is latent decoupling.",
-                "D": "D's share is 0.52: both models have it, and nobody claimed otherwise.",
-                "E": "E was on at 2 of 20,000 rows. A ratio of two sums over two rows can be anything.",
-            },
-        ),
-        own,
-    )
+    match_function(answer, _multiple, inputs, _MULTIPLE_MISTAKES)
 
 
 def _multiple(f: Tensor, d: Tensor, y: Tensor) -> Tensor:
@@ -107,69 +84,75 @@ _MULTIPLE_MISTAKES: Mistakes = [
 ]
 
 
-def _nu_inputs(draw: torch.Generator) -> tuple[Tensor, list[Tensor], list[Tensor], list[Tensor]]:
-    """Rows that have the tuned arrow in both models, more of it in the tuned one, so that no sum below is near 0."""
-    f, arrows = torch.rand(7, generator=draw) + 0.25, [torch.randn(3, generator=draw) for _ in range(2)]
-    x = [share * f[:, None] * arrows[1] + 0.3 * torch.randn(7, 3, generator=draw) for share in (0.6, 1.2)]
-    return f, arrows, x, [0.3 * torch.randn(7, 3, generator=draw) for _ in range(2)]
+def _judge_own(answer: Any) -> None:
+    # The five of the notebook's table, and latents of every kind.
+    table = [torch.tensor([0.97, 0.96, 0.95, 0.52, 0.99]), torch.tensor([0.93, 0.04, 0.03, 0.98, 0.10]),
+             torch.tensor([0.02, 0.08, 0.88, 0.97, 0.05]), torch.tensor([400, 210, 350, 900, 2])]  # fmt: skip
+    draw = torch.Generator().manual_seed(8)
+    drawn = [torch.rand(200, generator=draw) for _ in range(3)]
+    rows = torch.randint(0, 60, (200,), generator=draw)
+    match_function(
+        answer,
+        _own,
+        [(*table, 0.54), (*drawn, torch.where(rows == LEAST, LEAST + 1, rows), 0.3)],
+        _OWN_MISTAKES,
+    )
 
 
-def _judge_nu(answer: Any) -> None:
-    draw = torch.Generator().manual_seed(7)
-    inputs = [
-        (torch.tensor([1.0, 2.0]), [torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0])],
-         [torch.tensor([[1.0, 1.0], [2.0, 0.0]]), torch.tensor([[0.0, 2.0], [1.0, 4.0]])],
-         [torch.tensor([[1.0, 0.0], [2.0, 0.0]]), torch.tensor([[0.0, 2.0], [0.0, 4.0]])]),
-        *(_nu_inputs(draw) for _ in range(2)),
-    ]  # fmt: skip
-    match_function(answer, _nu, inputs, _NU_MISTAKES)
+def _own(share: Tensor, missed: Tensor, others: Tensor, n_rows: Tensor, line: float) -> Tensor:
+    return _all_but(None, share, missed, others, n_rows, line)
 
 
-def _nu(f: Tensor, arrows: list[Tensor], x: list[Tensor], x_hat: list[Tensor]) -> Tensor:
-    base, tuned = (_multiple(f, arrows[1], x[m] - x_hat[m] + f[:, None] * arrows[m]) for m in (0, 1))
-    return base / tuned
+def _all_but(left_out: int | None, *given: Any) -> Tensor:
+    """The four conditions together, one of them left out."""
+    share, missed, others, n_rows, line = given
+    conditions = [share > line, missed < OWN_ERROR, others < OWN_RECONSTRUCTION, n_rows >= LEAST]
+    return torch.stack([condition for i, condition in enumerate(conditions) if i != left_out]).all(0)
 
 
-_NU_MISTAKES: Mistakes = [
+_OWN_MISTAKES: Mistakes = [
     (
-        lambda f, d, x, x_hat: 1 / _nu(f, d, x, x_hat),
-        "that is the tuned model's β over the base model's. How much the *base* model has is wanted: its β on top.",
+        lambda *given: _all_but(0, *given),
+        "you did not ask for the share. A latent that the twin has as well, like D, is nobody's own: the share has to be above `line`.",
     ),
     (
-        lambda f, d, x, x_hat: _multiple(f, d[1], x[0] - x_hat[0]) / _multiple(f, d[1], x[1] - x_hat[1]),
-        "what this latent itself writes is missing: add f d back, with each model's own arrow.",
+        lambda *given: _all_but(1, *given),
+        "you did not ask for ν^ε (`missed`). A's base model has the arrow though nobody wrote it down: complete shrinkage.",
     ),
     (
-        lambda f, d, x, x_hat: (
-            _multiple(f, d[1], x[0] - x_hat[0] + f[:, None] * d[1]) / _multiple(f, d[1], x[1] - x_hat[1] + f[:, None] * d[1])
+        lambda *given: _all_but(2, *given),
+        "you did not ask for ν^r (`others`). For C's base model other latents write the arrow: latent decoupling.",
+    ),
+    (
+        lambda *given: _all_but(3, *given),
+        "you did not ask on how many rows the latent was on. E was on at 2, and a ratio of two sums over two rows can be anything.",
+    ),
+    (
+        lambda share, missed, others, n_rows, line: (
+            (share > line) | (missed < OWN_ERROR) | (others < OWN_RECONSTRUCTION) | (n_rows >= LEAST)
         ),
-        "you added the tuned arrow back for both models. For the base model this latent writes its base arrow.",
+        "one condition is enough for yours. All four have to hold: `&`, not `|`.",
     ),
     (
-        lambda f, d, x, x_hat: (
-            _multiple(f, d[0], x[0] - x_hat[0] + f[:, None] * d[0]) / _multiple(f, d[1], x[1] - x_hat[1] + f[:, None] * d[1])
+        lambda share, missed, others, n_rows, line: (
+            (share > line) & (missed < OWN_RECONSTRUCTION) & (others < OWN_ERROR) & (n_rows >= LEAST)
         ),
-        "you ask each model for its own arrow. The question is about one arrow, the tuned one, in both models.",
+        "the two limits are swapped: ν^ε (`missed`) below 0.2, ν^r (`others`) below 0.5.",
     ),
     (
-        lambda f, d, x, x_hat: (
-            _multiple(f, d[1], x[0] - x_hat[0]) / _multiple(f, d[1], x[1] - x_hat[1] + f[:, None] * d[1])
+        lambda share, missed, others, n_rows, line: (
+            (share > line) & (missed > OWN_ERROR) & (others > OWN_RECONSTRUCTION) & (n_rows >= LEAST)
         ),
-        "what this latent writes for the base model is missing: add f d_base back as well.",
+        "you kept what the base model has as well. Both numbers say how much *it* has, so a latent of the tuned model's own has small ones.",
     ),
     (
-        lambda f, d, x, x_hat: _multiple(f, d[1], x[0]) / _multiple(f, d[1], x[1]),
-        "you took the rows whole. What other latents write is to go first: y is x − x_hat, and this latent's own part added.",
+        lambda *given: ~_own(*given),
+        "you marked those that are struck off. True is for the tuned model's own.",
     ),
-    (
-        lambda f, d, x, x_hat: _multiple(f, d[1], x_hat[0]) / _multiple(f, d[1], x_hat[1]),
-        "that is ν^r, with what the crosscoder writes. For ν^ε y is what it leaves, and this latent's own part added.",
-    ),
-    (
-        lambda f, d, x, x_hat: _multiple(f, d[1], x[0] - x_hat[0] + f[:, None] * d[0]),
-        "that is the base model's β alone. Divide it by the tuned model's.",
-    ),
-]  # fmt: skip
+]
 
 
-PARTS = {"nu": (_judge_nu, _nu, float)}
+PARTS = {
+    "best_multiple": (_judge_multiple, _multiple, float),
+    "own_latents": (_judge_own, _own, torch.as_tensor),
+}

@@ -1,4 +1,4 @@
-"""Checks for notebook 00: a latent's values, the likeliest tokens, the nearest of several means, shuffled names."""
+"""Checks for notebook 00: a latent's values, the nearest of several means, shuffled names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,17 +20,6 @@ def check_latent_values(latent_values: Callable[[Tensor, Tensor, Any], Any]) -> 
         "you can compute what a latent answers to, at any token of any text.",
     )
     exercise.check(_judge_latent_values, latent_values)
-
-
-def check_likeliest(likeliest: Callable[[Tensor, int], Any]) -> None:
-    """Exercise 0.2: `likeliest(scores, n)`, the ids of the n tokens that are likeliest to come next."""
-    exercise = Exercise(
-        "0.2",
-        "write the body of `likeliest`.",
-        "the cell above the exercise, which finds the one likeliest token",
-        "you can ask a language model what it expects next, after any text.",
-    )
-    exercise.check(_judge_likeliest, likeliest)
 
 
 def check_nearest(nearest: Callable[[Tensor, Tensor], Any]) -> None:
@@ -94,39 +83,6 @@ _LATENT_MISTAKES: Mistakes = [
 ]
 
 
-def _likeliest(scores: Tensor, n: int) -> Tensor:
-    return scores[-1].topk(n).indices
-
-
-_LIKELIEST_MISTAKES: Mistakes = [
-    (
-        lambda scores, n: scores[0].topk(n).indices,
-        "you read the first row: what the model expects after the first token. The last row has seen the whole text.",
-    ),
-    (
-        lambda scores, n: scores.topk(n).indices,
-        "you return a list for every token of the text; only the last row, `scores[-1]`, is asked for.",
-    ),
-    (
-        lambda scores, n: scores[-1].topk(n).values,
-        "these are the scores themselves; return the tokens' ids, which are their places: `.indices`.",
-    ),
-    (
-        lambda scores, n: scores[-1].softmax(-1).topk(n).values,
-        "these are the probabilities; return the tokens' ids, which are their places: `.indices`.",
-    ),
-    (
-        lambda scores, n: scores[-1].topk(n, largest=False).indices,
-        "these are the tokens least likely to come next.",
-    ),
-    (
-        lambda scores, n: scores[-1].topk(n).indices.flip(0),
-        "the right tokens, with the likeliest last; put it first.",
-    ),
-    (lambda scores, n: scores[-1].argmax(), "this is the one likeliest token; `n` of them are asked for."),
-]
-
-
 def _cosines(x: Tensor, means: Tensor) -> Tensor:
     return normalize(x, dim=1) @ normalize(means, dim=1).T
 
@@ -186,16 +142,6 @@ def _judge_latent_values(answer: Any) -> None:
     match_function(answer, _latent_values, inputs, _LATENT_MISTAKES)
 
 
-def _judge_likeliest(answer: Any) -> None:
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.tensor([[5.0, 1.0, 0.0, 2.0], [0.0, 3.0, 4.0, -9.0]]), 2),
-        (torch.randn(4, 9, generator=generator), 3),
-        (torch.randn(3, 12, generator=generator), 5),
-    ]
-    match_function(answer, _likeliest, inputs, _LIKELIEST_MISTAKES)
-
-
 def _judge_nearest(answer: Any) -> None:
     generator = torch.Generator().manual_seed(1)
     inputs = [
@@ -250,7 +196,6 @@ def _orders(result: Any) -> list[list[int]]:
 
 PARTS = {
     "latent_values": (_judge_latent_values, _latent_values, read_tensor),
-    "likeliest": (_judge_likeliest, _likeliest, read_tensor),
     "nearest": (_judge_nearest, _nearest, read_tensor),
     "shuffle_names": (_judge_shuffle_names, _shuffle_names, read_tensor),
 }

@@ -1,4 +1,4 @@
-"""Checks for notebook 01: a pair on one number, the toy, the phase diagram, shares, shapes, neurons."""
+"""Checks for notebook 01: a pair on one number, the toy, when sharing pays, shares, shapes, neurons."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +9,12 @@ from torch.nn.functional import normalize
 
 from sae_tutorial.exercises.matching import (
     Mistakes,
-    match_choice,
     match_function,
     match_number,
+    read_tensor,
 )
 from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.toys.geometry import superposition_boundary
 
 
 def check_pair(a_back: float | None, b_back: float | None, error: float | None) -> None:
@@ -46,26 +47,18 @@ def check_dimensionality(dimensionality: Callable[[Tensor], Tensor]) -> None:
         "the formula in the section 'Each feature's share of a dimension'",
         "you can tell from the weights alone which features share, and in what shape.",
     )
-    pentagon = 2 * torch.pi * torch.arange(5) / 5
-    inputs = [
-        (torch.tensor([[2.0, 0.0], [-1.0, 1.0], [0.0, 0.5]]),),
-        (1.2 * torch.stack([pentagon.cos(), pentagon.sin()], 1),),
-        (torch.randn(4, 3, generator=Generator().manual_seed(0)),),
-    ]
-    exercise.check(
-        lambda answer: match_function(answer, _dimensionality, inputs, _D_MISTAKES), dimensionality
-    )
+    exercise.check(_judge_dimensionality, dimensionality)
 
 
-def check_shapes(hexagon: float | None, tetrahedron: float | None, per_dimension: float | None) -> None:
-    """Exercise 1.7: D in a hexagon and in a tetrahedron, and the pentagon's features per dimension."""
+def check_shapes(hexagon: float | None, tetrahedron: float | None) -> None:
+    """Exercise 1.7: D in a hexagon and in a tetrahedron."""
     exercise = Exercise(
         "1.7",
         "put a number in place of each None.",
         "the opposite pair and the pentagon under the formula in 'Each feature's share of a dimension'",
         "you know the rule behind the guide lines of the next figure: where n features share m dimensions evenly, each has m/n of one.",
     )
-    exercise.check(_judge_shapes, hexagon, tetrahedron, per_dimension)
+    exercise.check(_judge_shapes, hexagon, tetrahedron)
 
 
 def check_pentagon(neighbour: float | None, far: float | None) -> None:
@@ -79,15 +72,15 @@ def check_pentagon(neighbour: float | None, far: float | None) -> None:
     exercise.check(_judge_pentagon, neighbour, far)
 
 
-def check_phase(dropped_at: float | None, at_eight: str | None) -> None:
-    """Exercise 1.5: where a line through the phase diagram leaves the region of sharing, and what lies beyond."""
+def check_boundary(boundary: Callable[[Tensor], Tensor]) -> None:
+    """Exercise 1.5: `boundary(importance)`, the probability at which sharing one number costs what keeping one does."""
     exercise = Exercise(
         "1.5",
-        "put a number and a letter in place of None.",
-        "the phase diagram, along the line at probability 0.3",
-        "you can read a phase diagram: where a feature goes depends on what else wants the dimension.",
+        "write the body of `boundary`.",
+        "the two costs above the exercise; set them equal, and divide both by p",
+        "you have calculated where the toys should switch, before you train one of them.",
     )
-    exercise.check(_judge_phase, dropped_at, at_eight)
+    exercise.check(_judge_boundary, boundary)
 
 
 def check_features_read(features_read: Callable[[Tensor], Tensor]) -> None:
@@ -98,14 +91,7 @@ def check_features_read(features_read: Callable[[Tensor], Tensor]) -> None:
         "one column of the first grid above: square its numbers, and add them up from the largest",
         "you can tell from the weights which neurons of a toy read one feature and which read several.",
     )
-    inputs = [
-        (torch.tensor([[1.0, 0.0], [-0.4, 0.9], [0.3, -0.8], [0.3, 0.7]]),),
-        (torch.randn(7, 3, generator=Generator().manual_seed(1)),),
-        (torch.randn(3, 3, generator=Generator().manual_seed(2)),),
-    ]
-    exercise.check(
-        lambda answer: match_function(answer, _features_read, inputs, _READ_MISTAKES), features_read
-    )
+    exercise.check(_judge_features_read, features_read)
 
 
 def _judge_pair(a_back: Any, b_back: Any, error: Any) -> None:
@@ -184,26 +170,42 @@ def _judge_pentagon(neighbour: Any, far: Any) -> None:
     )
 
 
-def _judge_phase(dropped_at: Any, at_eight: Any) -> None:
-    match_number(
-        "dropped_at",
-        dropped_at,
-        0.24,
-        {
-            0.16: "that is the height of the line at importance 0.1. Where is the line as high as 0.3?",
-            4 / 7: "that is the height of the line at importance 1. Where is the line as high as 0.3?",
-            0.3: "that is the probability; the importance at which the line has this height is asked for.",
-            4.17: "that is the other crossing, to the right, where A is dropped. Go left, where B matters less.",
-            0.1: "there B has long been dropped. Where does the level 0.3 cross the line?",
-            1.0: "there they share: 0.3 is below 4/7. Go on to the left.",
-        },
-        within=0.05,
-    )
-    wrong = {
-        "a": "at importance 8 the calculated line is below 0.3, so sharing does not pay.",
-        "c": "B is eight times as important as A there, so B is not the one to be dropped.",
-    }
-    match_choice(at_eight, "b", wrong)
+def _judge_boundary(answer: Any) -> None:
+    inputs = [
+        (torch.tensor([1.0, 0.5, 3.0]),),
+        (torch.rand(6, generator=Generator().manual_seed(3)) * 4 + 0.1,),
+    ]
+    match_function(answer, superposition_boundary, inputs, _BOUNDARY_MISTAKES)
+
+
+_BOUNDARY_MISTAKES: Mistakes = [
+    (
+        lambda importance: 4 * importance / (2 * (1 + importance) + 3 * importance),
+        "this takes B for the one that is dropped, whatever its importance. From importance 1 on A is dropped: min(1, I).",
+    ),
+    (
+        lambda importance: 4 / (2 * (1 + importance) + 3 + 0 * importance),
+        "this drops A, whatever the importance of B. Below importance 1 it is B that is dropped: min(1, I).",
+    ),
+    (
+        lambda importance: 4 * importance.clamp(min=1) / (2 * (1 + importance) + 3 * importance.clamp(min=1)),
+        "this drops the more important one: you have max(1, I) where min(1, I) belongs.",
+    ),
+    (
+        lambda importance: 2 * importance.clamp(max=1) / (1 + importance),
+        "you left out p²/4: who answers the average is not off by all that was there.",
+    ),
+    (
+        lambda importance: 4 * importance.clamp(max=1) / (4 + 3 * importance.clamp(max=1)),
+        "sharing costs (1 + I) p²/6: when they meet, B's error counts I times.",
+    ),
+    (
+        lambda importance: (
+            (2 * (1 + importance) + 3 * importance.clamp(max=1)) / (4 * importance.clamp(max=1))
+        ),
+        "the fraction is upside down: this is 1 / p.",
+    ),
+]
 
 
 def _toy_inputs() -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -339,7 +341,26 @@ _D_MISTAKES: Mistakes = [
 ]
 
 
-def _judge_shapes(hexagon: Any, tetrahedron: Any, per_dimension: Any) -> None:
+def _judge_dimensionality(answer: Any) -> None:
+    pentagon = 2 * torch.pi * torch.arange(5) / 5
+    inputs = [
+        (torch.tensor([[2.0, 0.0], [-1.0, 1.0], [0.0, 0.5]]),),
+        (1.2 * torch.stack([pentagon.cos(), pentagon.sin()], 1),),
+        (torch.randn(4, 3, generator=Generator().manual_seed(0)),),
+    ]
+    match_function(answer, _dimensionality, inputs, _D_MISTAKES)
+
+
+def _judge_features_read(answer: Any) -> None:
+    inputs = [
+        (torch.tensor([[1.0, 0.0], [-0.4, 0.9], [0.3, -0.8], [0.3, 0.7]]),),
+        (torch.randn(7, 3, generator=Generator().manual_seed(1)),),
+        (torch.randn(3, 3, generator=Generator().manual_seed(2)),),
+    ]
+    match_function(answer, _features_read, inputs, _READ_MISTAKES)
+
+
+def _judge_shapes(hexagon: Any, tetrahedron: Any) -> None:
     match_number(
         "hexagon",
         hexagon,
@@ -368,20 +389,12 @@ def _judge_shapes(hexagon: Any, tetrahedron: Any, per_dimension: Any) -> None:
         },
         digits=2,
     )
-    match_number(
-        "per_dimension",
-        per_dimension,
-        5 / 2,
-        {
-            2 / 5: "that is D of each feature; ‖W‖² / m is five squared lengths over two dimensions.",
-            5: "that is ‖W‖²; divide by the number of dimensions.",
-            1: "that is the squared length of one feature; ‖W‖² sums over all five.",
-            5**0.5 / 2: "that is ‖W‖ / m, with the root taken; ‖W‖² is the sum of all squares.",
-            5 / 3: "a pentagon lies in a plane: it has two dimensions, not three.",
-        },
-        digits=2,
-    )
 
 
 # The notebook trains through it.
 TRAINED_PARTS = {"toy": (_judge_toy, _toy, _toy_inputs)}
+PARTS = {
+    "boundary": (_judge_boundary, superposition_boundary, read_tensor),
+    "dimensionality": (_judge_dimensionality, _dimensionality, read_tensor),
+    "features_read": (_judge_features_read, _features_read, read_tensor),
+}

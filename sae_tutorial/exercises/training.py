@@ -1,19 +1,16 @@
-"""Checks for notebook 06: explained variance, gradient projection, a table of runs, the price of an L0, a budget. The clinic is in `patients`."""
+"""Checks for notebook 06: a score, the price of an L0, a budget; more of them in `patients` and `resuming`."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from sae_tutorial.exercises.matching import (
     Mistakes,
     match_function,
-    read_choices,
     read_number,
-    read_tensor,
 )
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
@@ -42,32 +39,10 @@ def check_explained_variance(explained_variance: Callable[[Batches], float]) -> 
     exercise.check(lambda answer: match_function(answer, _ev, inputs, _EV_MISTAKES), explained_variance)
 
 
-def check_project(project: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 6.4: `project(gradient, W_dec)`, the gradient without its part along each decoder row."""
+def check_next_price(next_price: Callable[[dict[float, float], float], float]) -> None:
+    """Exercise 6.4: `next_price(tried, wanted)`, the λ to try next, of {λ: L0} and the L0 that is wanted."""
     exercise = Exercise(
         "6.4",
-        "write the body of `project`.",
-        "the section 'One step, and why its order matters', where the gradient of W_dec loses a part",
-        "Adam's moments now hold only what turns a direction; the part that renormalising undoes never enters them.",
-    )
-    exercise.check(_judge_project, project)
-
-
-def check_beaten(beaten: Iterable[str] | None) -> None:
-    """Exercise 6.5: which runs of the table another run beats for certain."""
-    exercise = Exercise(
-        "6.5",
-        "replace None by a set of names, such as {'A', 'C'}.",
-        "the section 'How to choose L0'; of the two columns of scores only one is on texts the SAE has not seen",
-        "you can read a table of SAEs: held-out numbers only, and two numbers per run, never one.",
-    )
-    exercise.check(_judge_beaten, beaten)
-
-
-def check_next_price(next_price: Callable[[dict[float, float], float], float]) -> None:
-    """Exercise 6.6: `next_price(tried, wanted)`, the λ to try next, of {λ: L0} and the L0 that is wanted."""
-    exercise = Exercise(
-        "6.6",
         "write the body of `next_price`.",
         "the folded help; the sentence above the exercise says in which direction L0 moves",
         "your search ends within a tenth of the L0 that was asked for, on each of three invented curves.",
@@ -76,9 +51,9 @@ def check_next_price(next_price: Callable[[dict[float, float], float], float]) -
 
 
 def check_budget(my_width: float | None, my_length: float | None, my_guess: float | None) -> None:
-    """Exercise 6.7: a width and a length of training that cost what the page's own run costs, and a guess of the score."""
+    """Exercise 6.5: a width and a length of training that cost what the page's own run costs, and a guess of the score."""
     exercise = Exercise(
-        "6.7",
+        "6.5",
         "choose a width, a length of training, and write down the score you expect.",
         "the section 'How to choose the width', on what one latent learns from",
         "the budget is spent and your guess is written down. The next cell trains your SAE and judges it beside ours.",
@@ -132,9 +107,11 @@ _TRIES = 12
 
 
 def _next_price(tried: dict[float, float], wanted: float) -> float:
-    too_cheap = max(price for price, l0 in tried.items() if l0 >= wanted)
-    too_dear = min(price for price, l0 in tried.items() if l0 < wanted)
-    return (too_cheap * too_dear) ** 0.5
+    """Where a straight line between the nearest two meets the wanted L0, on axes of factors."""
+    cheap = max(price for price, l0 in tried.items() if l0 >= wanted)
+    dear = min(price for price, l0 in tried.items() if l0 < wanted)
+    share = math.log(tried[cheap] / wanted) / math.log(tried[cheap] / max(tried[dear], 0.1))
+    return cheap * (dear / cheap) ** min(max(share, 0.1), 0.9)
 
 
 def _judge_price(answer: Any) -> None:
@@ -272,107 +249,7 @@ _EV_MISTAKES: Mistakes = [
 ]
 
 
-def _project(gradient: Tensor, W_dec: Tensor) -> Tensor:
-    return gradient - (gradient * W_dec).sum(1, keepdim=True) * W_dec
-
-
-_PROJECT_MISTAKES: Mistakes = [
-    (
-        lambda g, W: g + (g * W).sum(1, keepdim=True) * W,
-        "the part along the row is added: it is now there twice. Subtract it.",
-    ),
-    (
-        lambda g, W: (g * W).sum(1, keepdim=True) * W,
-        "you return the part along the row, which is the part to throw away: subtract it from the gradient.",
-    ),
-    (
-        lambda g, W: g - (g * W).sum(0, keepdim=True) * W,
-        "you projected along columns (dim=0); a latent's direction is a row, so the product sums over dim=1.",
-    ),
-    (
-        lambda g, W: g - (g * W).sum() * W,
-        "you took one product for the whole matrix; each row needs its own (sum over dim=1).",
-    ),
-    (
-        lambda g, W: g - g * W * W,
-        "you multiplied element by element: sum g · W over the row before multiplying by W.",
-    ),
-    (
-        lambda g, W: g - g * W,
-        "you multiplied element by element: sum g · W over the row, then multiply by the row.",
-    ),
-    (
-        lambda g, W: g - (g @ W.T) @ W,
-        "(g Wᵀ) W takes out of each row its parts along *all* rows of the decoder. Take out the part along the row it "
-        "belongs to, and no other: sum gradient · W_dec over dim=1.",
-    ),
-    (
-        lambda g, W: (g @ W.T) @ W,
-        "these are the parts of each row along *all* rows of the decoder; subtract the part along its own row.",
-    ),
-    (lambda g, W: g - W, "you subtracted the row itself, not the gradient's part along it."),
-    (
-        lambda g, W: normalize(_project(g, W), dim=1),
-        "the projection is right, but you also brought the gradient to norm 1: its size says how far to go.",
-    ),
-    (
-        lambda g, W: normalize(g, dim=1),
-        "you brought the gradient to norm 1; take its part along W_dec's row out instead.",
-    ),
-    (lambda g, W: g, "the gradient is returned as it came."),
-    (
-        lambda g, W: W - (g * W).sum(1, keepdim=True) * g,
-        "the two are mixed up: g - (g · W) W for each row, where W is the row of the decoder.",
-    ),
-    (
-        lambda g, W: (g * W).sum(1, keepdim=True).expand_as(g) * -1 + g,
-        "you subtracted the product, a number, from every element: multiply it by the row first.",
-    ),
-]
-
-
-def _judge_beaten(beaten: Any) -> None:
-    names = "".join(sorted(read_choices(beaten, "ABCDE")))
-    together = {
-        "BD": None,
-        "ACD": "these are the runs that lose on *training* rows. B learned its rows by heart: held out it is worse "
-        "than A at the same L0.",
-        "ABCD": "by the highest explained variance alone E wins. But it has four times the L0 of A: neither beats the "
-        "other.",
-        "CDE": "by the lowest L0 alone A and B win. C and E have more latents on and reconstruct better: no run "
-        "beats them on both counts.",
-        "B": "D too: C reconstructs better *and* with fewer active latents. L0 need not be equal for that.",
-        "D": "B too: A has the same L0 and a higher held-out score. B's lead is on training rows.",
-        "": "at least one run is beaten: look for another with no more latents on and a higher held-out score.",
-    }
-    one_by_one = {
-        "A": "A is not: the one run with as low an L0, B, scores less held out.",
-        "C": "C is not: A and B have a lower L0 but score less held out.",
-        "E": "E is not: no run scores as much held out.",
-    }
-    extra = [name for name in names if name in one_by_one]
-    message = together[names] if names in together else one_by_one[extra[0]]
-    if message:
-        raise WrongAnswer(message)
-
-
-def _project_inputs() -> list[tuple[Any, ...]]:
-    """Gradients and decoder rows of norm 1."""
-    generator = torch.Generator().manual_seed(0)
-    gradient, rows = torch.randn(2, 4, 3, generator=generator)
-    by_hand = (
-        torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 2.0]]),
-        torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, -1.0]]),
-    )
-    return [by_hand, (gradient, normalize(rows, dim=1))]
-
-
-def _judge_project(answer: Any) -> None:
-    match_function(answer, _project, _project_inputs(), _PROJECT_MISTAKES)
-
-
 # The notebook goes on with these.
 PARTS = {
-    "project": (_judge_project, _project, read_tensor),
     "next_price": (_judge_price, _next_price, lambda price: read_number("the next price", price)),
 }

@@ -1,6 +1,6 @@
-"""Checks of notebook 11 beside those in `graphs`: the loss of a transcoder, and how far an answer leads."""
+"""Checks of notebook 11 beside those in `graphs`: the loss of a transcoder, rival groups, and the margin over them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sae_tutorial.exercises.graphs import random_tensors
 from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
 def check_transcoder_loss(transcoder_loss: Callable[..., Tensor]) -> None:
@@ -23,58 +23,170 @@ def check_transcoder_loss(transcoder_loss: Callable[..., Tensor]) -> None:
     exercise.check(lambda a: match_function(a, _transcoder_loss, inputs, _LOSS_MISTAKES), transcoder_loss)
 
 
-def check_lead(lead: Callable[[Tensor], Tensor]) -> None:
-    """Exercise 11.8: `lead(logits)`, the right answer's logit minus the mean of the others'."""
+def check_rival_group(rival_group: Callable[[Tensor, Tensor, torch.Generator], Tensor]) -> None:
+    """Exercise 11.8: `rival_group(group, strength, generator)`, another group drawn by lot, as large and as strong."""
     exercise = Exercise(
         "11.8",
-        "write the body of `lead`.",
-        "the folded help, on the diagonal",
-        "you have a number that an edit can lower and that no constant can move.",
+        "write the body of `rival_group`.",
+        "the folded help, on the running mean",
+        "whoever says that any group as strong would have done has his answer in these rivals.",
     )
-    exercise.check(_judge_lead, lead)
+    exercise.check(_judge_rival_group, rival_group)
 
 
-def _judge_lead(answer: Any) -> None:
-    match_function(answer, _lead, [random_tensors(seed, (2, 4, 4)) for seed in range(2)], _LEAD_MISTAKES)
+def check_margins(margins: Callable[..., Tensor]) -> None:
+    """Exercise 11.9: `margins(cost, group, rivals)`, by how much a group costs more than its costliest rival, by language."""
+    exercise = Exercise(
+        "11.9",
+        "write the body of `margins`.",
+        "the folded help, on what comes before the maximum",
+        "you have a test that a graph can fail, and a number for each language.",
+    )
+    exercise.check(_judge_margins, margins)
 
 
-def _lead(logits: Tensor) -> Tensor:
-    right = logits.diagonal(dim1=1, dim2=2)
-    return right - (logits.sum(2) - right) / (logits.shape[2] - 1)
+N_DRAWS = 30
+_SHAPE = "give True or False for each latent, a tensor like `group`."
+_OVERLAP = "a latent of the group itself is in the rival group. Leave out the whole group before you draw."
+_SIZE = "a rival group has to hold as many latents as the group. Did one latent come twice?"
+_LUCK = "two generators with the same seed give different groups: hand `generator` to every draw."
+_FIXED = "every generator gives the same group. Draw from `generator`, so that there can be nineteen."
+_WEAK = "the rivals are weaker than the group, on average, so that they would lose for that alone."
+_STRONG = "the rivals are stronger than the group, on average. That is unfair too: match its mean strength."
 
 
-def _largest_other(logits: Tensor) -> Tensor:
-    return logits.masked_fill(torch.eye(logits.shape[2], dtype=torch.bool), -torch.inf).amax(2)
+def _judge_rival_group(answer: Any) -> None:
+    for seed, latents in enumerate(([3, 7, 12, 20, 31], [0, 9, 14])):
+        drawn, lot = random_tensors(seed, (600,), (600,))
+        strength = 10 * drawn.abs() * (lot > 0.67)  # most latents are off, as in a prompt
+        strength[latents] = 12.0 + torch.arange(len(latents))
+        group = torch.zeros(600, dtype=torch.bool)
+        group[latents] = True
+        draws = [_one_draw(answer, group, strength, draw) for draw in range(N_DRAWS)]
+        again = _one_draw(answer, group, strength, 0)
+        ratio = float(
+            torch.stack([strength[drawn].mean() for drawn in draws]).mean() / strength[group].mean()
+        )
+        for wrong, message in (
+            (not torch.equal(again, draws[0]), _LUCK),
+            (all(torch.equal(drawn, draws[0]) for drawn in draws), _FIXED),
+            (ratio < 0.85, _WEAK),
+            (ratio > 1.2, _STRONG),
+        ):
+            if wrong:
+                raise WrongAnswer(message)
 
 
-_LEAD_MISTAKES: Mistakes = [
+def _one_draw(answer: Any, group: Tensor, strength: Tensor, seed: int) -> Tensor:
+    drawn = read_tensor(call(answer, group, strength, torch.Generator().manual_seed(seed)))
+    if drawn.dtype != torch.bool or drawn.shape != group.shape:
+        raise WrongAnswer(_SHAPE)
+    if (drawn & group).any():
+        raise WrongAnswer(_OVERLAP)
+    if drawn.sum() != group.sum():
+        raise WrongAnswer(_SIZE)
+    return drawn
+
+
+def _pool(group: Tensor, strength: Tensor) -> Tensor:
+    """The strongest latents outside the group, as many as are on the mean as strong as it."""
+    free = strength.masked_fill(group, -torch.inf)
+    order = free.argsort(descending=True)
+    running = free[order].cumsum(0) / torch.arange(1, len(order) + 1)
+    return order[running >= strength[group].mean()]
+
+
+def _by_lot(pool: Tensor, group: Tensor, generator: torch.Generator | None) -> Tensor:
+    drawn = torch.zeros_like(group)
+    drawn[pool[torch.randperm(len(pool), generator=generator)[: int(group.sum())]]] = True
+    return drawn
+
+
+def _rival_group(group: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    return _by_lot(_pool(group, strength), group, generator)
+
+
+def _with_repeats(group: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    pool, drawn = _pool(group, strength)[:4], torch.zeros_like(group)
+    drawn[pool[torch.randint(len(pool), (int(group.sum()),), generator=generator)]] = True
+    return drawn
+
+
+_RIVAL_MISTAKES: Mistakes = [
+    (lambda group, s, g: (~group).nonzero()[: int(group.sum()), 0], _SHAPE),
+    (lambda group, s, g: _by_lot(s.topk(60).indices, group, g), _OVERLAP),
+    (_with_repeats, _SIZE),
+    (lambda group, s, g: _by_lot(_pool(group, s), group, None), _LUCK),
+    (lambda group, s, g: _by_lot(_pool(group, s)[: int(group.sum())], group, g), _FIXED),
+    (lambda group, s, g: _by_lot((~group).nonzero()[:, 0], group, g), _WEAK),
+    (lambda group, s, g: _by_lot(_pool(group, s)[: int(group.sum()) + 2], group, g), _STRONG),
+]  # fmt: skip
+
+
+class _Cost:
+    """What each latent of each language costs in each template, so that a group costs the sum."""
+
+    def __init__(self, seed: int) -> None:
+        (self.weights,) = random_tensors(seed, (3, 3, 6))
+
+    def __call__(self, group: Tensor) -> Tensor:
+        return torch.einsum("tkl,kl->tk", self.weights, torch.as_tensor(group).float())
+
+    def __repr__(self) -> str:
+        return "cost"
+
+
+def _cost_inputs() -> list[tuple[_Cost, Tensor, list[Tensor]]]:
+    """A cost, a group [languages, latents], and six rivals."""
+    masks = (random_tensors(10 + seed, (7, 3, 6))[0] > 0 for seed in range(4))
+    return [(_Cost(seed), group, list(rivals)) for seed, (group, *rivals) in enumerate(masks)]
+
+
+def _margins(cost: Callable[[Tensor], Tensor], group: Tensor, rivals: Sequence[Tensor]) -> Tensor:
+    return cost(group).mean(0) - _of_rivals(cost, rivals).amax(0)
+
+
+def _of_rivals(cost: Callable[[Tensor], Tensor], rivals: Sequence[Tensor]) -> Tensor:
+    return torch.stack([cost(rival).mean(0) for rival in rivals])
+
+
+def _judge_margins(answer: Any) -> None:
+    match_function(answer, _margins, _cost_inputs(), _MARGIN_MISTAKES)
+
+
+_MARGIN_MISTAKES: Mistakes = [
     (
-        lambda logits: logits.diagonal(dim1=1, dim2=2) - logits.mean(2),
-        "your mean has the right capital in it, so the lead comes out a quarter too small. Take the mean of the other three.",
+        lambda c, g, rs: c(g).mean(0) - _of_rivals(c, rs).mean(0),
+        "you compare with the rivals' mean, which half of all rivals beat. Take the costliest.",
     ),
     (
-        lambda logits: logits.diagonal(dim1=1, dim2=2),
-        "this is the right capital's logit alone; a constant added to all four would move it. Subtract the mean of the others.",
+        lambda c, g, rs: c(g).mean(0) - torch.stack([c(r) for r in rs]).amax((0, 1)),
+        "your maximum runs over templates too. Take the mean over templates first, then the costliest rival.",
     ),
     (
-        lambda logits: 2 * logits.diagonal(dim1=1, dim2=2) - logits.sum(2),
-        "you subtracted the sum of the others; divide it by their number.",
+        lambda c, g, rs: (c(g) - torch.stack([c(r) for r in rs]).amax(0)).mean(0),
+        "you took the costliest rival of each template. A rival is one group: take its mean over templates first.",
     ),
     (
-        lambda logits: -_lead(logits),
-        "the sign is wrong: a lead is positive where the right capital is ahead.",
+        lambda c, g, rs: c(g).mean(0) - _of_rivals(c, rs)[_of_rivals(c, rs).mean(1).argmax()],
+        "you took one rival for all languages. In each language another one may be the costliest.",
     ),
     (
-        lambda logits: _lead(logits.transpose(1, 2)),
-        "you took the mean over languages; the rivals of a capital are the other capitals of the same prompt, the last axis.",
+        lambda c, g, rs: _of_rivals(c, rs).amax(0) - c(g).mean(0),
+        "the sign is wrong: a margin is positive where the group costs more.",
     ),
     (
-        lambda logits: logits.diagonal(dim1=1, dim2=2) - _largest_other(logits),
-        "you subtracted the strongest rival alone; here the rival is the mean of the other three.",
+        lambda c, g, rs: c(g).mean(0) - _of_rivals(c, rs).amin(0),
+        "you compare with the cheapest rival; the group has to beat the costliest.",
+    ),
+    (lambda c, g, rs: c(g).mean(0), "the rivals are missing: subtract what the costliest of them costs."),
+    (
+        lambda c, g, rs: c(g).mean() - _of_rivals(c, rs).mean(1).max(),
+        "that is one number for all languages; one for each is wanted.",
     ),
     (
-        lambda logits: logits.diagonal(dim1=1, dim2=2) - logits.sort(2).values[..., -2],
-        "you subtracted the second largest logit; here the rival is the mean of the other three.",
+        lambda c, g, rs: c(g).mean(1) - torch.stack([c(r).mean(1) for r in rs]).amax(0),
+        "you took the mean over languages; templates are the first axis, and the mean goes over them.",
     ),
 ]
 
@@ -121,4 +233,7 @@ _LOSS_MISTAKES: Mistakes = [
     ),
 ]
 
-PARTS = {"lead": (_judge_lead, _lead, read_tensor)}
+PARTS = {
+    "rival_group": (_judge_rival_group, _rival_group, read_tensor),
+    "margins": (_judge_margins, _margins, read_tensor),
+}

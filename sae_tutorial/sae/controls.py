@@ -74,20 +74,6 @@ def random_dictionary(config: SAEConfig, activations: Activations, seed: int = 0
     return sae
 
 
-@torch.inference_mode()
-def refit(sae: SparseAutoencoder, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
-    """Rows rebuilt from the latents that are on, at the activations that fit them best, by least squares.
-
-    The fit sees the row it rebuilds and may make activations negative, so it is an upper bound for those latents.
-    """
-    fits = []
-    for target, on in zip(x - sae.b_dec, sae.encode(x) > 0, strict=True):
-        rows = sae.W_dec[on]  # [latents that are on, d_in]
-        products = rows @ rows.T + 1e-4 * torch.eye(len(rows), device=x.device)  # never singular
-        fits.append(torch.linalg.solve(products, rows @ target) @ rows)
-    return torch.stack(fits) + sae.b_dec
-
-
 def trained_controls(
     config: SAEConfig,
     activations: Activations,

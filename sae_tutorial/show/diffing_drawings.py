@@ -1,6 +1,6 @@
 """Drawings for comparing two models: the crosscoder between them, whose a latent is, what fools that, a direction taken out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,8 +15,6 @@ from sae_tutorial.show.canvas import GREY, INK, Place, arrow, as_drawing, box, l
 from sae_tutorial.show.plots import COLOURS, finish
 
 BASE, TUNED, OTHER = COLOURS[0], COLOURS[1], COLOURS[2]
-# In `overlap_figure`: a cosine above which a direction gets its name; the height of a name, as a share of texts.
-NEAR, LABEL = 0.3, 0.06
 
 
 def crosscoder_drawing(title: str) -> go.Figure:
@@ -112,87 +110,47 @@ def control_figure(
 
 
 def two_tests_figure(
-    results: Mapping[str, tuple[Interval, Interval]], title: str, brings: float, leaves: float
+    results: Mapping[str, tuple[Interval, Interval]],
+    cosines: Mapping[str, float],
+    title: str,
+    brings: float,
+    leaves: float,
 ) -> go.Figure:
-    """A row for each direction: how often the word came when it was put in, and how often it stayed when it was taken out.
+    """A row for each direction: how often the word came when it was put in (left), and how often it stayed when taken out (right).
 
-    Sorted, those that do both at the top. Vertical lines mark the share above which a direction `brings` it, and that below
-    which what it `leaves` counts as taken out.
+    Sorted, those that do both at the top. A dotted line marks the share above which a direction `brings` the word, and that
+    below which what it `leaves` counts as taken out; a result beyond it is filled. Behind each row stands its cosine, if any.
     """
     names = sorted(results, key=lambda name: results[name][1].value - results[name][0].value)
-    figure = go.Figure()
-    for test, (words, colour) in enumerate(
-        (("put into the base model", TUNED), ("left, taken out of the tuned model", BASE))
-    ):
+    headings = ["put into the base model: brings", "taken out of the tuned model: leaves"]
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.05, subplot_titles=headings)
+    for test, (colour, limit) in enumerate(((TUNED, brings), (BASE, leaves))):
         found = [results[name][test] for name in names]
+        passed = [(one.value > limit) if test == 0 else (one.value < limit) for one in found]
         figure.add_scatter(
-            x=[one.value for one in found], y=names, mode="markers", name=words, hoverinfo="x+y",
-            marker={"size": 13, "color": colour, "symbol": ("circle", "diamond-open")[test], "line": {"width": 3 * test}},
+            x=[one.value for one in found], y=names, mode="markers", hoverinfo="x+y", showlegend=False, row=1, col=test + 1,
+            marker={"size": 12, "color": [colour if ok else "white" for ok in passed], "line": {"width": 2, "color": colour}},
             error_x={
                 "array": [one.high - one.value for one in found], "arrayminus": [one.value - one.low for one in found],
                 "color": colour, "thickness": 1.5, "width": 4,
             },
         )  # fmt: skip
-    for share, colour, words, side in ((brings, TUNED, "brings it", "right"), (leaves, BASE, "out", "left")):
-        figure.add_vline(
-            share, line={"color": colour, "dash": "dot", "width": 1}, annotation_text=words,
-            annotation_position=f"bottom {side}", annotation_font_color=colour,
-        )  # fmt: skip
-    figure.update_xaxes(
-        title="share of texts with a lighthouse, with 95% intervals", range=[-0.03, 1.0], tickformat=".0%"
+        figure.add_vline(limit, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=test + 1)
+    say_beside = {"xref": "paper", "x": 1.02, "xanchor": "left", "showarrow": False, "align": "left"}
+    figure.add_annotation(
+        text="cosine with<br>our arrow",
+        yref="paper",
+        y=1.0,
+        yanchor="bottom",
+        font={"size": 12},
+        **say_beside,
     )
+    for name, cosine in cosines.items():
+        figure.add_annotation(text=f"{cosine:.2f}", yref="y", y=name, font={"size": 12}, **say_beside)
+    figure.update_xaxes(title="share of texts, with its 95% interval", range=[-0.04, 1.0], tickformat=".0%")
     figure.update_yaxes(autorange="reversed")
-    finish(figure, title, height=210 + 32 * len(names))
-    return figure.update_layout(
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin={"t": 95}
-    )
-
-
-def overlap_figure(
-    named: Mapping[str, tuple[float, float, float]],
-    others: Sequence[tuple[float, float, float]],
-    title: str,
-    of: str,
-) -> go.Figure:
-    """Each direction by its cosine with that of `of`: how often it brings the word (left), and what it leaves of it (right).
-
-    A direction is (cosine, brought, left); `others` are drawn small and grey, without names.
-    """
-    figure = make_subplots(
-        1, 2, subplot_titles=["put into the base model", "left, taken out of the tuned model"]
-    )
-    for column, colour in ((1, TUNED), (2, BASE)):
-        figure.add_scatter(
-            x=[one[0] for one in others], y=[one[column] for one in others], mode="markers", hoverinfo="skip",
-            marker={"size": 6, "color": GREY}, showlegend=False, row=1, col=column,
-        )  # fmt: skip
-        figure.add_scatter(
-            x=[one[0] for one in named.values()], y=[one[column] for one in named.values()], mode="markers", text=list(named),
-            hovertemplate="%{text}: cosine %{x:.2f}, %{y:.0%}<extra></extra>", marker={"size": 12, "color": colour},
-            showlegend=False, row=1, col=column,
-        )  # fmt: skip
-    # The others stand together, at the lower left and the upper left.
-    near = sorted((one, name) for name, one in named.items() if one[0] > NEAR)
-    highest = -1.0
-    for (cosine, brought, _), name in sorted(near, key=lambda pair: pair[0][1]):
-        highest = max(brought, highest + LABEL)  # a name above the one before
-        figure.add_annotation(
-            x=cosine, y=brought, text=name, showarrow=False, xanchor="right", xshift=-10, font={"size": 11}, row=1, col=1,
-            yshift=(highest - brought) * 300,
-        )  # fmt: skip
-    for (cosine, _, left), name in near:
-        if left > LABEL:
-            figure.add_annotation(
-                x=cosine, y=left, text=name, showarrow=False, xanchor="right", xshift=-10, font={"size": 11}, row=1, col=2
-            )  # fmt: skip
-    if gone := [(one[0], name) for one, name in near if one[2] <= LABEL]:  # side by side at the bottom
-        figure.add_annotation(
-            x=gone[-1][0], y=0, text="from the left:<br>" + "<br>".join(name for _, name in gone), showarrow=False, xanchor="right",
-            yanchor="bottom", xshift=30, yshift=10, font={"size": 11}, align="left", row=1, col=2,
-        )  # fmt: skip
-    figure.update_xaxes(title=f"cosine with {of}", range=[-0.25, 1.0])
-    figure.update_yaxes(tickformat=".0%", range=[-0.12, 1.0])
-    return finish(figure, title, height=430)
+    finish(figure, title, height=190 + 32 * len(names))
+    return figure.update_layout(margin={"t": 100, "r": 100, "l": 180})
 
 
 def _mark_middle(figure: go.Figure) -> None:

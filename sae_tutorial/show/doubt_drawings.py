@@ -33,7 +33,10 @@ def replacement_drawing(title: str) -> go.Figure:
 
 
 def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.Figure:
-    """One row per entry: its value and its interval, beside a line at zero; what touches zero is drawn hollow."""
+    """One row per entry: its value and its interval, beside a line at zero; what touches zero is drawn hollow and grey.
+
+    Where there is such a row, the axis says what grey means.
+    """
     figure = go.Figure()
     for name, found in rows.items():
         clear = found.low > 0 or found.high < 0
@@ -45,9 +48,10 @@ def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.
                      "symmetric": False, "thickness": 2, "width": 4, "color": colour},
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": INK, "dash": "dot", "width": 1})
-    figure.update_xaxes(title=x_title)
+    grey = any(found.low <= 0 <= found.high for found in rows.values())
+    figure.update_xaxes(title=x_title + "<br><i>grey: the bar reaches 0, so the sign is open</i>" * grey)
     _names_down(figure)
-    return finish(figure, title, height=150 + 34 * len(rows))
+    return finish(figure, title, height=150 + 18 * grey + 34 * len(rows))
 
 
 def seeds_figure(
@@ -109,7 +113,7 @@ def cone_drawing(title: str) -> go.Figure:
     say(figure, (0.85, 3.15), "where training wants it", colour=RED)
     say(figure, (4.3, 1.95), "edge of the cone: where it is put", colour=BLUE)
     say(figure, (1.2, -0.65), "0.8 along the start", colour=BLUE)
-    say(figure, (3.35, 0.85), "0.6 across: free", colour=BLUE)
+    say(figure, (1.6, 0.4), "0.6 across: free", colour=BLUE)
     drawing = as_drawing(figure, title, (-2.6, 6.2), (-0.9, 3.4), height=380)
     return drawing.update_yaxes(scaleanchor="x")  # a right angle looks like one
 
@@ -191,39 +195,23 @@ def hole_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-3.0, 6.7), (-0.1, 2.4), height=230)
 
 
-def absorption_drawing(title: str) -> go.Figure:
-    """What is written along the probe's direction: by the concept's own latents, and by others in two of the holes."""
-    rows = (
-        ("its own latents, where they are on", 1.0, BLUE, "the usual amount"),
-        ("a hole at “Paris”: “a place”", 0.8, ORANGE, "over half: absorbed"),
-        ("a hole at “Ministry”: “after a comma”", 0.2, GREY, "under half: not absorbed"),
-    )
-    figure = go.Figure()
-    for y, (name, written, colour, verdict) in zip((2.0, 1.2, 0.4), rows, strict=True):
-        figure.add_shape(
-            type="rect", x0=0, x1=4 * written, y0=y - 0.22, y1=y + 0.22, fillcolor=colour, line={"width": 0}
-        )
-        say(figure, (-1.9, y), name)
-        say(figure, (5.4, y), verdict, colour=colour if colour != GREY else INK)
-    line(figure, [(2, 0.0), (2, 2.4)], RED, 2)
-    say(figure, (2, 2.6), "half", colour=RED)
-    return as_drawing(figure, title, (-3.8, 6.8), (-0.1, 2.8), height=240)
-
-
 def hedge_drawing(title: str) -> go.Figure:
     """Two true directions that often come together; one latent that leans from the first towards the second."""
     figure = go.Figure()
-    for left, lean, heading in (
-        (0.0, 0.0, "enough latents per row"),
-        (3.4, 0.5, "too few: the latent hedges"),
+    for left, latent, heading in (
+        (0.0, (1.5, 0.0), "enough latents per row"),
+        (3.6, (1.42, 0.48), "too few: the latent hedges"),
     ):
-        a, b = np.array([1.25, 0.0]), np.array([0.3, 1.2])
-        latent = a + lean * b
-        latent = 1.5 * latent / np.linalg.norm(latent)
-        for end, name in ((a, "“mouse”"), (b, "“cheese”")):
+        say(figure, (left + 0.8, 1.85), f"<b>{heading}</b>")
+        for end, name, at in (
+            ((1.9, 0.0), "“mouse”", (2.25, 0.0)),
+            ((0.55, 1.25), "“cheese”", (0.95, 1.35)),
+        ):
             arrow(figure, (left, 0), (left + end[0], end[1]), GREY, width=3)
-            say(figure, (left + 1.12 * end[0] + 0.15, 1.15 * end[1] - 0.2), name, colour=INK)
-        arrow(figure, (left, 0), (left + latent[0], latent[1]), RED, width=4)
-        say(figure, (left + latent[0] - 0.1, latent[1] + 0.2), "latent", colour=RED)
-        say(figure, (left + 0.8, 1.75), f"<b>{heading}</b>")
-    return as_drawing(figure, title, (-0.4, 6.0), (-0.45, 2.0), height=270)
+            say(figure, (left + at[0], at[1]), name, colour=INK)
+        # Beside the feature that it matches, so that both can be seen.
+        below = -0.16 if latent[1] == 0 else 0.0
+        arrow(figure, (left, below), (left + latent[0], latent[1] + below), RED, width=4)
+        say(figure, (left + latent[0] + (0.35 if below == 0 else -0.75), latent[1] + (0.08 if below == 0 else -0.4)), "latent",
+            colour=RED)  # fmt: skip
+    return as_drawing(figure, title, (-0.4, 6.4), (-0.6, 2.1), height=280)

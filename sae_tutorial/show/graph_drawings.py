@@ -7,10 +7,12 @@ import numpy as np
 import plotly.graph_objects as go
 from IPython.display import HTML
 from jaxtyping import Float
+from plotly.subplots import make_subplots
 from torch import Tensor
 
 from sae_tutorial.effects.graphs import Graph, normalised
 from sae_tutorial.features.contexts import Context
+from sae_tutorial.features.intervals import Interval
 from sae_tutorial.features.naming import Names
 from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
 from sae_tutorial.show.plots import COLOURS, MARKERS, escaped, finish, visible
@@ -82,35 +84,85 @@ def frozen_drawing(title: str) -> go.Figure:
 
 
 def edits_drawing(title: str) -> go.Figure:
-    """Three ways to change latents of a prompt: out everywhere, out after the word, and another prompt's in their place."""
-    figure, out, other = go.Figure(), COLOURS[1], COLOURS[3]
-    words = ("speak", "Italian", "is")
-    for left, name, after in ((0.0, "take out", 0), (5.2, "take out after the word", 2)):
-        say(figure, (left + 1.6, 2.95), f"<b>{name}</b>", size=14)
-        for i, word in enumerate(words):
-            _latents_of(
-                figure,
-                (left + 0.5 + 1.1 * i, 1.6),
-                word,
-                ("○" if i >= after else "●", out if i >= after else INK),
-            )
-    say(figure, (12.4, 2.95), "<b>swap</b>", size=14)
-    for k, (word, colour) in enumerate((("Italian", other), ("French", COLOURS[0]))):
-        for i, token in enumerate(("speak", word, "is")):
-            _latents_of(figure, (10.4 + 1.1 * i + 3.9 * k, 1.6), token, ("●", colour))
-    arrow(figure, (13.0, 2.2), (14.0, 2.2), COLOURS[0])
-    arrow(figure, (14.0, 2.45), (13.0, 2.45), other)
-    say(figure, (1.6, 0.3), "○ set to zero", colour=out, size=12)
-    say(figure, (12.4, 0.3), "each prompt gets the other's values", size=12)
-    return as_drawing(figure, title, (-0.3, 17.3), (-0.1, 3.3), height=290)
+    """What three tests change: a group out everywhere, another prompt's values in its place, a country's latents out later."""
+    figure, out, other, country = go.Figure(), COLOURS[1], COLOURS[3], COLOURS[4]
+    group, zero = ("●", COLOURS[0]), ("○", out)
+    grey = ("●", GREY)
+    for i, word in enumerate(("speak", "Italian", "is")):
+        _latents_of(figure, (0.5 + 1.1 * i, 1.6), word, (zero, grey, zero))
+        _latents_of(
+            figure, (14.7 + 1.1 * i, 1.6), word, (grey, zero if word == "is" else ("●", country), grey)
+        )
+        for k, given in enumerate((("●", other), group)):
+            token = "French" if k and word == "Italian" else word
+            _latents_of(figure, (5.6 + 1.1 * i + 4.2 * k, 1.6), token, (given, grey, given))
+    arrow(figure, (8.4, 2.2), (9.3, 2.2), COLOURS[0])
+    arrow(figure, (9.3, 2.45), (8.4, 2.45), other)
+    for x, name, what in (
+        (1.6, "1 · take out", "the graph's group, at every word"),
+        (8.85, "2 · swap", "the graph's groups: each prompt gets the other's values"),
+        (15.8, "3 · take out behind the word", "the country's latents, from there on"),
+    ):
+        say(figure, (x, 3.0), f"<b>{name}</b>", size=14)
+        say(figure, (x, 0.3), what, size=12)
+    say(figure, (8.85, -0.2), "red rings: set to zero · grey dots: other latents, which stay", size=12)
+    return as_drawing(figure, title, (-0.6, 18.2), (-0.5, 3.3), height=320)
 
 
-def _latents_of(figure: go.Figure, at: tuple[float, float], word: str, edited: tuple[str, str]) -> None:
-    """A word, above it three latents, two of which are named and edited."""
+def _latents_of(
+    figure: go.Figure, at: tuple[float, float], word: str, latents: Sequence[tuple[str, str]]
+) -> None:
+    """A word, above it three latents, each with its mark and colour."""
     x, y = at
     box(figure, (x, y - 0.75), word, INK, width=1.0, size=12)
-    for height, (mark, colour) in zip((0.0, 0.4, 0.8), (edited, ("●", GREY), edited), strict=True):
+    for height, (mark, colour) in zip((0.0, 0.4, 0.8), latents, strict=True):
         say(figure, (x, y + height - 0.15), mark, colour=colour, size=16)
+
+
+def costs_figure(
+    tests: Mapping[str, Mapping[str, Float[np.ndarray, "draws kinds"]]],
+    kinds: Sequence[str],
+    title: str,
+    x_title: str,
+) -> go.Figure:
+    """What groups cost, a panel for each test and a row for each kind of prompt, with the mean over kinds below.
+
+    The last entry of a test are rivals: a ring for each. Of every other entry, whose rows are templates, it shows the mean
+    and its interval.
+    """
+    figure = make_subplots(
+        cols=len(tests), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=list(tests)
+    )
+    for column, entries in enumerate(tests.values(), start=1):
+        for i, (name, costs) in enumerate(entries.items()):
+            costs = np.column_stack([costs, costs.mean(1)])
+            rows = np.arange(costs.shape[1]) + 0.22 * (i - (len(entries) - 1) / 2)
+            rivals = i == len(entries) - 1
+            if rivals:
+                x, y, bars = costs.ravel(), np.tile(rows, len(costs)), None
+            else:
+                found = [Interval.of_mean(values) for values in costs.T]
+                x, y = [part.value for part in found], rows
+                bars = {
+                    "array": [part.high - part.value for part in found], "arrayminus": [part.value - part.low for part in found],
+                    "thickness": 1.5, "width": 3,
+                }  # fmt: skip
+            colour = COLOURS[5] if rivals else COLOURS[i]
+            figure.add_scatter(
+                x=x, y=y, error_x=bars, mode="markers", name=name, legendgroup=name, showlegend=column == 1, row=1, col=column,
+                marker={"color": colour, "symbol": "circle-open" if rivals else MARKERS[i], "size": 7 if rivals else 11},
+            )  # fmt: skip
+    figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
+    figure.add_hline(y=len(kinds) - 0.5, line={"color": GREY, "width": 1})
+    ticks = [*kinds, "mean of all"]
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(
+        range=[len(kinds) + 0.5, -0.5], tickvals=list(range(len(ticks))), showgrid=False, zeroline=False
+    )
+    figure.update_yaxes(ticktext=ticks, col=1)
+    return finish(figure, title, height=440).update_layout(
+        margin={"t": 100, "l": 110}, legend={"orientation": "h", "y": -0.2, "x": 0}
+    )
 
 
 def edge_test_figure(

@@ -1,8 +1,10 @@
-"""Figures for analysing latents: scores with their intervals beside what chance would have."""
+"""Figures for analysing latents: scores with their intervals beside what chance would have, and how long rows are."""
 
 from collections.abc import Mapping
 
+import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float, Int
 
 from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.canvas import INK
@@ -47,3 +49,36 @@ def scores_figure(
     figure.update_xaxes(title=x_title, range=[lowest - 0.05, 1])
     figure.update_yaxes(autorange="reversed", ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)")
     return finish(figure, title, height=170 + 46 * len(rows))
+
+
+def lengths_figure(
+    places: Int[np.ndarray, " rows"], medians: Float[np.ndarray, " rows"], title: str, *, giant: float = 10
+) -> go.Figure:
+    """How long rows are, by their place in their text; of the ordinary ones every fortieth is drawn.
+
+    Args:
+        places: of each row, how many tokens of its text stand before it.
+        medians: how long each row is, in lengths of a median row.
+        title: what is to be seen.
+        giant: longer rows are called giants.
+    """
+    is_giant = medians > giant
+    drawn = {
+        "an ordinary row (one in 40 drawn)": (np.flatnonzero(~is_giant)[::40], COLOURS[5], 4),
+        "a giant row": (np.flatnonzero(is_giant), COLOURS[1], 11),
+    }
+    figure = go.Figure()
+    for name, (rows, colour, size) in drawn.items():
+        figure.add_scatter(
+            x=places[rows].astype(float), y=medians[rows].astype(float), mode="markers", name=name,
+            marker={"color": colour, "size": size, "symbol": "diamond" if size > 4 else "circle"},
+        )  # fmt: skip
+    ticks = [0.5, 1, 2, 5, 10, 20, 50, 100, 200]
+    figure.update_yaxes(
+        title="length of the row, in medians",
+        type="log",
+        tickvals=ticks,
+        ticktext=[f"{tick:g}" for tick in ticks],
+    )
+    figure.update_xaxes(title="tokens before it in its text")
+    return finish(figure, title).update_layout(legend={"x": 0.98, "y": 0.98, "xanchor": "right"})

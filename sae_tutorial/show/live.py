@@ -21,7 +21,10 @@ SILENT = 0.01  # the floor of the axis for L0: a run below it is drawn there, si
 def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
     """Reconstruction error and L0 over tokens, one pair of lines per run."""
     figure = make_subplots(
-        1, 2, subplot_titles=["squared error per element", "active latents per token (L0)"]
+        1,
+        2,
+        subplot_titles=["squared error per element", "active latents per token (L0)"],
+        horizontal_spacing=0.14,
     )
     for i, (name, history) in enumerate(histories.items()):
         style = {"x": history.tokens, "name": name, "legendgroup": name, **_curve_style(i)}
@@ -77,17 +80,30 @@ def loss_parts(history: History, title: str) -> go.Figure:
 
     The penalty is what the total has over the squared error, so the figure needs no λ.
     """
-    figure = make_subplots(1, 2, subplot_titles=["loss", "active latents per token (L0)"])
+    figure = make_subplots(
+        1, 2, subplot_titles=["loss", "active latents per token (L0)"], horizontal_spacing=0.22
+    )
     penalty = np.subtract(history.loss, history.reconstruction)
     parts = {"total": history.loss, "squared error": history.reconstruction, "λ · L1": penalty}
+    gap, above = 0.07 * float(max(history.loss)), float("inf")
     for i, (name, values) in enumerate(parts.items()):
+        style = series_style(i)
         figure.add_scatter(
-            x=history.tokens, y=values, name=name, mode="lines", **series_style(i), row=1, col=1
+            x=history.tokens, y=values, name=name, mode="lines", showlegend=False, **style, row=1, col=1
         )
+        above = min(
+            float(values[-1]), above - gap
+        )  # the total is the highest; a name keeps clear of the one above it
+        figure.add_annotation(
+            x=history.tokens[-1], y=above, text=name, showarrow=False, xanchor="left", xshift=6,
+            font={"color": style["line"]["color"], "size": 13}, row=1, col=1,
+        )  # fmt: skip
     figure.add_scatter(
         x=history.tokens, y=history.l0, showlegend=False, mode="lines", **series_style(0), row=1, col=2
     )
-    figure.update_xaxes(title="tokens seen")
+    figure.update_xaxes(
+        title="tokens seen", range=[0, history.tokens[-1]]
+    )  # the names stand between the panels
     figure.update_yaxes(title="loss, scaled input", col=1, rangemode="tozero")
     figure.update_yaxes(title="latents", col=2, type="log", tickvals=LOG_TICKS)
     return finish(figure, title)

@@ -29,7 +29,7 @@ def latent_map(
         kinds: what each is coloured by; an entry of the key hides and shows its kind.
         title: what the map shows.
         pale: the kind that is drawn in grey behind the others.
-        find: a word; latents with it in their name are named on the map, at most twelve, and the others are pale.
+        find: a word; latents with it in their name are named beside the map, at most twelve, and the others are pale.
     """
     kinds, labels = np.asarray(kinds), [escaped(name) for name in names]
     hit = np.array([bool(find) and find.casefold() in name.casefold() for name in names])
@@ -45,14 +45,13 @@ def latent_map(
         )  # fmt: skip
     if find:
         own = np.flatnonzero(hit)
-        own = own[np.argsort(places[own, 0], kind="stable")]
-        # Of two points side by side, the left one has its name on the left.
-        sides = ["middle right" if n % 2 else "middle left" for n in range(len(own))]
+        own = own[np.argsort(-places[own, 1], kind="stable")]
         figure.add_scatter(
-            x=places[own, 0].astype(float), y=places[own, 1].astype(float), mode="markers+text", name=f"“{escaped(find)}”",
-            text=[labels[j][:40] if n < LABELS else "" for n, j in enumerate(own)], textposition=sides,
-            textfont={"size": 13}, marker={"size": 11, "color": COLOURS[1]},
+            x=places[own, 0].astype(float), y=places[own, 1].astype(float), mode="markers", name=f"“{escaped(find)}”",
+            text=[labels[j] for j in own], hovertemplate="%{text}<extra></extra>", marker={"size": 11, "color": COLOURS[1]},
+            showlegend=False,
         )  # fmt: skip
+        _name_beside(figure, places, own[:LABELS], [labels[j][:40] for j in own[:LABELS]])
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     finish(figure, title, height=620)
@@ -64,24 +63,34 @@ def latent_map(
 def circle_figure(
     panels: Mapping[str, tuple[Float[np.ndarray, "words 2"], Sequence[str]]], title: str
 ) -> go.Figure:
-    """Words on a plane, joined in their own order and back to the first by a dotted line; a panel per entry."""
-    figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.03)
-    for column, (places, words) in enumerate(panels.values(), start=1):
+    """Words on a plane, joined in their own order and back to the first by a dotted line; a panel per entry.
+
+    Up to three panels stand in one row, more of them in rows of two.
+    """
+    columns = len(panels) if len(panels) <= 3 else 2
+    rows = -(-len(panels) // columns)
+    figure = make_subplots(
+        rows, columns, subplot_titles=list(panels), horizontal_spacing=0.03, vertical_spacing=0.08
+    )
+    span = 1.4 * max(float(np.abs(places).max()) for places, _ in panels.values())
+    height = 90 + (860 // columns if rows == 1 else 350 * rows)
+    size = np.array([780 / columns, (height - 130) / rows - 20])  # of a panel, in pixels
+    for place, (places, words) in enumerate(panels.values()):
+        at = {"row": place // columns + 1, "col": place % columns + 1}
         x, y = places.astype(float).T
         figure.add_scatter(
             x=x, y=y, mode="lines+markers+text", text=[escaped(word) for word in words],
-            textposition=_sides(places), textfont={"size": 12},
+            textposition=_sides(places / (2 * span) * size, words), textfont={"size": 12},
             line={"color": COLOURS[0], "width": 1.5}, marker={"size": 8, "color": COLOURS[0]},
-            showlegend=False, row=1, col=column,
+            showlegend=False, **at,
         )  # fmt: skip
         figure.add_scatter(
             x=x[[-1, 0]], y=y[[-1, 0]], mode="lines", showlegend=False,
-            line={"color": COLOURS[1], "width": 2, "dash": "dot"}, row=1, col=column,
+            line={"color": COLOURS[1], "width": 2, "dash": "dot"}, **at,
         )  # fmt: skip
-    span = 1.4 * max(float(np.abs(places).max()) for places, _ in panels.values())
     figure.update_xaxes(range=[-span, span], showticklabels=False, zeroline=False)
     figure.update_yaxes(range=[-span, span], showticklabels=False, zeroline=False)
-    return finish(figure, title, height=90 + 860 // len(panels))
+    return finish(figure, title, height=height)
 
 
 def steps_figure(panels: Mapping[str, Mapping[str, float]], title: str, y_title: str) -> go.Figure:
@@ -103,16 +112,51 @@ def steps_figure(panels: Mapping[str, Mapping[str, float]], title: str, y_title:
     return finish(figure, title, height=380)
 
 
-def _sides(places: Float[np.ndarray, "words 2"]) -> list[str]:
-    """Where each label goes: away from the middle, and away from words close by."""
-    sides = []
-    for i, place in enumerate(places):
-        gaps = place - np.delete(places, i, axis=0)
-        far = np.linalg.norm(gaps, axis=1, keepdims=True)
-        near = (gaps / np.maximum(far, 1e-9))[far[:, 0] < 0.35 * np.abs(places).max()]
-        x, y = place / max(np.linalg.norm(place), 1e-9) + near.sum(0)
-        if abs(x) > abs(y):
-            sides.append("middle right" if x > 0 else "middle left")
-        else:
-            sides.append("top center" if y > 0 else "bottom center")
+def _name_beside(
+    figure: go.Figure, places: Float[np.ndarray, "latents 2"], chosen: Sequence[int], texts: Sequence[str]
+) -> None:
+    """Write the names of `chosen`, from top to bottom, right of all points, each with a line to its point."""
+    (left, low), (right, high) = places.min(axis=0).astype(float), places.max(axis=0).astype(float)
+    width, height = max(right - left, 1e-9), max(high - low, 1e-9)
+    below = high
+    for latent, text in zip(chosen, texts, strict=True):
+        x, y = map(float, places[latent])
+        at = min(y, below)
+        figure.add_annotation(
+            x=x, y=y, ax=right + 0.03 * width, ay=at, axref="x", ayref="y", text=text, xanchor="left", showarrow=True,
+            arrowhead=0, arrowwidth=1, arrowcolor=COLOURS[1], standoff=6, font={"size": 13},
+        )  # fmt: skip
+        below = at - 0.05 * height
+    figure.update_xaxes(range=[left - 0.03 * width, right + 0.45 * width])
+
+
+# Where a label may be: its name in plotly, and how far its middle is from the point, in half widths and half heights.
+_PLACES = {
+    "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1),
+    "top right": (1, 1), "top left": (-1, 1), "bottom right": (1, -1), "bottom left": (-1, -1),
+}  # fmt: skip
+
+
+def _sides(points: Float[np.ndarray, "words 2"], words: Sequence[str]) -> list[str]:
+    """Where each label goes: away from the middle, off the points and lines, and off the labels before it.
+
+    `points` are in pixels, from the middle of the panel, and joined in their order and back to the first.
+    """
+    lines = np.linspace(points, np.roll(points, -1, axis=0), 40).reshape(-1, 2)
+    sides: list[str] = []
+    taken: list[tuple[np.ndarray, np.ndarray]] = []
+    for point, word in zip(points, words, strict=True):
+        half = np.array([3.6 * len(word) + 2, 8.0])
+        outward = point / max(float(np.linalg.norm(point)), 1e-9)
+        best = None
+        for side, (right, up) in _PLACES.items():
+            middle = point + np.array([right * (half[0] + 5), up * (half[1] + 4)])
+            covered = int((np.abs(lines - middle) < half + 1).all(axis=1).sum())
+            covered += 20 * int((np.abs(points - middle) < half + 4).all(axis=1).sum())
+            covered += 40 * sum(bool((np.abs(other - middle) < half + size).all()) for other, size in taken)
+            away = float(np.array([right, up]) @ outward) / np.hypot(right, up)
+            if best is None or (covered - 2 * away) < best[0]:
+                best = (covered - 2 * away, side, middle)
+        sides.append(best[1])
+        taken.append((best[2], half))
     return sides

@@ -6,6 +6,7 @@ that is drawn.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -241,15 +242,15 @@ def nesting_drawing(prefixes: Sequence[int], title: str) -> go.Figure:
     """Matryoshka: the first latents rebuild x on their own, then the first few more, up to the whole dictionary."""
     figure = go.Figure()
     widest, tall = 5.6, 0.5
+    ends = [widest * m / prefixes[-1] for m in prefixes]  # to scale
     for j, m in enumerate(prefixes):
-        y, width = -0.85 * j, widest * (j + 1) / len(prefixes)
-        for i in range(j + 1):
-            x = widest * i / len(prefixes)
+        y = -0.85 * j
+        for i, (x, end) in enumerate(pairwise([0.0, *ends[: j + 1]])):
             figure.add_shape(
-                type="rect", x0=x, x1=x + widest / len(prefixes), y0=y - tall / 2, y1=y + tall / 2,
-                fillcolor=ON, opacity=1 - 0.17 * i, line={"color": "white", "width": 2},
+                type="rect", x0=x, x1=end, y0=y - tall / 2, y1=y + tall / 2,
+                fillcolor=ON, opacity=1 - 0.17 * i, line={"color": "white", "width": 1},
             )  # fmt: skip
-        arrow(figure, (width + 0.1, y), (widest + 0.75, y), GREY)
+        arrow(figure, (ends[j] + 0.1, y), (widest + 0.75, y), GREY)
         say(figure, (-0.75, y), f"first {m:,}")
         say(figure, (widest + 1.75, y), f"x̂ of {m:,} ≈ x ?")
     say(

@@ -1,18 +1,21 @@
-"""Steering to look at: texts side by side with a topic's words lit up, a slider over the dose, and how a push enters."""
+"""Using latents, to look at: texts side by side with a topic's words lit up, how a push enters, a monitor's scores."""
 
 import html
+import itertools
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 from IPython.display import HTML
+from jaxtyping import Float
+from plotly.subplots import make_subplots
 
 from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
-from sae_tutorial.show.plots import COLOURS, finish, series_style, visible
+from sae_tutorial.show.plots import COLOURS, escaped, finish, series_style
 
-PUSH, LINE_WIDTH, LINES = COLOURS[1], 100, 3
+PUSH = COLOURS[1]
 
 
 def text_columns(columns: Mapping[str, Sequence[str]], pattern: str = "(?!)") -> HTML:
@@ -33,24 +36,11 @@ def text_columns(columns: Mapping[str, Sequence[str]], pattern: str = "(?!)") ->
     )
 
 
-def dose_slider(texts: Mapping[str, Sequence[str]], pattern: str, title: str, start: str) -> go.Figure:
-    """A card with the texts of one dose, and a slider over the doses; what matches `pattern` is bold and coloured."""
-    figure = as_drawing(go.Figure(), title, (0, 1), (0, 1), height=430)
-    steps = [
-        {"label": dose, "method": "relayout", "args": [{"annotations": _card(written, pattern)}]}
-        for dose, written in texts.items()
-    ]
-    return figure.update_layout(
-        annotations=_card(texts[start], pattern),
-        sliders=[{"steps": steps, "active": list(texts).index(start), "currentvalue": {"prefix": "dose "}}],
-        margin={"b": 70},
-    )
-
-
 def price_figure(curves: Mapping[str, Mapping[str, tuple[Interval, Interval]]], title: str) -> go.Figure:
     """What a push brings against what it costs, with intervals both ways: `curves[way][point]` is its price and its share.
 
-    A way with several points is joined by a line, and each point has its name beside it.
+    A way with several points is joined by a line, and each point has its name beside it, clear of the line: above for the first
+    way, below for others.
     """
     figure = go.Figure(layout={"yaxis": {"tickformat": ".0%"}})
     for i, (way, points) in enumerate(curves.items()):
@@ -59,13 +49,58 @@ def price_figure(curves: Mapping[str, Mapping[str, tuple[Interval, Interval]]], 
             above, below = zip(*((one.high - one.value, one.value - one.low) for one in part), strict=True)
             bars.append({"array": above, "arrayminus": below, "thickness": 1, "width": 3})
         x, y = ([one.value for one in part] for part in zip(*points.values(), strict=True))
+        falls = [one < before for before, one in itertools.pairwise((0, *y))]
+        beside = ["bottom right" if i else f"top {'right' if down else 'left'}" for down in falls]
         figure.add_scatter(
             x=x, y=y, name=way, text=list(points) if len(points) > 1 else None, mode="lines+markers+text",
-            textposition="top left", error_x=bars[0], error_y=bars[1], **series_style(i),
+            textposition=beside, error_x=bars[0], error_y=bars[1], **series_style(i),
         )  # fmt: skip
     figure.update_xaxes(title="price: extra loss, nats per token")
-    figure.update_yaxes(title="share of the texts on the topic")
+    figure.update_yaxes(title="share of the texts on the topic", range=[-0.1, 1])
     return finish(figure, title)
+
+
+def scores_figure(
+    kinds: Mapping[str, tuple[Float[np.ndarray, " others"], Float[np.ndarray, " names"]]],
+    threshold: float,
+    title: str,
+    x_title: str,
+) -> go.Figure:
+    """For each kind of text the scores of its names over those of all other tokens, with the threshold across all of them.
+
+    The heights are logarithmic, so that thirty names can be seen beside thousands of other tokens.
+    """
+    figure = make_subplots(
+        len(kinds),
+        1,
+        shared_xaxes=True,
+        shared_yaxes="all",
+        vertical_spacing=0.09,
+        subplot_titles=[*map(escaped, kinds)],
+    )
+    scores = np.concatenate([part for both in kinds.values() for part in both])
+    edges = np.linspace(scores.min(), scores.max(), 61)
+    for row, both in enumerate(kinds.values(), 1):
+        for name, part, colour in zip(("other tokens", "names"), both, (COLOURS[5], PUSH), strict=True):
+            figure.add_bar(
+                x=(edges[:-1] + edges[1:]) / 2, y=np.histogram(part, edges)[0], width=edges[1] - edges[0], name=name,
+                marker={"color": colour, "line": {"width": 0}}, opacity=0.85, showlegend=row == 1, row=row, col=1,
+            )  # fmt: skip
+        figure.add_vline(threshold, line={"color": INK, "dash": "dash", "width": 2}, row=row, col=1)
+    figure.update_yaxes(type="log", title="tokens", dtick=2)
+    figure.update_xaxes(title=x_title, row=len(kinds), col=1)
+    figure.add_annotation(
+        x=threshold,
+        y=1,
+        yref="y domain",
+        text=" alarm →",
+        showarrow=False,
+        xanchor="left",
+        yanchor="top",
+        font={"color": INK},
+    )
+    finish(figure, title, height=150 + 130 * len(kinds))
+    return figure.update_layout(barmode="overlay", bargap=0, margin={"t": 90})
 
 
 def push_drawing(layer: int, title: str) -> go.Figure:
@@ -113,17 +148,3 @@ def _lit(text: str, pattern: str, markup: str) -> str:
         parts += [html.escape(text[end : match.start()]), markup.format(html.escape(match.group()))]
         end = match.end()
     return "".join([*parts, html.escape(text[end:])])
-
-
-def _card(texts: Sequence[str], pattern: str) -> list[dict]:
-    """The annotations of one dose: plotly breaks no lines by itself."""
-    lit = f"<b><span style='color:{PUSH}'>{{}}</span></b>"
-    found = []
-    for i, text in enumerate(texts):
-        lines = textwrap.wrap(visible(text), LINE_WIDTH)[:LINES]
-        shown = "<br>".join(_lit(line, pattern, lit) for line in lines)
-        found.append(
-            {"x": 0.01, "y": 0.97 - i / len(texts), "text": "… " + shown, "showarrow": False, "align": "left",
-             "xanchor": "left", "yanchor": "top", "font": {"size": 13, "color": INK}}
-        )  # fmt: skip
-    return found

@@ -80,9 +80,10 @@ def stopping_drawing() -> go.Figure:
                 y1=y + 0.3,
                 line={"color": INK, "width": 1},
             )
-    say(figure, (6.6, 1.95), "Ctrl-C: the step ends, the state is saved")
-    say(figure, (6.6, 0.6), "killed: goes on from the last checkpoint")
-    say(figure, (5, -0.9), "the run, with a checkpoint at every tenth")
+    say(figure, (3.3, 1.9), "<b>Ctrl-C</b>: the step ends, the state is saved")
+    say(figure, (3.3, 0.5), "<b>killed</b>: goes on from the last checkpoint")
+    say(figure, (6.3, -0.5), "lost", colour=RED)
+    say(figure, (5, -0.95), "upright lines: a checkpoint at every tenth of the run")
     return figure
 
 

@@ -2,22 +2,10 @@
 
 from typing import NamedTuple
 
-import torch
 from einops import einsum
 from jaxtyping import Float
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn.functional import normalize
-
-SAME_SPACE = 0.1  # squared cosine above which two features count as sharing dimensions
-
-
-def features_per_dimension(W: Float[Tensor, "instances n m"]) -> Float[Tensor, " instances"]:
-    """‖W‖² / m: about how many features each dimension carries (Elhage et al. 2022, section 4).
-
-    It counts squared lengths: where kept features are longer than 1, as rare ones are, it may even pass n / m.
-    """
-    return W.pow(2).sum((1, 2)) / W.shape[2]
 
 
 def interference(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instances n"]:
@@ -38,30 +26,6 @@ def dimensionality(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instance
 def _along(W: Float[Tensor, "instances n m"]) -> Float[Tensor, "instances n n"]:
     """(Ŵ_i · W_j)²."""
     return einsum(normalize(W, dim=2), W, "instances i m, instances j m -> instances i j").pow(2)
-
-
-class SharedSpace(NamedTuple):
-    """Features that share dimensions with one another and with no others."""
-
-    features: tuple[int, ...]
-    dimensions: int
-
-
-def shared_spaces(W: Float[Tensor, "n m"], smallest: float = 0.5) -> list[SharedSpace]:
-    """Which features share dimensions: five features in two make a pentagon, two in one a pair back to back.
-
-    Features are linked where their squared cosine exceeds 0.1, those with a norm below `smallest` are left out,
-    and a set's dimensions are the singular values above a tenth of its largest.
-    """
-    kept = (W.norm(dim=1) > smallest).nonzero().flatten()
-    unit = normalize(W[kept], dim=1)
-    n_spaces, space = connected_components(((unit @ unit.T).pow(2) > SAME_SPACE).cpu().numpy())
-    spaces = []
-    for i in range(n_spaces):
-        inside = torch.from_numpy(space == i).to(W.device)
-        singular = torch.linalg.svdvals(unit[inside])
-        spaces.append(SharedSpace(tuple(kept[inside].tolist()), int((singular > 0.1 * singular[0]).sum())))
-    return spaces
 
 
 def superposition_boundary(importance: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -23,7 +23,6 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 Kind = Literal["linear", "relu", "neurons", "absolute"]
-Together = Literal["independent", "correlated", "anticorrelated"]
 EVALUATION_ROWS = 8192
 
 
@@ -38,8 +37,6 @@ class ToyConfig:
             "relu"        x̂ = ReLU(h Wᵀ + b), h = x W;
             "neurons"     the same with h = ReLU(x W), which makes the hidden axes special;
             "absolute"    x̂ = ReLU(ReLU(x W) W_out + b), to compute |x| of features of either sign.
-        together: what features 0 and 1, 2 and 3, ... have to do with one another: nothing, always on together, or
-            never. Each is as often on as it would be alone.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -48,17 +45,13 @@ class ToyConfig:
     n_features: int
     d_hidden: int
     kind: Kind = "relu"
-    together: Together = "independent"
 
     def __post_init__(self) -> None:
         for name in ("n_features", "d_hidden"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name, choices in (("kind", get_args(Kind)), ("together", get_args(Together))):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
-        if self.together != "independent" and self.n_features % 2:
-            raise ValueError(f"features in pairs need an even n_features, got {self.n_features}.")
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {self.kind!r}.")
 
 
 class ToyModels(nn.Module):
@@ -124,10 +117,6 @@ def sample_features(
     """
     shape = (n_rows, config.n_features)
     chance, size = (torch.rand(shape, generator=generator, device="cpu") for _ in range(2))
-    if config.together != "independent":
-        first = chance[:, ::2]
-        second = first if config.together == "correlated" else 1 - first
-        chance = rearrange(torch.stack([first, second]), "two rows pairs -> rows (pairs two)")
     if config.kind == "absolute":
         size = 2 * size - 1
     return size * (chance < probability[:, None, None])
@@ -178,9 +167,8 @@ def train_toys(
             f"importance must have the shape [{len(probability)}, {config.n_features}] (settings, features), "
             f"got {list(importance.shape)}."
         )
-    highest = 0.5 if config.together == "anticorrelated" else 1.0
-    if not (probability.min() > 0 and probability.max() <= highest):
-        raise ValueError(f"probability must lie in (0, {highest}] for {config.together} features.")
+    if not (probability.min() > 0 and probability.max() <= 1):
+        raise ValueError("probability must lie in (0, 1].")
     probability, importance = (t.cpu().repeat_interleave(restarts, 0) for t in (probability, importance))
     toys = ToyModels(config, len(probability), restarts, seed)
     generator = torch.Generator().manual_seed(seed + 1)
