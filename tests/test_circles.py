@@ -95,6 +95,8 @@ def test_no_label_of_a_circle_covers_another_or_a_point() -> None:
 def test_more_than_three_circles_stand_in_rows_of_two() -> None:
     places = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     figure = circle_figure({name: (places, ["x", "y", "z"]) for name in "abcd"}, "t")
+    axes = [figure.layout[f"yaxis{n or ''}"] for n in ("", 2, 3, 4)]
+    assert [axis.scaleanchor for axis in axes] == ["x", "x2", "x3", "x4"]  # a ring is not stretched
     assert len(figure.data) == 8 and figure.layout.yaxis.domain == figure.layout.yaxis2.domain
     assert figure.layout.yaxis3.domain[1] < figure.layout.yaxis.domain[0]
 

@@ -127,7 +127,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "matched_rates": (exercises.check_matched_rates, meaning._RATE_MISTAKES),
     "gated": (exercises.check_gated, architectures._GATED_MISTAKES),
     "batchtopk": (exercises.check_batchtopk, architectures._BATCHTOPK_MISTAKES),
-    "ramp_slope": (exercises.check_ramp_slope, architectures._RAMP_MISTAKES),
+    "ramp_slope": (exercises.check_ramp_slope, frontier._RAMP_MISTAKES),
     "nested_loss": (exercises.check_nested_loss, frontier._NESTED_MISTAKES),
     "choose_threshold": (exercises.check_choose_threshold, alarms._THRESHOLD_MISTAKES),
     "alarms": (exercises.check_alarms, alarms._ALARMS_MISTAKES),

@@ -1,6 +1,7 @@
 """Answers to the exercises of notebooks 04 to 06: right ones written in several ways, and plausible wrong ones."""
 
 import random
+from copy import deepcopy
 from functools import cache
 
 import numpy as np
@@ -576,12 +577,14 @@ def price_by_small_steps(tried, wanted):
 # 6.7
 
 
-def resume(last, saved, start, one_step, *, put=lambda weight, value: weight.data.copy_(value)):
+def resume(
+    last, saved, start, one_step, *, put=lambda weight, value: weight.data.copy_(value), take_out=deepcopy
+):
     """Another way to write it: a list for a state, with Adam's first, and the weights put back by `put`."""
     weights, adam = start()
     done = 0
     if saved is not None:
-        done, memory, values, generator = saved
+        done, memory, values, generator = take_out(saved)
         adam.load_state_dict(memory)
         for weight, value in zip(weights, values, strict=True):
             put(weight, value)
@@ -616,6 +619,35 @@ def resume_never(last, saved, start, one_step):
     for _ in range(last):
         one_step(weights, adam)
     return weights, weights
+
+
+def resume_with_live_weights(last, saved, start, one_step):
+    """The state is a list that holds the weights themselves, gradients and all."""
+    weights, (done, memory, _, generator) = resume(last, saved, start, one_step)
+    return weights, [done, memory, weights, generator]
+
+
+def resume_with_the_saved_optimizer(last, saved, start, one_step):
+    """What was saved are the live objects, and going on moves them."""
+    done, weights, adam, generator = saved or (0, *start(), torch.get_rng_state())
+    torch.set_rng_state(generator)
+    for _ in range(done, last):
+        one_step(weights, adam)
+    return weights, (last, weights, adam, torch.get_rng_state())
+
+
+def resume_emptying(last, saved, start, one_step):
+    weights, state = resume(last, saved, start, one_step)
+    if saved is not None:
+        saved.clear()
+    return weights, state
+
+
+def resume_counting_in_the_state(last, saved, start, one_step):
+    weights, state = resume(last, saved, start, one_step)
+    if saved is not None:
+        saved[0] = last
+    return weights, state
 
 
 def resume_saving_nothing(last, saved, start, one_step):
@@ -927,6 +959,7 @@ RIGHT: Right = [
             resume_with(put=resume_by_data),
             resume_with(put=resume_without_gradients),
             resume_saving_each_step,
+            resume_with_live_weights,
             lambda *inputs: (lambda weights, state: (tuple(weights), state))(*resume(*inputs)),
         )
     ],
@@ -1274,6 +1307,15 @@ WRONG: Wrong = [
     ("train_until", (resume_from_the_oldest,), "steps more where"),
     ("train_until", (resuming._forgetting("weights", "step"),), "is it read?"),
     ("train_until", (resume_with(put=lambda weight, saved: None),), "those of a new start"),
+    ("train_until", (resume_with(take_out=lambda saved: saved),), "has changed the saved state"),
+    (
+        "train_until",
+        (resume_with(take_out=lambda saved: [saved[0], deepcopy(saved[1]), *saved[2:]], put=resume_by_data),),
+        "has changed the saved state",
+    ),
+    ("train_until", (resume_with_the_saved_optimizer,), "has changed the saved state"),
+    ("train_until", (resume_emptying,), "has changed the saved state"),
+    ("train_until", (resume_counting_in_the_state,), "has changed the saved state"),
     ("train_until", (lambda *inputs: resume(inputs[0] + 1, *inputs[1:]),), "10 steps are done"),
     ("train_until", (lambda *inputs: resume(*inputs)[0],), "return two things"),
     (

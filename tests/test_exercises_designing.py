@@ -40,6 +40,21 @@ def lead_by_sorting(counts, name):
     return sum(counts[name]) / len(counts[name]) - sum(best) / len(best)
 
 
+def lead_by_popping(counts, name):
+    own = counts.pop(name)
+    return np.mean(own) - max(map(np.mean, counts.values()))
+
+
+def lead_in_place(counts, name):
+    for method in counts:
+        counts[method] = np.mean(counts[method])
+    return counts[name] - max(mean for method, mean in counts.items() if method != name)
+
+
+def lead_on_a_copy(counts, name):
+    return lead_by_popping(dict(counts), name)
+
+
 RIGHT: Right = [
     *[
         ("design", (f,))
@@ -56,14 +71,17 @@ RIGHT: Right = [
             },
         )
     ],
-    *[("lead_over_all", (f,)) for f in (*ways_to_return(designing._lead), lead_in_numpy, lead_by_sorting)],
+    *[
+        ("lead_over_all", (f,))
+        for f in (*ways_to_return(designing._lead), lead_in_numpy, lead_by_sorting, lead_on_a_copy)
+    ],
     *[
         ("near_miss", (rule,))
         for rule in (
             r"(?<=\d\.)\d+",
             r"\b(?:1\d|20)\d\d\b",
             r"(?<=\d,\d\d)\d\b",
-            r"\d(?=,\d\d\d)",
+            r"(?<!\d)\d\d?(?=,)",
             re.compile(r"\d+(?=%)"),
             r"(?<![\d,])\d\d\d\b",
             r",(?=\d\d\d)",
@@ -96,10 +114,16 @@ WRONG: Wrong = [
     ("lead_over_all", (lambda c, n: np.mean(c[n]) - min(np.mean(c[m]) for m in c if m != n),), "weakest"),
     ("lead_over_all", (lambda c, n: np.mean(c[n]) - max(max(c[m]) for m in c if m != n),), "`name` its mean"),
     ("lead_over_all", (lambda c, n: [np.mean(s) for s in c.values()],), "shape"),
+    ("lead_over_all", (lead_by_popping,), "changes 'a' in `counts`"),
+    ("lead_over_all", (lead_in_place,), "changes 'a' in `counts`"),
+    ("lead_over_all", (lambda c, n: np.mean(c.pop(n)) - min(map(np.mean, c.values())),), "weakest"),
+    ("lead_over_all", (12,), "a function is needed"),
     ("near_miss", (r"\d",), "also marks"),
     ("near_miss", (r"(?<=,)\d+",), "ought to be on"),
     ("near_miss", (r"\w+",), "also marks"),
     ("near_miss", (r"people",), "resembles no number"),
+    ("near_miss", (r"\d(?=,\d\d\d)",), "Find a nearer one"),
+    ("near_miss", (re.compile(r"\b\d\d?(?=,\d{3})"),), "Find a nearer one"),
     ("near_miss", (r"\d{9}",), "finds nothing"),
     ("near_miss", (r"(\d",), "no regular expression"),
     ("near_miss", (12,), "in quotes"),

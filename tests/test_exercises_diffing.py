@@ -46,6 +46,21 @@ def by_principal_direction(base, tuned):
     return diffing.main_changes(base, tuned, n=1)[1][0]
 
 
+def by_an_svd_of_the_spread(base, tuned):
+    change = tuned - base
+    direction = torch.linalg.svd(change - change.mean(0), full_matrices=False).Vh[0]
+    return direction * torch.sign(direction @ by_the_furthest(base, tuned))
+
+
+def by_svd_without_the_mean(base, tuned):
+    return torch.linalg.svd(tuned - base, full_matrices=False).Vh[0]
+
+
+def by_svd_of_any_sign(base, tuned):
+    """The first principal direction; the sign of an SVD depends on the machine, so here it depends on the rows."""
+    return by_an_svd_of_the_spread(base, tuned) * torch.sign(base[0, 0])
+
+
 def by_numpy(base, tuned):
     change = np.asarray(tuned - base)
     order = np.argsort(-np.linalg.norm(change, axis=1))
@@ -166,6 +181,7 @@ RIGHT: Right = [
     *(("rival", (way,)) for way in ways_to_return(by_the_furthest)),
     ("rival", (by_an_outlying_length,)),
     ("rival", (by_principal_direction,)),
+    ("rival", (by_an_svd_of_the_spread,)),
     ("rival", (by_numpy,)),
     *(("best_multiple", (way,)) for way in ways_to_return(by_formula)),
     ("best_multiple", (by_least_squares,)),
@@ -202,6 +218,8 @@ WRONG: Wrong = [
     ("take_out", (lambda x, d, m: x - by_projection(x, d, m),), "should go"),
     ("take_out", (lambda x, d, m: x - m,), "whole mean row"),
     ("take_out", (lambda x, d, m: (x - m) @ (d / d.norm()),), "shape"),
+    ("take_out", (lambda x, d, m: x - ((x - m) @ d).relu()[..., None] * d / (d @ d),), "further along the direction than the mean"),
+    ("take_out", (lambda x, d, m: x - (x @ d).clamp(min=0)[..., None] * d / (d @ d),), "only the positive shares"),
     ("tuned_share", (lambda W: W.chunk(2, 1)[0].norm(dim=1) / sum(h.norm(dim=1) for h in W.chunk(2, 1)),), "base model's share"),
     ("tuned_share", (lambda W: (W.chunk(2, 1)[1] ** 2).sum(1) / (W**2).sum(1),), "squared norms"),
     ("tuned_share", (lambda W: W[:, W.shape[1] // 2 :].norm(dim=1),), "its share is wanted"),
@@ -221,6 +239,10 @@ WRONG: Wrong = [
     ("rival", (lambda b, t: t[(t - b).norm(dim=1).topk(20).indices].mean(0),), "the mean of the tuned rows themselves"),
     ("rival", (lambda b, t: normalize(t - b, dim=1).mean(0),), "made equally long"),
     ("rival", (lambda b, t: by_the_furthest(t, b),), "Turn it round"),
+    ("rival", (lambda b, t: -by_principal_direction(b, t),), "Turn it round"),
+    ("rival", (lambda b, t: (b - t).mean(0),), "the mean difference over all rows"),
+    ("rival", (by_svd_without_the_mean,), "has none of its own"),
+    ("rival", (by_svd_of_any_sign,), "points against it in some sets"),
     ("rival", (lambda b, t: (t - b)[:200].mean(0),), "which rows would show it"),
     ("rival", (lambda b, t: (t - b).norm(dim=1).topk(20).indices,), "has shape [20]"),
     ("rival", (lambda b, t: 0 * t[0],), "has no length"),
@@ -232,6 +254,11 @@ WRONG: Wrong = [
     ("own_latents", (lambda s, e, r, n, line: (s > line) | (e < 0.2) | (r < 0.5) | (n >= 20),), "`&`, not `|`"),
     ("own_latents", (lambda s, e, r, n, line: (s > line) & (e < 0.5) & (r < 0.2) & (n >= 20),), "swapped"),
     ("own_latents", (lambda s, e, r, n, line: (s > line) & (e > 0.2) & (r > 0.5) & (n >= 20),), "how much *it* has"),
+    ("own_latents", (lambda s, e, r, n, line: by_conditions(s, e, r, n, 0.83),), "the paper's 0.83"),
+    ("own_latents", (lambda s, e, r, n, line: by_conditions(s, e, r, n, 0.54),), "one twin's furthest"),
+    ("own_latents", (lambda s, e, r, n, line: by_conditions(s, e, r, n, line) & (r < 0.2),), "both numbers to be below 0.2"),
+    ("own_latents", (lambda s, e, r, n, line: (s > line) & (e < 0.5) & (r < 0.5) & (n >= 20),), "both numbers to be below 0.5"),
+    ("own_latents", (lambda s, e, r, n, line: by_conditions(s, e, r, n, line) & (n > 20),), "`>=`, not `>`"),
     ("own_latents", (lambda *given: ~by_conditions(*given),), "struck off"),
     ("own_latents", (lambda *given: by_conditions(*given).float(),), "Return True and False"),
     ("own_latents", (lambda s, e, r, n, line: s > 0.5,), "expected"),
@@ -246,7 +273,7 @@ WRONG: Wrong = [
     ("word_shares", (lambda texts: texts.shape,), "stopped"),
     ("told", ({"A", "B", "D"},), "second fine-tune"),
     ("told", ({"A", "C", "D"},), "more than was tried"),
-    ("told", ({"A", "D", "E"},), "nothing else changed"),
+    ("told", ({"A", "D", "E"},), "its rows moved by 39 to 50"),
     ("told", ({"A", "D", "F"},), "two shares of 32"),
     ("told", ({"A"},), "D was measured"),
     ("told", ({"D"},), "A was measured"),

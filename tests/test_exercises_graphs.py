@@ -47,6 +47,11 @@ def influence_solved(edges, weights):
     return torch.linalg.solve((torch.eye(len(edges)) - shares).T, weights) - weights
 
 
+def share_of_signed_sum(edges):
+    total = edges.sum(1, keepdim=True)
+    return edges / torch.where(total == 0, torch.ones_like(total), total)
+
+
 def prune_in_a_loop(influence, share):
     kept, held = set(), 0.0
     for i in influence.argsort(descending=True).tolist():
@@ -160,7 +165,10 @@ WRONG: Wrong = [
     ("margins", (lambda c, g, rs: torch.stack([(c(g) - c(r)).mean(0) for r in rs]).amax(0),), "cheapest rival"),
     ("margins", (lambda c, g, rs: c(g).mean() - max(c(r).mean() for r in rs),), "one number for all languages"),
     ("margins", (lambda c, g, rs: c(g).mean(0),), "the rivals are missing"),
-    ("margins", (margins_of_the_overall_means,), "expected"),
+    ("margins", (margins_of_the_overall_means,), "each rival's mean over languages"),
+    ("margins", (lambda c, g, rs: c(g).mean(0) - max(c(r).mean(0).max() for r in rs),), "rivals and languages together"),
+    ("margins", (lambda c, g, rs: c(g).mean(0) - max(float(c(r).max()) for r in rs),), "one maximum over everything"),
+    ("margins", (lambda c, g, rs: 2 * margins_running(c, g, rs),), "expected"),
     ("transcoder_loss", (lambda x, y, We, be, Wd, bd: (((x - bd) @ We + be).relu() @ Wd + bd - y).square().mean(),),
      "you took b_dec off x"),
     ("transcoder_loss", (lambda x, y, We, be, Wd, bd: ((x @ We + be).relu() @ Wd + bd - x).square().mean(),),
@@ -186,6 +194,7 @@ WRONG: Wrong = [
     ("edges", (lambda f, W, r: r @ W.T,), "one unit of each source"),
     ("edges", (lambda f, W, r: (r @ W.T) * f.sign(),), "on or off"),
     ("edges", (lambda f, W, r: abs(r @ W.T * f),), "dropped the sign"),
+    ("edges", (lambda f, W, r: (f * (r @ W.T)).clamp(min=0),), "negative edges to 0"),
     ("edges", (lambda f, W, r: f[:, None] * (W @ r.T),), "the other way round"),
     ("edges", (lambda f, W, r: r @ W.T @ f,), "target's value"),
     ("edges", (lambda f, W, r: f,), "your result has shape"),
@@ -193,6 +202,11 @@ WRONG: Wrong = [
     ("influence", (lambda e, w: graphs._influence(e, w) + w,), "path of length 0"),
     ("influence", (lambda e, w: w @ graphs._paths(e),), "take the shares first"),
     ("influence", (lambda e, w: w @ graphs._paths(abs(e)),), "not divided by their sums"),
+    *[("influence", (lambda e, w, shares=shares: w @ graphs._paths(shares(e)),), "sum with signs")
+      for shares in (share_of_signed_sum, lambda e: share_of_signed_sum(e).abs() * e.sum(1, keepdim=True).sign(),
+                     lambda e: e / e.sum(1, keepdim=True).clamp(min=1e-12),
+                     lambda e: abs(e) / e.sum(1, keepdim=True).clamp(min=1e-12))],
+    ("influence", (lambda e, w: influence_by_length(e.clamp(min=0), w),), "kept the edges that raise"),
     ("influence", (lambda e, w: graphs._paths(graphs._shares(e)).sum(0),), "only the answers count"),
     ("influence", (lambda e, w: graphs._influence(e, w)[:4],), "your result has shape"),
     ("prune", (lambda i, s: i >= s * i.max(),), "compare with the largest"),

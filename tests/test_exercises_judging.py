@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from answers import Right, Wrong, ways_to_return
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 
 def by_masks(truth, answers):
@@ -32,6 +32,10 @@ def by_a_library(truth, answers):
     return balanced_accuracy_score(np.asarray(truth), np.asarray(answers))
 
 
+def precision(truth, answers):
+    return (truth & answers).sum() / answers.sum()
+
+
 RIGHT: Right = [
     *(("balanced_accuracy", (way,)) for way in ways_to_return(by_masks)),
     ("balanced_accuracy", (by_counting,)),
@@ -45,6 +49,9 @@ WRONG: Wrong = [
     ("balanced_accuracy", (lambda t, a: (t & a).sum() / t.sum(),), "always says yes gets 1"),
     ("balanced_accuracy", (lambda t, a: (~t & ~a).sum() / (~t).sum(),), "never says yes gets 1"),
     ("balanced_accuracy", (lambda t, a: (t & a).sum() / a.sum(),), "precision"),
+    ("balanced_accuracy", (lambda t, a: by_masks(a, t),), "divide by what was said"),
+    ("balanced_accuracy", (lambda t, a: (precision(t, a) + precision(a, t)) / 2,), "the mean of precision"),
+    ("balanced_accuracy", (lambda t, a: f1_score(np.asarray(t), np.asarray(a)),), "this is F1"),
     ("balanced_accuracy", (lambda t, a: 2 * by_masks(t, a),), "Take their mean"),
     ("balanced_accuracy", (lambda t, a: torch.stack([a[t], a[t]]).float().mean(),), "always says yes gets 1"),
     ("balanced_accuracy", (lambda t, a: (a[t].float().mean() + a[~t].float().mean()) / 2,), "Count the noes"),

@@ -99,7 +99,36 @@ def kept_by_a_mask(pre, k):
     return torch.where(pre >= smallest, pre, torch.zeros(())).clamp(min=0)
 
 
+def stretch_in_place(x, x_hat, b_dec):
+    x -= b_dec
+    x_hat -= b_dec
+    return (x * x_hat).sum() / x_hat.pow(2).sum()
+
+
+def gated_over_its_input(projected, b_gate, r_mag, b_mag):
+    on = projected + b_gate > 0
+    return on * projected.mul_(r_mag.exp()).add_(b_mag).relu_()
+
+
+def batchtopk_over_its_input(pre, k):
+    pre[pre < pre.flatten().topk(k * len(pre)).values.min()] = 0
+    return pre.relu()
+
+
 # 7.3
+
+
+def ramp_in_place(z, theta, width):
+    z -= theta
+    return -(z.abs() < width / 2).float() / width
+
+
+def ramp_by_rows(z, theta, width):
+    return ramp_by_where(z, theta[None, :], width)
+
+
+def ramp_latent_by_latent(z, theta, width):
+    return torch.stack([ramp_by_where(z[:, i], t, width) for i, t in enumerate(theta)], dim=1)
 
 
 def ramp_by_autograd(z, theta, width):
@@ -124,6 +153,11 @@ def nested_step_by_step(x, f, W_dec, b_dec, prefixes):
 def nested_in_numpy(x, f, W_dec, b_dec, prefixes):
     x, f, W_dec, b_dec = (part.numpy() for part in (x, f, W_dec, b_dec))
     return sum(np.mean((f[:, :m] @ W_dec[:m] + b_dec - x) ** 2) for m in prefixes)
+
+
+def nested_in_place(x, f, W_dec, b_dec, prefixes):
+    x -= b_dec
+    return sum((x - f[:, :m] @ W_dec[:m]).pow(2).mean() for m in prefixes)
 
 
 def nested_returning_early(x, f, W_dec, b_dec, prefixes):
@@ -166,6 +200,17 @@ def top_of_activation(f, ids):
     return sums.argmax(), sums.max() / sums.sum()
 
 
+def top_by_strongest_row(f, ids):
+    at = ids[f.argmax()]
+    return at, f[ids == at].square().sum() / f.square().sum()
+
+
+def top_without_sums(f, ids):
+    energy = np.zeros(int(ids.max()) + 1)
+    energy[ids.numpy()] = f.numpy() ** 2
+    return energy.argmax(), energy.max() / energy.sum()
+
+
 def rare_by_threshold(f, n):
     return torch.where(f >= f.sort(descending=True).values[n - 1], f, 0.0)
 
@@ -179,6 +224,12 @@ def rare_in_numpy(f, n):
 def rare_in_a_loop(f, n):
     strongest = sorted(f.tolist(), reverse=True)[:n]
     return [value if value in strongest else 0.0 for value in f.tolist()]
+
+
+def rare_by_order_of_text(f, n):
+    kept, first = torch.zeros_like(f), f.nonzero()[:n, 0]
+    kept[first] = f[first]
+    return kept
 
 
 def halves_one_by_one(f, ids, here, limit, top_share):
@@ -223,6 +274,13 @@ def paired_in_numpy(one, other, documents, draws):
     one, other, documents = one.numpy(), other.numpy(), documents.numpy()
     rows = [np.concatenate([np.flatnonzero(documents == d) for d in drawn]) for drawn in draws]
     return np.array([one[r].mean() - other[r].mean() for r in rows])
+
+
+def paired_by_place(one, other, documents, draws):
+    """Right only where documents are numbered 0, 1, 2."""
+    difference = one - other
+    parts = [difference[documents == d] for d in documents.unique()]
+    return [torch.cat([parts[i] for i in drawn]).mean() for drawn in draws]
 
 
 def paired_in_loops(one, other, documents, draws):
@@ -520,7 +578,7 @@ RIGHT: Right = [
     *[("gated", (f,)) for f in (gated_by_where, gated_in_numpy, gated_in_place)],
     *[("batchtopk", (f,)) for f in ways_to_return(architectures._batchtopk)],
     *[("batchtopk", (f,)) for f in (batchtopk_by_threshold, batchtopk_in_numpy)],
-    *[("ramp_slope", (f,)) for f in ways_to_return(architectures._ramp_slope)],
+    *[("ramp_slope", (f,)) for f in ways_to_return(frontier._ramp_slope)],
     *[("ramp_slope", (f,)) for f in (ramp_by_autograd, ramp_by_where)],
     *[("nested_loss", (f,)) for f in ways_to_return(frontier._nested_loss)],
     *[("nested_loss", (f,)) for f in (nested_step_by_step, nested_in_numpy)],
@@ -529,6 +587,8 @@ RIGHT: Right = [
     ("own_run", ("12", 0.62 - 0.2, "below")),
     ("own_run", (torch.tensor(20.0), np.float64(frontier._topk_at(20) + 0.002), "level")),
     ("own_run", (64, frontier._topk_at(64), "Level")),
+    ("own_run", (25.2, 0.686, "above")),
+    ("own_run", (24, 0.676, "level")),
     *[("soft_freeze", (f,)) for f in ways_to_return(rivals._soft_freeze)],
     *[("soft_freeze", (f,)) for f in (freeze_in_place, freeze_in_numpy, freeze_by_angle)],
     *[("paired_draws", (f,)) for f in ways_to_return(rivals._paired_draws)],
@@ -618,7 +678,10 @@ WRONG: Wrong = [
     ("own_latent", (BEES, ON_TOPIC[:6] + PLAIN[:14], PLAIN, 0.4), "30% of your texts are on the topic"),
     ("own_latent", (BEES, ON_TOPIC, ON_TOPIC, 0.4), "found without the latent too"),
     ("own_latent", (BEES, ON_TOPIC, PLAIN, 2.5), "they are falling apart"),
-    ("own_latent", (BEES, ON_TOPIC, PLAIN, -9), "far likelier than its own"),
+    ("own_latent", (BEES, ON_TOPIC, PLAIN, -9), "likelier than its own"),
+    ("own_latent", (BEES, ON_TOPIC, PLAIN, -0.3), "likelier than its own"),
+    ("own_latent", ("bee wasp", ON_TOPIC, PLAIN, 0.4), "inside others, such as 'bees'"),
+    ("own_latent", ("moth", ON_TOPIC, PLAIN, 0.4), "Push harder"),
     ("own_latent", (BEES, ON_TOPIC, PLAIN[:16], 0.4), "equally many of both"),
     (
         "own_latent",
@@ -638,7 +701,8 @@ WRONG: Wrong = [
     ("hold_constant", (lambda x, v, mean: 2 * x - hold_by_outer(x, v, mean),), "twice as large"),
     ("hold_constant", (lambda x, v, mean: hold_by_outer(x, v, mean * 0) + mean,), "added the whole mean"),
     ("hold_constant", (lambda x, v, mean: x - v[None] / v.square().sum().sqrt(),), "Each row loses its own"),
-    ("hold_constant", (lambda x, v, mean: hold_by_outer(x, v, x.mean(0)),), "expected"),
+    ("hold_constant", (lambda x, v, mean: hold_by_outer(x, v, x.mean(0)),), "mean of the rows at hand"),
+    ("hold_constant", (lambda x, v, mean: x,), "expected"),
     ("density", (lambda f: f.mean(axis=0),), "mean activation: "),
     ("density", (lambda f: np.count_nonzero(f, axis=0),), "these are counts"),
     ("density", (lambda f: (f > 0).float().mean(-1),), "averaged over latents"),
@@ -653,6 +717,10 @@ WRONG: Wrong = [
     ),
     ("top_share", (lambda f, ids: top_by_loop((f > 0).float(), ids),), "on which the latent is on"),
     ("top_share", (lambda f, ids: (ids[f.argmax()], f.max() ** 2 / f.square().sum()),), "single row"),
+    ("top_share", (lambda f, ids: (int(ids[f.argmax()]), float(max(f) / sum(f))),), "single row"),
+    ("top_share", (lambda f, ids: (top_by_loop(f, ids)[0], max(f) ** 2 / f.square().sum()),), "single row"),
+    ("top_share", (top_by_strongest_row,), "the id is the one of the strongest"),
+    ("top_share", (top_without_sums,), "only one row of each id"),
     ("top_share", (lambda f, ids: (top_by_loop(f, ids)[0], energy_of(f, ids).max()),), "divide by the sum"),
     ("top_share", (lambda f, ids: top_by_loop(f, ids)[::-1],), "wrong order"),
     ("top_share", (lambda f, ids: top_by_loop(f, ids)[1],), "return the id as well"),
@@ -668,6 +736,9 @@ WRONG: Wrong = [
     ("as_rare", (lambda f, n: (f >= f.sort().values[-n]).int(),), "each has a 1"),
     ("as_rare", (lambda f, n: f - rare_by_threshold(f, n),), "the other way round"),
     ("as_rare", (lambda f, n: torch.where(f > n, f, 0.0),), "used it as a threshold"),
+    ("as_rare", (lambda f, n: torch.cat([f[:n], torch.zeros(len(f) - n)]),), "first n places"),
+    ("as_rare", (lambda f, n: f.numpy()[:n],), "And keep the shape"),
+    ("as_rare", (rare_by_order_of_text,), "first n places"),
     ("as_rare", (lambda f, n: f.topk(n),), "returns a pair"),
     ("as_rare", (lambda f, n: f / 2,), "expected"),
     ("both_halves", (halves_returning_early,), "inside the loop"),
@@ -688,6 +759,22 @@ WRONG: Wrong = [
         "wrong order",
     ),
     ("both_halves", (lambda *given: (n := halves_one_by_one(*given))[1] / n[0],), "return the two counts"),
+    (
+        "both_halves",
+        (lambda *given: ((n := halves_one_by_one(*given))[0], n[1] / n[0]),),
+        "the second is the share",
+    ),
+    (
+        "both_halves",
+        (lambda f, *rest: np.array(halves_one_by_one(f, *rest)) / f.shape[1],),
+        "both are shares of all latents",
+    ),
+    (
+        "both_halves",
+        (lambda f, *rest: ((n := halves_one_by_one(f, *rest))[0] / len(f.T), n[1] / n[0]),),
+        "both are shares, of all",
+    ),
+    ("both_halves", (lambda f, *rest: halves_one_by_one(f, *rest)[1] / len(f.T),), "all latents that last"),
     ("both_halves", (lambda *given: (0, 0),), "expected"),
     ("cheapest", (0.3, 0, 0.3), "twice too much"),
     ("cheapest", (0.9, 0, 0.3), "that is the true size"),
@@ -707,6 +794,10 @@ WRONG: Wrong = [
     ("stretch", (lambda x, y, b: ((x - b) / (y - b)).mean(),), "number by number"),
     ("stretch", (lambda x, y, b: ((x - b) * (y - b)).sum(1) / ((y - b) ** 2).sum(1),), "factor for each row"),
     ("stretch", (lambda x, y, b: (x - b) * stretch_in_numpy(x, y, b),), "has shape [2, 2], expected []"),
+    ("stretch", (stretch_in_place,), "`x`, which your function was given, has changed"),
+    ("gated", (gated_over_its_input,), "`projected`, which your function was given, has changed"),
+    ("gated", (lambda p, g, r, b: (p + g > 0) * torch.relu(r.exp() * (b + p)),), "you stretch `b_mag` too"),
+    ("gated", (lambda p, g, r, b: gated_by_where(p, g, 2 * r, b),), "expected [[4.5, 0, 0, 0]]"),
     ("gated", (lambda p, g, r, b: torch.clamp(p + g, min=0),), "the gate's own value"),
     ("gated", (lambda p, g, r, b: torch.relu(p * r.exp() + b),), "the gate is missing"),
     ("gated", (lambda p, g, r, b: gated_by_where(p, g, torch.log(r.abs()), b),), "expected"),
@@ -726,6 +817,10 @@ WRONG: Wrong = [
         "expected",
     ),
     ("batchtopk", (lambda p, k: batchtopk_by_threshold(p, k).flatten(),), "shape [12], expected [3, 4]"),
+    ("batchtopk", (batchtopk_over_its_input,), "`pre`, which your function was given, has changed"),
+    ("ramp_slope", (ramp_in_place,), "`z`, which your function was given, has changed"),
+    ("ramp_slope", (ramp_by_rows,), "leave θ in its shape"),
+    ("ramp_slope", (ramp_latent_by_latent,), "leave θ in its shape"),
     ("ramp_slope", (lambda z, t, w: -ramp_by_autograd(z, t, w),), "the sign is turned"),
     ("ramp_slope", (lambda z, t, w: -((z - t).abs() < w / 2).float(),), "how steep is it?"),
     ("ramp_slope", (lambda z, t, w: (z - t).abs() < w / 2,), "which way?"),
@@ -741,6 +836,7 @@ WRONG: Wrong = [
     ("ramp_slope", (lambda z, t, w: t * ramp_by_where(z, t, w),), "a θ too many"),
     ("ramp_slope", (lambda z, t, w: ramp_by_where(z, t, w).sum(0),), "added up over rows"),
     ("ramp_slope", (lambda z, t, w: ramp_by_where(z, t + w, w),), "expected"),
+    ("nested_loss", (nested_in_place,), "`x`, which your function was given, has changed"),
     ("nested_loss", (nested_returning_early,), "inside the loop"),
     ("nested_loss", (lambda x, f, W, b, ms: ((x - f @ W - b) ** 2).mean(),), "BatchTopK's loss"),
     (
@@ -778,6 +874,7 @@ WRONG: Wrong = [
     ("own_run", (20, frontier._topk_at(20) - 0.03, "level"), "0.030 apart"),
     ("own_run", (12, frontier._topk_at(12) + 0.02, "below"), "with TopK at 32 latents"),
     ("own_run", (32, frontier._topk_at(32) + 0.02, "below"), "the other way round"),
+    ("own_run", (24, 0.686, "above"), "was asked for. On unseen documents"),
     ("own_run", (16, 0.6, "worse"), "is not one of"),
     ("own_run", (16, "much", "above"), "`explained` must be a number"),
     (
@@ -839,6 +936,14 @@ WRONG: Wrong = [
         (lambda a, b, d, draws: [sum((a - b)[d == i].sum() for i in drawn) for drawn in draws],),
         "these are sums",
     ),
+    ("paired_draws", (lambda a, b, d, draws: [(a - b)[drawn].mean() for drawn in draws],), "numbers of rows"),
+    (
+        "paired_draws",
+        (lambda a, b, d, draws: [(a.numpy() - b.numpy())[drawn].mean() for drawn in draws],),
+        "numbers of rows",
+    ),
+    ("paired_draws", (paired_by_place,), "a name and no place"),
+    ("paired_draws", (lambda a, b, d, draws: [(a - b)[99] for _ in draws],), "stopped"),
     (
         "paired_draws",
         (lambda a, b, d, draws: np.mean(paired_in_numpy(a, b, d, draws)),),
@@ -925,6 +1030,11 @@ WRONG: Wrong = [
     ("ablate", (takes_unit_rows,), "normalised the decoder rows"),
     ("ablate", (lambda x, *rest: x + (x - ablate_one_by_one(x, *rest)),), "now it is there twice"),
     ("ablate", (lambda x, *rest: x - ablate_one_by_one(x, *rest),), "Subtract it from x"),
+    (
+        "ablate",
+        (lambda x, f, W, n: ablate_one_by_one(x, f, W, set(range(len(W))) - set(n)),),
+        "*other* latents",
+    ),
     ("ablate", (lambda x, f, W, n: x,), "expected"),
     ("latent_shares", (lambda f, g, W: f.sum(1)[:, None] * torch.einsum("nd,ld->nl", g, W),), "its own"),
     ("latent_shares", (lambda f, g, W: torch.einsum("nd,ld->nl", g, W),), "one more unit"),
@@ -962,6 +1072,11 @@ WRONG: Wrong = [
         "choose_threshold",
         (lambda s, y, c: s[costs(s, y, c) == costs(s, y, c).max()].min(),),
         "costs the *most*",
+    ),
+    (
+        "choose_threshold",
+        (lambda s, y, c: threshold_by_sorting(s, y, c * (~y).sum().item() / y.sum().item()),),
+        "you weigh *shares*",
     ),
     ("choose_threshold", (lambda s, y, c: costs(s, y, c).min(),), "that is the cost"),
     ("choose_threshold", (lambda s, y, c: costs(s, y, c).argmin(),), "the place of the threshold"),

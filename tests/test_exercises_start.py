@@ -65,10 +65,10 @@ def shuffled_anew(X, seed):
 
 WORDS, LAW = two_lists.OURS["words_no_law"], two_lists.OURS["law_no_words"]
 OTHER_WORDS = [
-    "The jury of the song contest gave her ten points",
-    "The charge of the battery lasts two days",
-    "In that case we take the early train",
-    "Her uncle was a guilty pleasure to listen to",
+    "At the song contest ten points came from the jury",
+    "The new battery lost its charge.",
+    "They took the early train in that case",
+    "The old song is her sweetest crime",
 ]
 OTHER_LAW = [
     "He was found to have stolen the horse",
@@ -105,6 +105,11 @@ WRONG: Wrong = [
     ("two_lists", (WORDS, with_sentence(LAW, "She paid the lawyer with a fat goose"), "law"), "other words"),
     ("two_lists", (with_sentence(WORDS, "The cook put bread into the oven"), LAW, "law"), "no word of law"),
     ("two_lists", (with_sentence(WORDS, "The judge spoke to the court again"), LAW, "law"), "2 words of law"),
+    (
+        "two_lists",
+        (with_sentence(WORDS, "The judges gave the skater nine points"), LAW, "law"),
+        "the rest first",
+    ),
     ("two_lists", ([WORDS[1].replace("tennis", x) for x in "abcdef"], LAW, "law"), "1 of law's words only"),
     ("two_lists", (WORDS, LAW[:5], "law"), "the same number"),
     ("two_lists", (with_sentence(WORDS, "The court"), LAW, "law"), "has 2 words"),

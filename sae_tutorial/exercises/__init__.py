@@ -8,13 +8,7 @@ this machine, and `forget()` forgets them.
 from sae_tutorial.exercises import clinic
 from sae_tutorial.exercises.alarms import check_alarms, check_choose_threshold
 from sae_tutorial.exercises.analysing import check_density
-from sae_tutorial.exercises.architectures import (
-    check_batchtopk,
-    check_cheapest,
-    check_gated,
-    check_ramp_slope,
-    check_stretch,
-)
+from sae_tutorial.exercises.architectures import check_batchtopk, check_cheapest, check_gated, check_stretch
 from sae_tutorial.exercises.asking import check_divergence, check_luck, check_mistakes, check_seam
 from sae_tutorial.exercises.building import (
     check_decode,
@@ -58,7 +52,12 @@ from sae_tutorial.exercises.diffing import (
     check_tuned_share,
     check_word_shares,
 )
-from sae_tutorial.exercises.frontier import check_frontier, check_nested_loss, check_own_run
+from sae_tutorial.exercises.frontier import (
+    check_frontier,
+    check_nested_loss,
+    check_own_run,
+    check_ramp_slope,
+)
 from sae_tutorial.exercises.graphs import (
     check_back,
     check_edges,

@@ -67,6 +67,13 @@ _THRESHOLD_MISTAKES: Mistakes = [
         "you count every alarm as a false one. An alarm at a name is right and costs nothing.",
     ),
     (
+        lambda s, y, c: _cheapest(
+            s, lambda t: c * ((s <= t) & y).sum() / y.sum() + ((s > t) & ~y).sum() / (~y).sum()
+        ),
+        "you weigh *shares*, of the names that are missed and of the others that raise an alarm. Names are rare, so this "
+        "makes a missed name far dearer than `per_miss`. Count both.",
+    ),
+    (
         lambda s, y, c: -_cheapest(-s, lambda t: _cost(s, y, c, -t)),
         "several thresholds cost as little; take the lowest of them.",
     ),

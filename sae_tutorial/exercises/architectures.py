@@ -1,4 +1,4 @@
-"""Checks for notebook 08: what L1 takes away, and each architecture's own piece. The other three are in `frontier`."""
+"""Checks for notebook 08, first half: what L1 takes away, a gate, and a shared number. The other four are in `frontier`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.matching import Mistakes, match_function, match_number, read_tensor
+from sae_tutorial.exercises.matching import (
+    Mistakes,
+    match_function,
+    match_number,
+    match_untouched,
+    read_tensor,
+)
 from sae_tutorial.exercises.reporting import Exercise
 
 
@@ -52,17 +58,6 @@ def check_batchtopk(batchtopk: Callable[[Tensor, int], Tensor]) -> None:
         "your selection shares k · batch places among the positions; a position may get none of them.",
     )
     exercise.check(_judge_batchtopk, batchtopk)
-
-
-def check_ramp_slope(ramp_slope: Callable[[Tensor, Tensor, float], Tensor]) -> None:
-    """Exercise 8.5: `ramp_slope(z, theta, width)`, how the ramp in place of JumpReLU's step changes with θ."""
-    exercise = Exercise(
-        "8.5",
-        "write the body of `ramp_slope`.",
-        "the drawing in the section 'JumpReLU: a threshold for each latent'",
-        "a threshold can now learn from the few pre-activations that lie near it.",
-    )
-    exercise.check(_judge_ramp_slope, ramp_slope)
 
 
 def _judge_cheapest(loud: Any, quiet: Any, smallest: Any) -> None:
@@ -118,6 +113,7 @@ def _judge_stretch(answer: Any) -> None:
     x, noise, b_dec = (torch.randn(shape, generator=generator) for shape in ((30, 6), (30, 6), (6,)))
     inputs = [small, (x, 0.7 * x + 0.2 * noise, b_dec), (x, 1.3 * x + 0.5 * noise - 1, b_dec)]
     match_function(answer, _stretch, inputs, _STRETCH_MISTAKES)
+    match_untouched(answer, _stretch, inputs[0])
 
 
 def _stretch(x: Tensor, x_hat: Tensor, b_dec: Tensor) -> Tensor:
@@ -171,12 +167,13 @@ _STRETCH_MISTAKES: Mistakes = [
 
 
 def _judge_gated(answer: Any) -> None:
-    # Latents: on and large, gate closed though the size is positive, gate open though the size is not, off.
+    # Latents: on with its size doubled, gate closed though the size is positive, gate open though the size is not, off.
     small = (torch.tensor([[2.0, 0.5, 1.0, -1.0]]), torch.tensor([-1.0, -1.0, 0.5, -0.5]),
-             torch.tensor([0.0, 0.2, 0.1, 0.0]), torch.tensor([0.5, 0.3, -2.0, 0.2]))  # fmt: skip
+             torch.tensor([0.6931, 0.2, 0.1, 0.0]), torch.tensor([0.5, 0.3, -2.0, 0.2]))  # fmt: skip
     generator = torch.Generator().manual_seed(0)
     larger = tuple(torch.randn(shape, generator=generator) for shape in ((20, 9), (9,), (9,), (9,)))
     match_function(answer, _gated, [small, larger], _GATED_MISTAKES)
+    match_untouched(answer, _gated, small)
 
 
 def _gated(projected: Tensor, b_gate: Tensor, r_mag: Tensor, b_mag: Tensor) -> Tensor:
@@ -209,6 +206,10 @@ _GATED_MISTAKES: Mistakes = [
         "the gate's bias went into the size. The size starts from `projected`, with a bias of its own.",
     ),
     (
+        lambda p, b_gate, r_mag, b_mag: (p + b_gate > 0) * ((p + b_mag) * r_mag.exp()).relu(),
+        "you stretch `b_mag` too. The factor belongs to `projected` alone; the bias is added after it.",
+    ),
+    (
         lambda p, b_gate, r_mag, b_mag: (p + b_gate > 0).float(),
         "this says which latents are on, and not how strongly.",
     ),
@@ -227,7 +228,9 @@ def _batchtopk_inputs() -> list[tuple[Tensor, int]]:
 
 
 def _judge_batchtopk(answer: Any) -> None:
-    match_function(answer, _batchtopk, _batchtopk_inputs(), _BATCHTOPK_MISTAKES)
+    inputs = _batchtopk_inputs()
+    match_function(answer, _batchtopk, inputs, _BATCHTOPK_MISTAKES)
+    match_untouched(answer, _batchtopk, inputs[0])
 
 
 def _keep(pre: Tensor, n: int, by: Tensor | None = None) -> Tensor:
@@ -291,109 +294,8 @@ _BATCHTOPK_MISTAKES: Mistakes = [
 ]
 
 
-def _near(z: Tensor, theta: Tensor, width: float) -> Tensor:
-    """Which pre-activations lie in the window of this width around their latent's threshold."""
-    return (z - theta).abs() < width / 2
-
-
-def _judge_ramp_slope(answer: Any) -> None:
-    # Latents: just above and far above, just below and far below, inside half a window only, on the other side.
-    z = torch.tensor([[2.1, 0.3, -0.9], [3.5, -0.6, 0.2], [1.8, 0.7, -0.3], [1.2, 0.95, 1.4]])
-    theta = torch.tensor([2.0, 0.5, 0.0])
-    generator = torch.Generator().manual_seed(0)
-    larger = torch.randn(30, 7, generator=generator), torch.rand(7, generator=generator)
-    inputs = [(z, theta, 0.5), (z, theta, 2.0), (*larger, 0.8)]
-    match_function(answer, _ramp_slope, inputs, _RAMP_MISTAKES)
-
-
-def _ramp_slope(z: Tensor, theta: Tensor, width: float) -> Tensor:
-    return -_near(z, theta, width).float() / width
-
-
-_RAMP_MISTAKES: Mistakes = [
-    (
-        lambda z, theta, width: -((z > theta) & (z < theta + width)).float() / width,
-        "your window lies above θ alone; it reaches half its width to either side.",
-    ),
-    (
-        lambda z, theta, width: -((z < theta) & (z > theta - width)).float() / width,
-        "your window lies below θ alone; it reaches half its width to either side.",
-    ),
-    (
-        lambda z, theta, width: -_ramp_slope(z, theta, width),
-        "the sign is turned. That is how the ramp changes with z; if θ rises, the whole ramp moves to the right and "
-        "its value at z falls.",
-    ),
-    (
-        lambda z, theta, width: -_near(z, theta, width).float(),
-        "the slope is always −1 inside the window. The ramp climbs by 1 over a window of width `width`: how steep is it?",
-    ),
-    (
-        lambda z, theta, width: _near(z, theta, width).float(),
-        "this says which pre-activations lie in the window. How steep is the ramp there, and which way?",
-    ),
-    (
-        lambda z, theta, width: _near(z, theta, width),
-        "this is a mask of the window, True and False. How steep is the ramp inside it, and which way?",
-    ),
-    (
-        lambda z, theta, width: -_near(z, theta, width).float() * width,
-        "you multiplied by the width. The narrower the window, the steeper the ramp: divide.",
-    ),
-    (
-        lambda z, theta, width: -_near(z, theta, 2 * width).float() / width,
-        "your window is twice as wide: the ramp reaches from θ − width/2 to θ + width/2.",
-    ),
-    (
-        lambda z, theta, width: -_near(z, theta, 2 * width).float() / (2 * width),
-        "your ramp is twice as wide and half as steep: it reaches from θ − width/2 to θ + width/2.",
-    ),
-    (
-        lambda z, theta, width: -((z > theta) & _near(z, theta, width)).float() / width,
-        "you count only what lies above θ. What lies just below it belongs to the window too: it would switch on if θ fell.",
-    ),
-    (
-        lambda z, theta, width: -(z > theta).float() / width,
-        "everything above θ is counted. Far from θ the ramp is flat, and θ learns nothing there.",
-    ),
-    (
-        lambda z, theta, width: -(z < theta + width / 2).float() / width,
-        "the window has no lower end: below θ − width/2 the ramp is flat.",
-    ),
-    (
-        lambda z, theta, width: -(z > theta - width / 2).float() / width,
-        "the window has no upper end: above θ + width/2 the ramp is flat.",
-    ),
-    (
-        lambda z, theta, width: ((z - theta) / width + 0.5).clamp(0, 1),
-        "this is the ramp itself. Its slope by θ is asked for.",
-    ),
-    (
-        lambda z, theta, width: (z > theta).float(),
-        "this is the step itself. The slope of the ramp is asked for.",
-    ),
-    (
-        lambda z, theta, width: torch.zeros_like(z),
-        "this is the true slope of a step, and nothing can be learned from it. Take the ramp's.",
-    ),
-    (
-        lambda z, theta, width: theta * _ramp_slope(z, theta, width),
-        "there is a θ too many. That is the slope of z · 1[z > θ]; here the step alone is asked for.",
-    ),
-    (
-        lambda z, theta, width: z * _ramp_slope(z, theta, width),
-        "you multiplied by z. Here the step alone is asked for.",
-    ),
-    (
-        lambda z, theta, width: _ramp_slope(z, theta, width).sum(0),
-        "you added up over rows. Return one number for each pre-activation; the sum comes later.",
-    ),
-]
-
-
 TRAINED_PARTS = {"batchtopk": (_judge_batchtopk, _batchtopk, _batchtopk_inputs)}
 PARTS = {
     "stretch": (_judge_stretch, _stretch, float),
     "gated": (_judge_gated, _gated, read_tensor),
-    "ramp_slope": (_judge_ramp_slope, _ramp_slope, read_tensor),
 }

@@ -1,5 +1,6 @@
 """Checks for notebook 09: tests that a learner designs: a rival for each claim, near misses of a line, a lead over all."""
 
+import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -108,7 +109,18 @@ def check_lead_over_all(lead_over_all: Callable[[dict[str, list[float]], str], A
 def _judge_lead(answer: Any) -> None:
     counts = {"a": [4, 4, 5], "b": [0, 1, 0], "c": [3, 6, 6], "d": [5, 2, 1]}
     inputs = [(counts, "a"), (counts, "c"), (counts, "b"), ({"a": [1, 9], "b": [6, 2]}, "b")]
-    match_function(answer, _lead, inputs, _LEAD_MISTAKES)
+    # A function that takes `name` out of what it is given must not spoil the next input.
+    on_copies = (lambda c, name: answer(copy.deepcopy(c), name)) if callable(answer) else answer
+    match_function(on_copies, _lead, inputs, _LEAD_MISTAKES)
+    answer(given := copy.deepcopy(counts), "a")
+    changed = next(
+        (method for method, seeds in counts.items() if repr(given.get(method)) != repr(seeds)), None
+    )
+    if changed:
+        raise WrongAnswer(
+            f"the result is right, but your function changes {changed!r} in `counts` itself, and whoever goes on with `counts` "
+            "meets the change. Work on a dictionary of your own, such as `dict(counts)`."
+        )
 
 
 def _mean(seeds: Sequence[float]) -> float:
@@ -187,6 +199,11 @@ def _judge_near_miss(rule: Any) -> None:
                     f"it also marks '{match.group()}' in '{text}', and with it digits that the line is about. There "
                     "the latent ought to be on, so nothing would be refuted."
                 )
+    if all(re.match(r",\d\d\d", text[match.end() :]) for text, match in found):
+        raise WrongAnswer(
+            "it marks digits *before* a thousands comma, as the example does, and nothing else. There the model has not read "
+            "the comma yet, so the latent can hardly be on. Find a nearer one."
+        )
     far = next((m for _, m in found if not re.search(rf"\d|[,.]|{_NUMBER_WORDS}", m.group(), re.I)), None)
     if far is not None:
         raise WrongAnswer(

@@ -83,8 +83,8 @@ def check_told(told: Iterable[str] | None) -> None:
                 "B": "B needs a second fine-tune of another kind. Here there was one plant, and we knew that there was one.",
                 "C": "C is more than was tried: it failed on one plant that acts at few tokens. What changes every token a little "
                 "could be its case.",
-                "E": "E says that nothing else changed. A crosscoder with a thousand latents has no room for what is rare, "
-                "and what it does not show may be there.",
+                "E": "E says that nothing else changed, and that is wrong here. The twin was trained without the habit, and yet "
+                "its rows moved by 39 to 50. The base model also writes in another voice than both fine-tuned models.",
                 "F": "F puts two shares of 32 texts in order. Look at their intervals: do they keep clear of each other?",
             },
         ),
@@ -228,11 +228,16 @@ def _judge_rival(answer: Any) -> None:
         if not got.isfinite().all() or not got.norm() > 0:
             raise WrongAnswer("your direction has no length, or numbers that are not finite.")
         for mistake, message in _RIVAL_MISTAKES:
-            if cosine_similarity(got, mistake(base, tuned).double(), dim=0) > 0.999:
+            if abs(cosine_similarity(got, mistake(base, tuned).double(), dim=0)) > 0.999:
                 raise WrongAnswer(message)
         cosines.append(float(cosine_similarity(got, arrow.double(), dim=0)))
     if max(cosines) < -NEAR_ENOUGH:
         raise WrongAnswer("your direction points from the tuned model to the base model. Turn it round.")
+    if min(map(abs, cosines)) >= NEAR_ENOUGH > min(cosines):
+        raise WrongAnswer(
+            f"your direction lies along the hidden arrow, but points against it in some sets: its cosines are {show(cosines, 2)}. "
+            "A principal direction has no sign of its own. Turn it to where the larger changes are."
+        )
     if min(cosines) < NEAR_ENOUGH:
         raise WrongAnswer(
             f"on three sets of rows that we made up your direction has cosines of {show(cosines, 2)} with the hidden arrow; "
@@ -267,6 +272,11 @@ _RIVAL_MISTAKES: Mistakes = [
     (
         lambda base, tuned: normalize(tuned - base, dim=1).mean(0),
         "every row's change was made equally long before the mean, so the rows with the arrow count no more than the others.",
+    ),
+    (
+        lambda base, tuned: torch.linalg.svd(tuned - base, full_matrices=False).Vh[0],
+        "that is the first singular direction of the changes with their mean still in them, so most of it is drift. Take the "
+        "mean change off first. Then choose the sign, because such a direction has none of its own.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Checks for notebook 08, second half: nested dictionaries, a frontier, and a run of one's own beside it."""
+"""Checks for notebook 08, second half: a threshold's slope, nested dictionaries, a frontier, and a run of one's own."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,11 +13,26 @@ from sae_tutorial.exercises.matching import (
     match_choice,
     match_choices,
     match_function,
+    match_untouched,
     read_number,
+    read_tensor,
 )
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
+from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer
 
 LEVEL = 0.005  # closer than this to TopK's line counts as level with it
+# What the page's own run is asked for, and what it explains; on unseen rows it has 25 latents on.
+UNCHOSEN = 24, 0.686
+
+
+def check_ramp_slope(ramp_slope: Callable[[Tensor, Tensor, float], Tensor]) -> None:
+    """Exercise 8.5: `ramp_slope(z, theta, width)`, how the ramp in place of JumpReLU's step changes with θ."""
+    exercise = Exercise(
+        "8.5",
+        "write the body of `ramp_slope`.",
+        "the drawing in the section 'JumpReLU: a threshold for each latent'",
+        "a threshold can now learn from the few pre-activations that lie near it.",
+    )
+    exercise.check(_judge_ramp_slope, ramp_slope)
 
 
 def check_frontier(supported: Iterable[str] | None) -> None:
@@ -75,6 +90,11 @@ def _judge_own_run(latents_on: Any, explained: Any, beside_topk: Any) -> None:
         raise WrongAnswer(
             f"an explained variance of {value:g} is too good: at 1 every row is rebuilt exactly."
         )
+    if on == UNCHOSEN[0] and abs(value - UNCHOSEN[1]) < 0.0015:
+        raise WrongAnswer(
+            f"{on:g} is what the run that trains while you have chosen nothing was asked for. On unseen documents it has more "
+            "latents on: take the L0 that the cell printed."
+        )
     line = _topk_at(on)
     right = _side(value - line)
     there = f"at {on:g} latents TopK's line is at {line:.3f}, and your run at {value:.3f}"
@@ -109,11 +129,120 @@ def _judge_frontier(supported: Any) -> None:
     )
 
 
+def _near(z: Tensor, theta: Tensor, width: float) -> Tensor:
+    """Which pre-activations lie in the window of this width around their latent's threshold."""
+    return (z - theta).abs() < width / 2
+
+
+def _judge_ramp_slope(answer: Any) -> None:
+    # Latents: just above and far above, just below and far below, inside half a window only, on the other side.
+    z = torch.tensor([[2.1, 0.3, -0.9], [3.5, -0.6, 0.2], [1.8, 0.7, -0.3], [1.2, 0.95, 1.4]])
+    theta = torch.tensor([2.0, 0.5, 0.0])
+    generator = torch.Generator().manual_seed(0)
+    larger = torch.randn(30, 7, generator=generator), torch.rand(7, generator=generator)
+    inputs = [(z, theta, 0.5), (z, theta, 2.0), (*larger, 0.8)]
+    match_function(answer, _ramp_slope, inputs, _RAMP_MISTAKES)
+    match_untouched(answer, _ramp_slope, inputs[0])
+    try:
+        match_function(answer, _ramp_slope, [(z, torch.tensor(0.5), 1.0)], [])
+    except (LearnerError, WrongAnswer) as error:
+        raise WrongAnswer(
+            "it is right where each latent has a threshold of its own. The next cell gives one number for all of them, a θ of "
+            "shape [], and there it fails. `z - theta` fits both: leave θ in its shape."
+        ) from error
+
+
+def _ramp_slope(z: Tensor, theta: Tensor, width: float) -> Tensor:
+    return -_near(z, theta, width).float() / width
+
+
+_RAMP_MISTAKES: Mistakes = [
+    (
+        lambda z, theta, width: -((z > theta) & (z < theta + width)).float() / width,
+        "your window lies above θ alone; it reaches half its width to either side.",
+    ),
+    (
+        lambda z, theta, width: -((z < theta) & (z > theta - width)).float() / width,
+        "your window lies below θ alone; it reaches half its width to either side.",
+    ),
+    (
+        lambda z, theta, width: -_ramp_slope(z, theta, width),
+        "the sign is turned. That is how the ramp changes with z; if θ rises, the whole ramp moves to the right and "
+        "its value at z falls.",
+    ),
+    (
+        lambda z, theta, width: -_near(z, theta, width).float(),
+        "the slope is always −1 inside the window. The ramp climbs by 1 over a window of width `width`: how steep is it?",
+    ),
+    (
+        lambda z, theta, width: _near(z, theta, width).float(),
+        "this says which pre-activations lie in the window. How steep is the ramp there, and which way?",
+    ),
+    (
+        lambda z, theta, width: _near(z, theta, width),
+        "this is a mask of the window, True and False. How steep is the ramp inside it, and which way?",
+    ),
+    (
+        lambda z, theta, width: -_near(z, theta, width).float() * width,
+        "you multiplied by the width. The narrower the window, the steeper the ramp: divide.",
+    ),
+    (
+        lambda z, theta, width: -_near(z, theta, 2 * width).float() / width,
+        "your window is twice as wide: the ramp reaches from θ − width/2 to θ + width/2.",
+    ),
+    (
+        lambda z, theta, width: -_near(z, theta, 2 * width).float() / (2 * width),
+        "your ramp is twice as wide and half as steep: it reaches from θ − width/2 to θ + width/2.",
+    ),
+    (
+        lambda z, theta, width: -((z > theta) & _near(z, theta, width)).float() / width,
+        "you count only what lies above θ. What lies just below it belongs to the window too: it would switch on if θ fell.",
+    ),
+    (
+        lambda z, theta, width: -(z > theta).float() / width,
+        "everything above θ is counted. Far from θ the ramp is flat, and θ learns nothing there.",
+    ),
+    (
+        lambda z, theta, width: -(z < theta + width / 2).float() / width,
+        "the window has no lower end: below θ − width/2 the ramp is flat.",
+    ),
+    (
+        lambda z, theta, width: -(z > theta - width / 2).float() / width,
+        "the window has no upper end: above θ + width/2 the ramp is flat.",
+    ),
+    (
+        lambda z, theta, width: ((z - theta) / width + 0.5).clamp(0, 1),
+        "this is the ramp itself. Its slope by θ is asked for.",
+    ),
+    (
+        lambda z, theta, width: (z > theta).float(),
+        "this is the step itself. The slope of the ramp is asked for.",
+    ),
+    (
+        lambda z, theta, width: torch.zeros_like(z),
+        "this is the true slope of a step, and nothing can be learned from it. Take the ramp's.",
+    ),
+    (
+        lambda z, theta, width: theta * _ramp_slope(z, theta, width),
+        "there is a θ too many. That is the slope of z · 1[z > θ]; here the step alone is asked for.",
+    ),
+    (
+        lambda z, theta, width: z * _ramp_slope(z, theta, width),
+        "you multiplied by z. Here the step alone is asked for.",
+    ),
+    (
+        lambda z, theta, width: _ramp_slope(z, theta, width).sum(0),
+        "you added up over rows. Return one number for each pre-activation; the sum comes later.",
+    ),
+]
+
+
 def _judge_nested_loss(answer: Any) -> None:
     inputs = [
         _nested_example(seed, prefixes) for seed, prefixes in enumerate([(1, 3), (2, 3, 6), (1, 2, 4, 6)])
     ]
     match_function(answer, _nested_loss, inputs, _NESTED_MISTAKES)
+    match_untouched(answer, _nested_loss, inputs[0])
 
 
 def _nested_example(seed: int, prefixes: tuple[int, ...]) -> tuple[Any, ...]:
@@ -193,4 +322,7 @@ _NESTED_MISTAKES: Mistakes = [
 ]
 
 
-PARTS = {"nested_loss": (_judge_nested_loss, _nested_loss, float)}
+PARTS = {
+    "ramp_slope": (_judge_ramp_slope, _ramp_slope, read_tensor),
+    "nested_loss": (_judge_nested_loss, _nested_loss, float),
+}

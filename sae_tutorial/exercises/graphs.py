@@ -183,6 +183,10 @@ _EDGE_MISTAKES: Mistakes = [
     ),
     (lambda f, W, r: ((r @ W.T) * f).abs(), "you dropped the sign: a source may hold its target down."),
     (
+        lambda f, W, r: ((r @ W.T) * f).relu(),
+        "you set negative edges to 0: the ReLU comes after the sum, and a source may hold its target down.",
+    ),
+    (
         lambda f, W, r: ((r @ W.T) * f).T,
         "rows are targets and columns sources: yours is the other way round.",
     ),
@@ -209,6 +213,10 @@ def _paths(shares: Tensor) -> Tensor:
 
 def _influence(edges: Tensor, weights: Tensor) -> Tensor:
     return weights @ _paths(_shares(edges))
+
+
+def _over_signed_sums(part: Tensor, edges: Tensor) -> Tensor:
+    return (part / edges.sum(1, keepdim=True)).nan_to_num()
 
 
 def _by_columns(edges: Tensor) -> Tensor:
@@ -240,6 +248,26 @@ _INFLUENCE_MISTAKES: Mistakes = [
         lambda e, w: w @ _paths(e / e.abs().sum(1, keepdim=True).clamp(min=1e-12)),
         "you kept the sign: a node that lowers the answer counts like one that raises it, so take absolute values first.",
     ),
+    (
+        lambda e, w: w @ _paths(_shares(e.relu())),
+        "you kept the edges that raise. One that lowers the answer matters as much, so take absolute values.",
+    ),
+    *[
+        (
+            lambda e, w, shares=shares: w @ _paths(shares(e)),
+            "you divided by the sum with signs, in which edges cancel. Take absolute values first, then the sum of these"
+            + more,
+        )
+        for shares, more in (
+            (lambda e: _over_signed_sums(e, e), "."),
+            (lambda e: _over_signed_sums(e.abs(), e), "; above the line you did."),
+            (lambda e: e / e.sum(1, keepdim=True).clamp(min=1e-12), "; `clamp` does not mend it."),
+            (
+                lambda e: e.abs() / e.sum(1, keepdim=True).clamp(min=1e-12),
+                "; above the line you did, and `clamp` does not help below it.",
+            ),
+        )
+    ],
     (
         lambda e, w: w @ _paths(_by_columns(e)),
         "you divided by the columns' sums. A row holds what its target was made of, and has to sum to 1.",

@@ -63,6 +63,21 @@ _BALANCED_MISTAKES: Mistakes = [
         "this is precision, the share of the yeses that are right. Divide by what is true, not by what was said.",
     ),
     (
+        lambda truth, answers: (_share(truth[answers]) + _share(~truth[~answers])) / 2,
+        "you divide by what was said: these are the yeses and the noes that are right. Divide by what is true and what is "
+        "false, or whoever never says no has no score.",
+    ),
+    (
+        lambda truth, answers: (_share(truth[answers]) + _share(answers[truth])) / 2,
+        "this is the mean of precision and of the share of the true ones that were found. Both look at the yeses alone. "
+        "The false ones that got a no are missing.",
+    ),
+    (
+        lambda truth, answers: 2 * (truth & answers).sum() / (truth.sum() + answers.sum()),
+        "this is F1, of precision and of the share of the true ones that were found. Both look at the yeses alone. The "
+        "false ones that got a no are missing.",
+    ),
+    (
         lambda truth, answers: _share(answers[truth]) + _share(~answers[~truth]),
         "you add the two shares and leave it at that, so that the best score is 2. Take their mean.",
     ),

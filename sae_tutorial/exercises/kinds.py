@@ -27,7 +27,7 @@ def check_as_rare(as_rare: Callable[[Tensor, int], Any]) -> None:
         "7.4",
         "write the body of `as_rare`.",
         "the section 'Counting kinds', and the folded help",
-        "the random directions are now on as seldom as the trained ones, and rarity alone no longer tells them apart.",
+        "the untrained latents are now on as seldom as the trained ones, and rarity alone no longer tells them apart.",
     )
     exercise.check(_judge_as_rare, as_rare)
 
@@ -64,6 +64,10 @@ def _top_inputs() -> list[tuple[Tensor, Tensor]]:
     ]
 
 
+def _strongest(values: Tensor, ids: Tensor) -> Tensor:
+    return torch.zeros(int(ids.max()) + 1).scatter_reduce(0, ids, values.float(), "amax")
+
+
 _TOP_MISTAKES: Mistakes = [
     (lambda f, ids: _largest(_summed(f, ids)), "these are shares of activation. Energy is its square: f**2."),
     (
@@ -77,6 +81,24 @@ _TOP_MISTAKES: Mistakes = [
     (
         lambda f, ids: (ids[f.argmax()], f.max() ** 2 / (f**2).sum()),
         "this is the share of the strongest single row. An id may be met in many rows: sum over all of them.",
+    ),
+    (
+        lambda f, ids: (ids[f.argmax()], f.max() / f.sum()),
+        "this is the strongest single row, and its share of activation. Energy is its square, and an id may be met in many "
+        "rows: sum f**2 over all of them.",
+    ),
+    (
+        lambda f, ids: (_top_share(f, ids)[0], f.max() ** 2 / (f**2).sum()),
+        "the id is right, but the share is of the strongest single row. Give the energy of all the rows of that id.",
+    ),
+    (
+        lambda f, ids: (ids[f.argmax()], _summed(f**2, ids)[ids[f.argmax()]] / (f**2).sum()),
+        "the share is summed, but the id is the one of the strongest single row. First sum the energy of every id, then "
+        "take the largest sum.",
+    ),
+    (
+        lambda f, ids: _largest(_strongest(f**2, ids)),
+        "only one row of each id counts here. An id may be met in many rows: sum over all of them, as `index_add` does.",
     ),
     (
         lambda f, ids: (_top_share(f, ids)[0], _summed(f**2, ids).max()),
@@ -129,6 +151,9 @@ def _largest_first(f: Tensor) -> Tensor:
     return f.sort(descending=True).values
 
 
+_FIRST_PLACES = (
+    "you kept the first n places of the text. A latent with a higher threshold keeps its strongest."
+)
 _RARE_MISTAKES: Mistakes = [
     (
         lambda f, n: f.topk(n).values,
@@ -149,8 +174,10 @@ _RARE_MISTAKES: Mistakes = [
     ),
     (
         lambda f, n: f * ((f > 0) & ((f > 0).cumsum(0) <= n)),
-        "you kept the first n places of the text. A latent with a higher threshold keeps its strongest.",
+        "you kept the first n places at which it is on. A latent with a higher threshold keeps its strongest.",
     ),
+    (lambda f, n: f * (torch.arange(len(f)) < n), _FIRST_PLACES),
+    (lambda f, n: f[:n], f"{_FIRST_PLACES} And keep the shape of `f`, with 0 elsewhere."),
     (
         lambda f, n: f * (f > n),
         "`n` is a number of places, and you used it as a threshold.",
@@ -249,6 +276,22 @@ _HALVES_MISTAKES: Mistakes = [
     (
         lambda f, ids, h, x, *_: (p := _both_halves(f, ids, h, x))[1] / max(p[0], 1),
         "this is the share that lasts; return the two counts.",
+    ),
+    (
+        lambda f, ids, h, x, *_: ((p := _both_halves(f, ids, h, x))[0], p[1] / max(p[0], 1)),
+        "the first count is right, and the second is the share that lasts; return how many last.",
+    ),
+    (
+        lambda f, ids, h, x, *_: tuple(count / f.shape[1] for count in _both_halves(f, ids, h, x)),
+        "both are shares of all latents; return the two counts.",
+    ),
+    (
+        lambda f, ids, h, x, *_: ((p := _both_halves(f, ids, h, x))[0] / f.shape[1], p[1] / max(p[0], 1)),
+        "both are shares, of all latents and of the picked ones; return the two counts.",
+    ),
+    (
+        lambda f, ids, h, x, *_: _both_halves(f, ids, h, x)[1] / f.shape[1],
+        "this is the share of all latents that last; return the two counts.",
     ),
     (
         lambda f, ids, h, x, *_: _both_halves(f[:, :1], ids, h, x),

@@ -1,13 +1,15 @@
 """The check of notebook 10's exercise on steering with a latent of one's own."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from sae_tutorial.effects.steering import mentions
+from sae_tutorial.effects.steering import mentions, word_shares
 from sae_tutorial.exercises.matching import read_number
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
 
 FEWEST_TEXTS, LEAST_AHEAD = 16, 0.15
+LEAST_LOSS = -0.2  # no push makes texts much likelier; a little less than 0 can be chance
 
 
 def check_own_latent(
@@ -54,6 +56,11 @@ def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_los
                 f"a random push of the same size gives {by_chance:.0%}, beside your {steered:.0%}, so your list of words is "
                 "found without the latent too. Take out words that are in many texts."
             )
+        if longer := _in_longer_words(my_texts, my_words):
+            raise WrongAnswer(
+                f"{steered:.0%} of your texts are on the topic, beside {by_chance:.0%} of the random ones. Only whole words "
+                f"count, and your words are also inside others, such as {longer!r}. Add the forms that belong to the topic."
+            )
         raise WrongAnswer(
             f"{steered:.0%} of your texts are on the topic, beside {by_chance:.0%} of the random ones: with "
             f"{len(my_texts)} texts too few to stand clear. Push harder, or try another latent: not every latent that reads "
@@ -63,8 +70,16 @@ def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_los
         raise WrongAnswer(
             f"the texts cost {loss:.2f} nats per token more than without steering: they are falling apart. Push less."
         )
-    if loss < -1:
+    if loss < LEAST_LOSS:
         raise WrongAnswer(
-            f"an extra loss of {loss:.2f} says that the untouched model finds your texts far likelier than its own. Is it "
-            "steered minus plain, and are the texts longer than a word or two?"
+            f"an extra loss of {loss:.2f} says that the untouched model finds your texts likelier than its own. Is it steered "
+            "minus plain? If it is, read the texts: they may repeat themselves, or be very short."
         )
+
+
+def _in_longer_words(texts: Sequence[str], words: str) -> str:
+    """The commonest longer word that one of `words` begins, of those that many more texts have; nothing if there is none."""
+    begun = re.compile(r"(?i)\b(?:" + "|".join(map(re.escape, words.split())) + r")\w+")
+    longer = word_shares([[found.lower() for found in begun.findall(text)] for text in texts])
+    word = max(longer, key=lambda found: longer[found], default="")
+    return word if longer.get(word, 0) >= LEAST_AHEAD else ""

@@ -72,6 +72,10 @@ _HELD_MISTAKES: Mistakes = [
         "pushes all of them; set it to the share that the mean has.",
     ),
     (
+        lambda x, v, mean: x - _projected(x - x.flatten(0, -2).mean(0), v),
+        "you took the mean of the rows at hand, so other rows would be held at another share. Use the `mean` that is given.",
+    ),
+    (
         lambda x, v, mean: x - ((x - mean) @ v)[..., None] * v,
         "the direction still has its own length, which enters twice. Divide by it first.",
     ),
@@ -103,6 +107,15 @@ _HELD_MISTAKES: Mistakes = [
     (
         lambda x, v, mean: x - mean,
         "you took the whole mean row off. Only the share along the direction changes.",
+    ),
+    (
+        lambda x, v, mean: x - _projected(x - mean, v) * ((x - mean) @ v > 0)[..., None],
+        "you moved only the rows that lie further along the direction than the mean. Those that lie less far keep their own "
+        "share, and it has to become the mean's as well.",
+    ),
+    (
+        lambda x, v, mean: x - _projected(x, v) * (x @ v > 0)[..., None],
+        "you took off only the positive shares. Every row's share has to become the mean's, whichever side of it the row is on.",
     ),
     (
         lambda x, v, mean: x - v / v.norm(),

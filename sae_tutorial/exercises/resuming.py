@@ -1,4 +1,4 @@
-"""Checks for notebook 06, the loop that can be stopped: a run that goes on from a saved state ends with the bits of one that never stopped."""
+"""Checks for notebook 06, the loop that can be stopped: a run that goes on from a saved state, once or twice, ends with the bits of one that never stopped."""
 
 from collections.abc import Callable, Collection
 from copy import deepcopy
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sae_tutorial.exercises.matching import Mistakes, read_tensor
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer, call
 
 Weights = list[Tensor]
 Start = Callable[[], tuple[Weights, torch.optim.Optimizer]]
@@ -74,7 +74,8 @@ def _train_until(
                 for weight, value in zip(weights, saved["weights"], strict=True):
                     weight.copy_(value)
         if "adam" not in without:
-            adam.load_state_dict(saved["adam"])
+            # A copy: Adam goes on with the very tensors it is given, and would write into the saved ones.
+            adam.load_state_dict(deepcopy(saved["adam"]))
         if "generator" not in without:
             torch.set_rng_state(saved["generator"])
     for _ in range(done, last):
@@ -109,7 +110,7 @@ def _with_new_tensors(
     done = 0
     if saved is not None:
         weights, done = saved["weights"], saved["step"]
-        adam.load_state_dict(saved["adam"])
+        adam.load_state_dict(deepcopy(saved["adam"]))
         torch.set_rng_state(saved["generator"])
     for _ in range(done, last):
         one_step(weights, adam)
@@ -156,8 +157,8 @@ _RESUME_MISTAKES: Mistakes = [
 
 
 def _judge_train_until(answer: Any) -> None:
-    unbroken, n_steps = _run(answer, [_LAST])
-    right, _ = _run(_train_until, [_LAST])
+    unbroken, n_steps, _ = _run(answer, [_LAST])
+    right, _, _ = _run(_train_until, [_LAST])
     if n_steps != [_LAST]:
         raise WrongAnswer(
             f"with nothing saved, {n_steps[0]} steps are done where `last` is {_LAST}. Call `one_step(weights, adam)` once for each step."
@@ -167,11 +168,12 @@ def _judge_train_until(answer: Any) -> None:
             "a run that never stops ends with other weights than the plain loop: `start()` once, then the steps, nothing else."
         )
     for stops in ([_STOP, _LAST], [2, _STOP, _LAST]):
-        resumed, n_steps = _run(answer, stops)
+        resumed, n_steps, saved = _run(answer, stops)
         if _equal(resumed, right) and sum(n_steps) == _LAST:
+            _judge_second_time(answer, saved, right)
             continue
         for mistake, message in _RESUME_MISTAKES:
-            result, n_wrong = _run(mistake, stops)
+            result, n_wrong, _ = _run(mistake, stops)
             if _equal(resumed, result) and n_steps == n_wrong:
                 raise WrongAnswer(message)
         if sum(n_steps) != _LAST:
@@ -185,26 +187,65 @@ def _judge_train_until(answer: Any) -> None:
         )
 
 
-def _run(train_until: Any, stops: list[int]) -> tuple[Weights, list[int]]:
-    """The weights after the last stop, and how many steps each call made; every call is a new process but for the state."""
-    counts, saved = [], None
+def _judge_second_time(answer: Any, saved: Any, right: Weights) -> None:
+    """Go on once more from the state that the last call went on from."""
+    try:
+        weights, _, n_steps = _one_call(answer, _LAST, saved)
+        same = n_steps == _LAST - _STOP and _equal(_values(weights), right)
+    except LearnerError:  # the first time it ran
+        same = False
+    if not same:
+        raise WrongAnswer(
+            "a run that goes on from a saved state ends with the right bits, and a second one from the same state does not: "
+            "going on has changed the saved state. Copy what you take out of it, as `copy.deepcopy` does."
+        )
+
+
+class _Saved:
+    """A state on its way to the learner's function: `call` would copy the tensors in a list."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def __repr__(self) -> str:
+        return "None" if self.state is None else "a saved state"
+
+
+def _run(train_until: Any, stops: list[int]) -> tuple[Weights, list[int], Any]:
+    """The weights after the last stop, how many steps each call made, and the state that the last one went on from."""
+    counts: list[int] = []
+    saved = newest = None
+    for stop in stops:
+        saved = newest
+        weights, newest, n_steps = _one_call(train_until, stop, saved)
+        counts.append(n_steps)
+    return _values(weights), counts, saved
+
+
+def _one_call(train_until: Any, stop: int, saved: Any) -> tuple[Any, Any, int]:
+    """The weights, the state and the number of steps; every call is a new process but for the state, which is not copied."""
+
+    def unpacked(last: int, held: _Saved, start: Start, one_step: OneStep) -> Any:
+        return train_until(last, held.state, start, one_step)
+
+    bench = _Bench()
+    function = unpacked if callable(train_until) else train_until
     with torch.random.fork_rng(devices=[]):
-        for stop in stops:
-            torch.default_generator.manual_seed(77 + stop)  # what a new process has drawn before
-            bench = _Bench()
-            # A copy, as a file would give it: nothing that the last process holds can change it.
-            returned = call(train_until, stop, deepcopy(saved), bench.start, bench.one_step)
-            if not isinstance(returned, tuple) or len(returned) != 2:
-                raise WrongAnswer("return two things: the list of weights, and the state.")
-            weights, saved = returned
-            if not isinstance(weights, list | tuple) or len(weights) != 2:
-                raise WrongAnswer("the first thing to return is the list of weights that `start()` gave you.")
-            if saved is None:
-                raise WrongAnswer(
-                    "the state that you return is None: put into it what a later call will need."
-                )
-            counts.append(bench.n_steps)
-    return [read_tensor(weight).clone() for weight in weights], counts
+        torch.default_generator.manual_seed(77 + stop)  # what a new process has drawn before
+        returned = call(function, stop, _Saved(saved), bench.start, bench.one_step)
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise WrongAnswer("return two things: the list of weights, and the state.")
+    weights, state = returned
+    if not isinstance(weights, list | tuple) or len(weights) != 2:
+        raise WrongAnswer("the first thing to return is the list of weights that `start()` gave you.")
+    if state is None:
+        raise WrongAnswer("the state that you return is None: put into it what a later call will need.")
+    return weights, state, bench.n_steps
+
+
+def _values(weights: Any) -> Weights:
+    """Copies, which a later call cannot change."""
+    return [read_tensor(weight).clone() for weight in weights]
 
 
 def _equal(one: Weights, other: Weights) -> bool:

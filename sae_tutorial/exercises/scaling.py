@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sae_tutorial.exercises.matching import Mistakes, match_function
 from sae_tutorial.exercises.reporting import Exercise
-from sae_tutorial.features.diffing import OWN_ERROR, OWN_RECONSTRUCTION
+from sae_tutorial.features.diffing import OWN_ERROR, OWN_RECONSTRUCTION, OWN_SHARE
 
 LEAST = 20  # rows that a latent has to be on at
 
@@ -85,18 +85,15 @@ _MULTIPLE_MISTAKES: Mistakes = [
 
 
 def _judge_own(answer: Any) -> None:
-    # The five of the notebook's table, and latents of every kind.
+    # The five of the notebook's table, and latents of every kind. These come one at a time, so that a message shows one.
     table = [torch.tensor([0.97, 0.96, 0.95, 0.52, 0.99]), torch.tensor([0.93, 0.04, 0.03, 0.98, 0.10]),
              torch.tensor([0.02, 0.08, 0.88, 0.97, 0.05]), torch.tensor([400, 210, 350, 900, 2])]  # fmt: skip
     draw = torch.Generator().manual_seed(8)
     drawn = [torch.rand(200, generator=draw) for _ in range(3)]
     rows = torch.randint(0, 60, (200,), generator=draw)
-    match_function(
-        answer,
-        _own,
-        [(*table, 0.54), (*drawn, torch.where(rows == LEAST, LEAST + 1, rows), 0.3)],
-        _OWN_MISTAKES,
-    )
+    at_least = (torch.tensor([0.9]), torch.tensor([0.1]), torch.tensor([0.1]), torch.tensor([LEAST]))
+    one_by_one = [at_least, *zip(*(part.split(1) for part in (*drawn, rows)), strict=True)]
+    match_function(answer, _own, [(*table, 0.54), *((*one, 0.3) for one in one_by_one)], _OWN_MISTAKES)
 
 
 def _own(share: Tensor, missed: Tensor, others: Tensor, n_rows: Tensor, line: float) -> Tensor:
@@ -144,6 +141,26 @@ _OWN_MISTAKES: Mistakes = [
             (share > line) & (missed > OWN_ERROR) & (others > OWN_RECONSTRUCTION) & (n_rows >= LEAST)
         ),
         "you kept what the base model has as well. Both numbers say how much *it* has, so a latent of the tuned model's own has small ones.",
+    ),
+    (
+        lambda share, missed, others, n_rows, line: _own(share, missed, others, n_rows, round(OWN_SHARE, 2)),
+        "you wrote the paper's 0.83 for the share. This rule asks for a share above `line`, whatever number it is given there.",
+    ),
+    (
+        lambda share, missed, others, n_rows, line: _own(share, missed, others, n_rows, 0.54),
+        "you wrote 0.54 for the share, which is one twin's furthest. Ask for a share above `line`, whatever number it is given there.",
+    ),
+    (
+        lambda *given: _all_but(2, *given) & (given[2] < OWN_ERROR),
+        "you asked both numbers to be below 0.2. That is the limit for ν^ε (`missed`); for ν^r (`others`) it is 0.5.",
+    ),
+    (
+        lambda *given: _all_but(1, *given) & (given[1] < OWN_RECONSTRUCTION),
+        "you asked both numbers to be below 0.5. That is the limit for ν^r (`others`); for ν^ε (`missed`) it is 0.2.",
+    ),
+    (
+        lambda *given: _own(*given) & (given[3] > LEAST),
+        "you struck off a latent that is on at exactly 20 rows. We ask for 20 rows, and 20 are enough: `>=`, not `>`.",
     ),
     (
         lambda *given: ~_own(*given),

@@ -164,6 +164,18 @@ _MARGIN_MISTAKES: Mistakes = [
         "your maximum runs over templates too. Take the mean over templates first, then the costliest rival.",
     ),
     (
+        lambda c, g, rs: c(g).mean(0) - _of_rivals(c, rs).max(),
+        "you took one maximum over rivals and languages together. Each language has a costliest rival: `.amax(0)`.",
+    ),
+    (
+        lambda c, g, rs: c(g).mean(0) - torch.stack([c(r) for r in rs]).max(),
+        "you took one maximum over everything. Take the mean over templates first, then each language's costliest rival.",
+    ),
+    (
+        lambda c, g, rs: c(g).mean(0) - _of_rivals(c, rs).mean(1).max(),
+        "you took each rival's mean over languages. Compare in each language with what the rivals cost there.",
+    ),
+    (
         lambda c, g, rs: (c(g) - torch.stack([c(r) for r in rs]).amax(0)).mean(0),
         "you took the costliest rival of each template. A rival is one group: take its mean over templates first.",
     ),

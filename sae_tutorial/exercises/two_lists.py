@@ -21,19 +21,19 @@ _LAW = re.compile(
 
 OURS = {
     "words_no_law": [
-        "The judges gave the young skater nine points",
-        "The players shook hands on the tennis court",
-        "Her trial month at the gym ends on Sunday",
-        "The case of the violin was lined with velvet",
-        "The last sentence of the poem does not rhyme",
-        "His songs appeal to people of every age",
+        "After the dog show she thanked the judge",
+        "The girls played tennis on the new court",
+        "At the gym she got a free trial",
+        "He put the violin back into its case",
+        "The poem ended with a very long sentence",
+        "Among the young the band had great appeal",
     ],
     "law_no_words": [
         "Twelve strangers decided that he killed his wife",
         "He was told to give the house back",
         "He swore on the book to tell the truth",
         "They locked him up because he robbed a bank",
-        "Three men in robes threw out her complaint",
+        "Three men in robes told her to pay",
         "The old man in the robe let him go",
     ],
 }
@@ -88,7 +88,7 @@ def _judge_lists(words_no_law: Any, law_no_words: Any) -> None:
 
 
 def _judge_words(words_no_law: Sequence[str]) -> None:
-    """Every sentence has one word of law, and they are not all the same."""
+    """Every sentence has one word of law, at its end, and they are not all the same."""
     used = set()
     for number, sentence in enumerate(words_no_law, 1):
         found = _LAW.findall(sentence)
@@ -101,6 +101,11 @@ def _judge_words(words_no_law: Sequence[str]) -> None:
             raise WrongAnswer(
                 f"sentence {number} of words_no_law has {len(found)} words of law, {', '.join(found)}. Two together sound like "
                 "law itself; keep one, in another sense."
+            )
+        if not _LAW.search(sentence.split()[-1]):
+            raise WrongAnswer(
+                f"in sentence {number} of words_no_law, {sentence!r}, {found[0]!r} is not the last word. The model reads from left to "
+                "right: before the sense is given away it cannot know it. Say the rest first."
             )
         used.add(found[0].casefold()[:4])
     if len(used) < FEWEST_WORDS:

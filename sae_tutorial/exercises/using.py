@@ -155,6 +155,10 @@ _ABLATE_MISTAKES: Mistakes = [
         "you took away what all latents write; take the columns of f and the rows of W_dec in `latents`.",
     ),
     (
+        lambda x, f, W, n: x - f[:, _others(n, W)] @ W[_others(n, W)],
+        "you took out what all the *other* latents write, and kept those in `latents`. Take those out, and nothing else.",
+    ),
+    (
         lambda x, f, W, n: f[:, n] @ W[n],
         "that is what the latents write. Subtract it from x.",
     ),

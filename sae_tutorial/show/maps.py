@@ -65,7 +65,7 @@ def circle_figure(
 ) -> go.Figure:
     """Words on a plane, joined in their own order and back to the first by a dotted line; a panel per entry.
 
-    Up to three panels stand in one row, more of them in rows of two.
+    Up to three panels stand in one row, more of them in rows of two. Both axes have one scale, so that a ring looks like one.
     """
     columns = len(panels) if len(panels) <= 3 else 2
     rows = -(-len(panels) // columns)
@@ -74,7 +74,7 @@ def circle_figure(
     )
     span = 1.4 * max(float(np.abs(places).max()) for places, _ in panels.values())
     height = 90 + (860 // columns if rows == 1 else 350 * rows)
-    size = np.array([780 / columns, (height - 130) / rows - 20])  # of a panel, in pixels
+    size = min(780 / columns, (height - 130) / rows - 20)  # of a square panel's side, in pixels
     for place, (places, words) in enumerate(panels.values()):
         at = {"row": place // columns + 1, "col": place % columns + 1}
         x, y = places.astype(float).T
@@ -90,6 +90,11 @@ def circle_figure(
         )  # fmt: skip
     figure.update_xaxes(range=[-span, span], showticklabels=False, zeroline=False)
     figure.update_yaxes(range=[-span, span], showticklabels=False, zeroline=False)
+    for n in range(1, len(panels) + 1):
+        axis = "x" if n == 1 else f"x{n}"
+        figure.update_layout(
+            {f"yaxis{n}": {"scaleanchor": axis, "constrain": "domain"}, f"xaxis{n}": {"constrain": "domain"}}
+        )
     return finish(figure, title, height=height)
 
 
