@@ -1,4 +1,4 @@
-"""Checks for notebook 07: where a latent's energy goes, a rival as rare, and whether a kind lasts on other texts."""
+"""Checks for notebook 07: where a latent's energy goes, a control as rare, and whether a kind lasts on other texts."""
 
 from collections.abc import Callable
 from typing import Any
