@@ -45,6 +45,7 @@ from sae_tutorial.exercises import (
     diffing,
     frontier,
     graphs,
+    in_use,
     judging,
     kinds,
     looking,
@@ -287,7 +288,35 @@ def test_the_learners_code_cannot_spoil_the_examples() -> None:
         return f.gt_(0).mean(0)
 
     for _ in range(2):
-        assert " right: " in said(exercises.check_density, in_place)
+        assert "`f`, which your function was given, has changed as well" in said(
+            exercises.check_density, in_place
+        )
+
+
+# What the pages go on with that may write into what it is given: hooks, a step that rebuilds weights; and those that are given
+# nothing that can be written into (`train_until` is judged on its state by its own check).
+GONE_ON_WITH = in_use._TRAINED | in_use._READ
+MAY_WRITE = {"silence", "third_cut", "patch", "cut_keys", "average_head", "unit_rows", "soft_freeze"}
+NUMBERS_ONLY = {"design", "faithfulness", "luck", "readers_share", "train_until"}
+
+
+@pytest.mark.parametrize("name", sorted(GONE_ON_WITH.keys() - MAY_WRITE - NUMBERS_ONLY))
+def test_a_right_answer_that_writes_into_what_it_is_given_is_told_so(name: str) -> None:
+    judge, ours, *_ = GONE_ON_WITH[name]
+
+    def writing(*inputs: Any) -> Any:
+        result = reporting.copied(ours(*inputs))
+        for value in inputs:
+            if isinstance(value, torch.Tensor | np.ndarray):
+                value[...] = ~value if value.dtype in (torch.bool, bool) else value + 1
+                return result
+            if isinstance(value, dict | list):
+                value.clear()
+                return result
+        return result
+
+    with pytest.raises(reporting.WrongAnswer, match="has changed as well|itself is changed"):
+        judge(writing)
 
 
 # Right answers written in several ways, wrong ones that are named

@@ -264,7 +264,7 @@ WRONG: Wrong = [
     ("shapes", (0.333, 1.333), "its inverse"),
     ("shapes", (0.3, 0.75), "rounded too far: give 2 digits"),
     ("shapes", (True, 0.75), "must be a number, got True"),
-    ("meeting", (met_in_place,), "x itself has changed"),
+    ("meeting", (met_in_place,), "`x`, which your function was given, has changed"),
     ("meeting", (lambda x: x[:10],), "the shape"),
     ("meeting", (lambda x: x * (x[:, :1] > 0),), "must keep its numbers"),
     ("meeting", (lambda x: x[:, :1].expand(x.shape),), "with other sizes"),

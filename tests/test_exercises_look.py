@@ -974,7 +974,7 @@ WRONG: Wrong = [
         ),
         "'embed' is missing",
     ),
-    ("shuffle_weights", (shuffle_in_place,), "writes into the trained model's own '0.up'"),
+    ("shuffle_weights", (shuffle_in_place,), "`weights`, which your function was given, has changed"),
     (
         "shuffle_weights",
         (shuffles(lambda W, g: W.flatten()[torch.randperm(W.numel(), generator=g)]),),

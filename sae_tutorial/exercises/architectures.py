@@ -10,7 +10,6 @@ from sae_tutorial.exercises.matching import (
     Mistakes,
     match_function,
     match_number,
-    match_untouched,
     read_tensor,
 )
 from sae_tutorial.exercises.reporting import Exercise
@@ -113,7 +112,6 @@ def _judge_stretch(answer: Any) -> None:
     x, noise, b_dec = (torch.randn(shape, generator=generator) for shape in ((30, 6), (30, 6), (6,)))
     inputs = [small, (x, 0.7 * x + 0.2 * noise, b_dec), (x, 1.3 * x + 0.5 * noise - 1, b_dec)]
     match_function(answer, _stretch, inputs, _STRETCH_MISTAKES)
-    match_untouched(answer, _stretch, inputs[0])
 
 
 def _stretch(x: Tensor, x_hat: Tensor, b_dec: Tensor) -> Tensor:
@@ -173,7 +171,6 @@ def _judge_gated(answer: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     larger = tuple(torch.randn(shape, generator=generator) for shape in ((20, 9), (9,), (9,), (9,)))
     match_function(answer, _gated, [small, larger], _GATED_MISTAKES)
-    match_untouched(answer, _gated, small)
 
 
 def _gated(projected: Tensor, b_gate: Tensor, r_mag: Tensor, b_mag: Tensor) -> Tensor:
@@ -230,7 +227,6 @@ def _batchtopk_inputs() -> list[tuple[Tensor, int]]:
 def _judge_batchtopk(answer: Any) -> None:
     inputs = _batchtopk_inputs()
     match_function(answer, _batchtopk, inputs, _BATCHTOPK_MISTAKES)
-    match_untouched(answer, _batchtopk, inputs[0])
 
 
 def _keep(pre: Tensor, n: int, by: Tensor | None = None) -> Tensor:

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
-from sae_tutorial.exercises.matching import Mistakes, match_choices, match_draws, match_function
+from sae_tutorial.exercises.matching import (
+    Mistakes,
+    match_choices,
+    match_draws,
+    match_function,
+    match_untouched,
+)
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 from sae_tutorial.transformer.heads import random_heads
 
@@ -170,6 +176,7 @@ def _judge_control_heads(control_heads: Any) -> None:
     # Two of the four other heads of layer 3, one of five in layer 7, one of five in layer 1: 6 · 5 · 5 controls.
     found, n_heads = [(3, 0), (3, 4), (7, 2), (1, 5)], 6
     match_draws(lambda seed: tuple(sorted(_heads(call(control_heads, found, n_heads, seed)))), 150)
+    match_untouched(control_heads, {"found": found, "n_heads": n_heads, "seed": 0})
 
 
 def _heads(result: Any) -> list[tuple[int, int]]:
@@ -216,7 +223,7 @@ def _judge_patch(patch: Callable[..., Tensor]) -> None:
     small = torch.arange(12.0).reshape(2, 3, 2)
     activation, donor = torch.randn(2, 4, 5, 3, generator=generator)
     inputs = [(small, hook, 20 + small, 1), (activation, hook, donor, 3)]
-    match_function(patch, _patch, inputs, _PATCH_MISTAKES)
+    match_function(patch, _patch, inputs, _PATCH_MISTAKES, may_write=True)
 
 
 def _patch(activation: Tensor, hook: HookPoint, donor: Tensor, position: int) -> Tensor:

@@ -75,9 +75,8 @@ def second_opinion() -> Run:
 def chart(runs: dict[str, Run]) -> list[dict[str, object]]:
     """The numbers of several runs side by side, one line per number, for `tables.table`; without those to be ordered."""
     lines = [line for line in next(iter(runs.values())).numbers if line not in TESTS.values()]
-    digits = {
-        line: 1 if line == "L0" else 3 for line in lines
-    }  # L0 differs from machine to machine in the second
+    # L0 differs from machine to machine in the second digit behind the point.
+    digits = {line: 1 if line == "L0" else 3 for line in lines}
     return [
         {"": line, **{name: f"{run.numbers[line]:.{digits[line]}f}" for name, run in runs.items()}}
         for line in lines

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sae_tutorial.exercises.matching import N_SEEDS, match_draws, read_tensor
+from sae_tutorial.exercises.matching import N_SEEDS, match_draws, match_untouched, read_tensor
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
@@ -80,6 +80,7 @@ def _judge_split(split: Any) -> None:
             )
     # Two of ten documents: 45 splits.
     match_draws(lambda seed: tuple(np.unique(_DOCUMENTS[_held_out(call(split, _DOCUMENTS, 0.2, seed))])), 45)
+    match_untouched(split, {"document_ids": _DOCUMENTS, "test_fraction": 0.2, "seed": 0})
 
 
 def _held_out(result: Any) -> np.ndarray:

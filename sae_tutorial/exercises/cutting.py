@@ -55,7 +55,7 @@ def _judge_cut(cut_keys: Callable[..., Tensor]) -> None:
             torch.randn(6, 5, generator=generator),
         ),
     ]
-    match_function(cut_keys, _cut, inputs, _CUT_MISTAKES)
+    match_function(cut_keys, _cut, inputs, _CUT_MISTAKES, may_write=True)
 
 
 def _cut(
@@ -122,7 +122,7 @@ _CUT_MISTAKES: Mistakes = [
 def _judge_average(average_head: Callable[[Tensor, int], Tensor]) -> None:
     small = torch.tensor([[[[1.0], [5.0]]], [[[3.0], [6.0]]]])
     large = torch.randn(4, 5, 6, 3, generator=torch.Generator().manual_seed(0))
-    match_function(average_head, _average, [(small, 0), (large, 2)], _AVERAGE_MISTAKES)
+    match_function(average_head, _average, [(small, 0), (large, 2)], _AVERAGE_MISTAKES, may_write=True)
 
 
 def _average(z: Tensor, head: int) -> Tensor:

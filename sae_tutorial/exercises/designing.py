@@ -1,6 +1,5 @@
 """Checks for notebook 09: tests that a learner designs: a rival for each claim, near misses of a line, a lead over all."""
 
-import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -109,18 +108,7 @@ def check_lead_over_all(lead_over_all: Callable[[dict[str, list[float]], str], A
 def _judge_lead(answer: Any) -> None:
     counts = {"a": [4, 4, 5], "b": [0, 1, 0], "c": [3, 6, 6], "d": [5, 2, 1]}
     inputs = [(counts, "a"), (counts, "c"), (counts, "b"), ({"a": [1, 9], "b": [6, 2]}, "b")]
-    # A function that takes `name` out of what it is given must not spoil the next input.
-    on_copies = (lambda c, name: answer(copy.deepcopy(c), name)) if callable(answer) else answer
-    match_function(on_copies, _lead, inputs, _LEAD_MISTAKES)
-    answer(given := copy.deepcopy(counts), "a")
-    changed = next(
-        (method for method, seeds in counts.items() if repr(given.get(method)) != repr(seeds)), None
-    )
-    if changed:
-        raise WrongAnswer(
-            f"the result is right, but your function changes {changed!r} in `counts` itself, and whoever goes on with `counts` "
-            "meets the change. Work on a dictionary of your own, such as `dict(counts)`."
-        )
+    match_function(answer, _lead, inputs, _LEAD_MISTAKES)
 
 
 def _mean(seeds: Sequence[float]) -> float:

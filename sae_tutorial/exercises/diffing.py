@@ -13,6 +13,7 @@ from sae_tutorial.exercises.matching import (
     Mistakes,
     match_choices,
     match_function,
+    match_untouched,
     read_number,
     read_tensor,
     show,
@@ -243,6 +244,7 @@ def _judge_rival(answer: Any) -> None:
             f"on three sets of rows that we made up your direction has cosines of {show(cosines, 2)} with the hidden arrow; "
             f"{NEAR_ENOUGH} is wanted in each. Only one row of thirty has the arrow: which rows would show it?"
         )
+    match_untouched(answer, {"base": base, "tuned": tuned})
 
 
 def _rival(base: Tensor, tuned: Tensor) -> Tensor:
@@ -299,6 +301,7 @@ def _judge_word_shares(answer: Callable[[list[list[str]]], Mapping[str, float]])
     for texts, shares in zip(_TEXTS, got, strict=True):
         if not _nearly(word_shares(texts), shares):
             raise WrongAnswer(f"for texts = {texts} expected {word_shares(texts)}, got {shares}.")
+    match_untouched(answer, {"texts": _TEXTS[0]})
 
 
 def _nearly(one: Mapping[str, float], other: Mapping[str, float]) -> bool:

@@ -13,7 +13,6 @@ from sae_tutorial.exercises.matching import (
     match_choice,
     match_choices,
     match_function,
-    match_untouched,
     read_number,
     read_tensor,
 )
@@ -142,7 +141,6 @@ def _judge_ramp_slope(answer: Any) -> None:
     larger = torch.randn(30, 7, generator=generator), torch.rand(7, generator=generator)
     inputs = [(z, theta, 0.5), (z, theta, 2.0), (*larger, 0.8)]
     match_function(answer, _ramp_slope, inputs, _RAMP_MISTAKES)
-    match_untouched(answer, _ramp_slope, inputs[0])
     try:
         match_function(answer, _ramp_slope, [(z, torch.tensor(0.5), 1.0)], [])
     except (LearnerError, WrongAnswer) as error:
@@ -242,7 +240,6 @@ def _judge_nested_loss(answer: Any) -> None:
         _nested_example(seed, prefixes) for seed, prefixes in enumerate([(1, 3), (2, 3, 6), (1, 2, 4, 6)])
     ]
     match_function(answer, _nested_loss, inputs, _NESTED_MISTAKES)
-    match_untouched(answer, _nested_loss, inputs[0])
 
 
 def _nested_example(seed: int, prefixes: tuple[int, ...]) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sae_tutorial.exercises.reporting import NotAttempted, WrongAnswer, call
+from sae_tutorial.exercises.reporting import NotAttempted, WrongAnswer, call, changed, copied
 
 Mistakes = Sequence[tuple[Callable[..., Any], str]]
 N_SEEDS = 40
@@ -164,8 +164,19 @@ def match_function(
     reference: Callable[..., Any],
     inputs: Sequence[tuple[Any, ...]],
     mistakes: Mistakes,
+    *,
+    may_write: bool = False,
 ) -> None:
-    """Compare `answer` with `reference` on every input; name the mistake, or show the first input that differs."""
+    """Compare `answer` with `reference` on every input; name the mistake, or show the first input that differs.
+
+    Args:
+        answer: the learner's function.
+        reference: the course's; its parameters name the inputs in a message.
+        inputs: what both are called with.
+        mistakes: wrong functions that people write, each with what to say of it.
+        may_write: whether the answer may write into what it is given, as a hook does.
+    """
+    arguments = inspect.signature(reference).parameters
     right = [read_tensor(reference(*values)) for values in inputs]
     got = [
         read_tensor(call(answer, *values), expected) for values, expected in zip(inputs, right, strict=True)
@@ -179,12 +190,13 @@ def match_function(
                 f"the right places are marked, but with numbers ({kind}). Return True and False, which alone are "
                 "always read as a mask."
             )
+        if not may_write:
+            match_untouched(answer, dict(zip(arguments, inputs[0], strict=True)))
         return
     for mistake, message in mistakes:
         if all(map(_same, got, [read_tensor(mistake(*values)) for values in inputs])):
             raise WrongAnswer(message)
     first = next(i for i in range(len(got)) if not _same(got[i], right[i]))
-    arguments = inspect.signature(reference).parameters
     given = "; ".join(f"{name} = {show(value)}" for name, value in zip(arguments, inputs[first], strict=True))
     digits = 4 if show(got[first]) != show(right[first]) else 9  # what differs must look different
     if got[first].shape != right[first].shape:
@@ -194,17 +206,16 @@ def match_function(
     raise WrongAnswer(f"for {given} expected {show(right[first], digits)}, got {show(got[first], digits)}.")
 
 
-def match_untouched(
-    answer: Callable[..., Any], reference: Callable[..., Any], inputs: tuple[Any, ...]
-) -> None:
-    """Raises WrongAnswer if the function writes into a tensor that it is given: whoever goes on with that would not know."""
-    given = [value.clone() if isinstance(value, Tensor) else value for value in inputs]
-    answer(*given)
-    for name, value, before in zip(inspect.signature(reference).parameters, given, inputs, strict=True):
-        if isinstance(value, Tensor) and not torch.equal(value, before):
+def match_untouched(answer: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
+    """Raises WrongAnswer if the function writes into what it is given: whoever goes on with that would not know."""
+    given = {name: copied(value) for name, value in inputs.items()}
+    answer(*given.values())
+    for name, value in given.items():
+        if changed(value, inputs[name]):
+            copy = f"{name}.clone()" if isinstance(value, Tensor) else f"copy.deepcopy({name})"
             raise WrongAnswer(
                 f"the result is right, but `{name}`, which your function was given, has changed as well, and whoever uses it "
-                f"again meets the change. Work on a copy, `{name}.clone()`."
+                f"again meets the change. Work on a copy, `{copy}`."
             )
 
 

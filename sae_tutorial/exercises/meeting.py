@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from sae_tutorial.exercises.matching import read_tensor
+from sae_tutorial.exercises.matching import match_untouched, read_tensor
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 from sae_tutorial.toys.toy_models import ToyConfig, sample_features
 
@@ -26,18 +26,13 @@ def _judge_meeting(meeting: Any) -> None:
     # Two shapes and two probabilities: an answer that keeps to one of them ignores what it is given.
     for seed, (probability, n_rows, n_features) in enumerate(((0.1, 3000, 5), (0.3, 2000, 4))):
         x = _rows(probability, n_rows, n_features, seed)
-        given = x.clone()
-        result = read_tensor(call(meeting, given), x).float()
-        meeting(given)
-        if not torch.equal(given, x):
-            raise WrongAnswer(
-                "x itself has changed, so that the toy would be trained on your control twice. Return a new tensor."
-            )
+        result = read_tensor(call(meeting, x), x).float()
         if result.shape != x.shape:
             raise WrongAnswer(f"the result has the shape {list(result.shape)}, and x has {list(x.shape)}.")
         _judge_columns(result, x)
         _judge_who_meets(result, x)
         _judge_sizes(result)
+        match_untouched(meeting, {"x": x})
 
 
 def _judge_columns(result: Tensor, x: Tensor) -> None:

@@ -64,7 +64,7 @@ def call(function: Callable[..., Any], *inputs: Any) -> Any:
     """Run the learner's function on copies of the inputs."""
     if not callable(function):
         raise WrongAnswer(f"a function is needed, got {function!r}.")
-    given = [_copied(value) for value in inputs]
+    given = [copied(value) for value in inputs]
     try:
         result = function(*given)
     except NotImplementedError as error:
@@ -73,7 +73,7 @@ def call(function: Callable[..., Any], *inputs: Any) -> Any:
         reason = next(iter(str(error).splitlines()), "").rstrip(".")
         shapes = ", ".join(_in_short(value) for value in inputs)
         raise LearnerError(f"{type(error).__name__}: {reason}. It was called with {shapes}.") from error
-    if result is None and any(map(_changed, given, inputs)):
+    if result is None and any(map(changed, given, inputs)):
         raise WrongAnswer(
             "your function changes what it is given, and returns nothing: the last line is missing, `return` and what "
             "was changed."
@@ -83,19 +83,27 @@ def call(function: Callable[..., Any], *inputs: Any) -> Any:
     return result
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """The learner's code may change what it is given; the examples stay as they are."""
     if isinstance(value, Tensor):
         return value.clone()
     if isinstance(value, np.ndarray):
         return value.copy()
-    return type(value)(map(_copied, value)) if isinstance(value, list | tuple) else value
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return type(value)(map(copied, value)) if isinstance(value, list | tuple) else value
 
 
-def _changed(value: Any, before: Any) -> bool:
-    """Whether a tensor or an array was written into."""
+def changed(value: Any, before: Any) -> bool:
+    """Whether a tensor or an array was written into, or a list or a dictionary has other contents."""
+    if type(value) is not type(before):
+        return True
+    if isinstance(value, dict):
+        return value.keys() != before.keys() or any(changed(value[key], before[key]) for key in value)
+    if isinstance(value, list | tuple):
+        return len(value) != len(before) or any(map(changed, value, before))
     if not isinstance(value, Tensor | np.ndarray):
-        return False
+        return isinstance(value, int | float | str) and value != before
     arrays = [
         np.asarray(part.detach().cpu() if isinstance(part, Tensor) else part) for part in (value, before)
     ]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_untouched, read_tensor
 from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer, call
 
 
@@ -31,7 +31,7 @@ def _judge_soft_freeze(answer: Any) -> None:
         start = normalize(torch.randn(6, 5, generator=draw), dim=1)
         wide = torch.tensor([[0.2], [0.4], [1.0], [2.0], [5.0], [0.6]])
         inputs.append((normalize(start + wide * torch.randn(6, 5, generator=draw), dim=1), start, cosine))
-    match_function(answer, _soft_freeze, inputs, _FREEZE_MISTAKES)
+    match_function(answer, _soft_freeze, inputs, _FREEZE_MISTAKES, may_write=True)
 
 
 def check_paired_draws(paired_draws: Callable[[Tensor, Tensor, Tensor, list[list[int]]], Any]) -> None:
@@ -226,16 +226,10 @@ def _judge_shuffle(answer: Callable[[dict[str, Tensor], set[str], torch.Generato
         first += size
 
     def twin(seed: int) -> dict[str, Tensor]:
-        given = {name: W.clone() for name, W in model.items()}
-        found = call(answer, given, set(keep), torch.Generator().manual_seed(seed))
+        found = call(answer, model, set(keep), torch.Generator().manual_seed(seed))
         if not isinstance(found, Mapping):
             raise WrongAnswer(
                 f"return a dictionary {{name: tensor}}, as `weights` is; got {type(found).__name__}."
-            )
-        if changed := [name for name, W in model.items() if not torch.equal(given.get(name, W), W)]:
-            raise WrongAnswer(
-                f"your function writes into the trained model's own {changed[0]!r}. Its twin needs tensors of its own; "
-                "the trained model is what we compare it with."
             )
         if missing := [name for name in model if name not in found]:
             raise WrongAnswer(
@@ -256,6 +250,7 @@ def _judge_shuffle(answer: Callable[[dict[str, Tensor], set[str], torch.Generato
         raise WrongAnswer(
             "two matrices of the same size are put into the same order: draw a new order for each."
         )
+    match_untouched(answer, {"weights": model, "keep": set(keep), "generator": torch.Generator()})
 
 
 def _judge_tensor(name: str, W: Tensor, found: Tensor, stays: bool, model: Mapping[str, Tensor]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from sae_tutorial.exercises.matching import (
     Mistakes,
     match_function,
+    match_untouched,
     read_number,
 )
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
@@ -118,9 +119,10 @@ def _judge_price(answer: Any) -> None:
     for l0_of, first, wanted in _RUNS:
         tried = {price: l0_of(price) for price in first}
         while all(abs(l0 - wanted) > 0.1 * wanted for l0 in tried.values()):
-            price = read_number("the next price", call(answer, dict(tried), wanted))
+            price = read_number("the next price", call(answer, tried, wanted))
             _judge_try(price, tried, wanted)
             tried[price] = l0_of(price)
+    match_untouched(answer, {"tried": {price: l0_of(price) for price in first}, "wanted": wanted})
 
 
 def _judge_try(price: float, tried: dict[float, float], wanted: float) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sae_tutorial.exercises.graphs import random_tensors
-from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
+from sae_tutorial.exercises.matching import Mistakes, match_function, match_untouched, read_tensor
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
 
 
@@ -29,7 +29,7 @@ def check_rival_group(rival_group: Callable[[Tensor, Tensor, torch.Generator], T
         "11.8",
         "write the body of `rival_group`.",
         "the folded help, on the running mean",
-        "whoever says that any group as strong would have done has his answer in these rivals.",
+        "whoever says that any group as strong would have done can be answered with these rivals.",
     )
     exercise.check(_judge_rival_group, rival_group)
 
@@ -75,6 +75,7 @@ def _judge_rival_group(answer: Any) -> None:
         ):
             if wrong:
                 raise WrongAnswer(message)
+    match_untouched(answer, {"group": group, "strength": strength, "generator": torch.Generator()})
 
 
 def _one_draw(answer: Any, group: Tensor, strength: Tensor, seed: int) -> Tensor:

@@ -139,12 +139,12 @@ def swap_drawing(kept: str, donor: str, answer: str, title: str) -> go.Figure:
 
 
 def _marked(text: str, pattern: str) -> str:
-    return _lit(text, pattern, "<mark style='background:#ffd166;color:#111'>{}</mark>")
-
-
-def _lit(text: str, pattern: str, markup: str) -> str:
     parts, end = [], 0
     for match in re.finditer(pattern, text):
-        parts += [html.escape(text[end : match.start()]), markup.format(html.escape(match.group()))]
+        found = html.escape(match.group())
+        parts += [
+            html.escape(text[end : match.start()]),
+            f"<mark style='background:#ffd166;color:#111'>{found}</mark>",
+        ]
         end = match.end()
     return "".join([*parts, html.escape(text[end:])])

@@ -6,20 +6,17 @@ Rows, recipe and thermostat are those of notebook 08, in its lab at the budget q
 own, in some ten seconds of one core. Writes `sae_tutorial/data/frontier_runs.json`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
-from longer import HOOK, TEXTS, Rows
+from longer import Rows, material, thermostat
 
 import sae_tutorial
 from sae_tutorial import storage
-from sae_tutorial.course.artifacts import collected_once
 from sae_tutorial.lab.lab import Lab, open_lab
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig, TrainConfig
 from sae_tutorial.sae.metrics import evaluate_reconstruction
-from sae_tutorial.sae.runs import History
 from sae_tutorial.sae.training import train_sae
 
 # To 72 with TopK, whose line then reaches as far as the others: they use a few latents more than they are asked for.
@@ -32,16 +29,6 @@ TARGETS = {
 # L1's first price, the best of those tried (`docs/measurements.md`); the thermostat does the rest.
 PRICES = {8: 1e-3, 16: 1.4e-3, 32: 1.6e-3, 64: 2.6e-3}
 ARCHITECTURES = {"L1": "relu", "TopK": "topk", "BatchTopK": "batchtopk", "JumpReLU": "jumprelu"}
-
-
-def thermostat(sae: SparseAutoencoder, target: int) -> Callable[[History], None]:
-    """Raises the price of an L1 run while more latents than `target` are on, and lowers it while fewer are."""
-
-    def turn(history: History) -> None:
-        factor = (history.l0[-1] / target) ** 0.15
-        sae.config = replace(sae.config, l1_coefficient=factor * sae.config.l1_coefficient)
-
-    return turn
 
 
 def point(name: str, target: int, lab: Lab, train: Rows, test: Rows) -> Mapping[str, object]:
@@ -64,10 +51,7 @@ def point(name: str, target: int, lab: Lab, train: Rows, test: Rows) -> Mapping[
 def measure() -> list[Mapping[str, object]]:
     """Train all runs, and return one row for each."""
     lab = open_lab("offline", texts="wikipedia")
-    stream = collected_once(lab, "beyond-l1", lab.texts[:TEXTS], [HOOK])[HOOK]
-    stores = stream.split_by_document(0.15, groups=lab.groups[:TEXTS])
-    limit = 10 * float(stores[0][:].float().norm(dim=1).median())
-    train, test = (x[x.norm(dim=1) < limit] for x in (store[:].float() for store in stores))
+    train, test, *_ = material(lab)
     return [point(name, target, lab, train, test) for name in ARCHITECTURES for target in TARGETS[name]]
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,8 +29,9 @@ from sae_tutorial.sae.metrics import evaluate_reconstruction
 from sae_tutorial.sae.runs import History
 from sae_tutorial.sae.training import train_sae
 
-HOOK, TEXTS, TARGET, JUDGES = "blocks.16.hook_resid_post", 350, 32, 20
-L1 = {"architecture": "relu", "l1_coefficient": 5e-3}
+HOOK, MLP_HOOK = "blocks.16.hook_resid_post", "blocks.16.hook_mlp_out"
+COLLECTED, TEXTS, TARGET, JUDGES = 500, 350, 32, 20  # texts in the store, and the first of them that are used
+L1 = {"architecture": "relu", "l1_coefficient": 1.6e-3}  # the best of six first prices in short runs
 RUNS: dict[
     str, tuple[dict[str, object], dict[str, object]]
 ] = {  # what is set in the SAE, and in its training
@@ -44,11 +46,32 @@ EXACT = [name for name in RUNS if name.startswith("TopK")]  # these have as many
 Rows = Float[Tensor, "rows d_in"]
 
 
-def thermostat(sae: SparseAutoencoder) -> Callable[[History], None]:
-    """Notebook 08's: raises the price of an L1 run while more latents than `TARGET` are on, and lowers it while fewer are."""
+class Material(NamedTuple):
+    """What notebook 08 trains and judges on: ordinary rows, documents for the loss, and the length from which a row is a giant."""
+
+    train: Rows
+    test: Rows
+    judges: list[str]
+    limit: float
+
+
+def material(lab: Lab) -> Material:
+    """The rows and documents of notebook 08, from the store that it shares with 07 and 13."""
+    texts = lab.texts[:TEXTS]
+    both = collected_once(lab, "stream-and-mlp", lab.texts[:COLLECTED], [HOOK, MLP_HOOK])
+    stores = both[HOOK].first_documents(TEXTS).split_by_document(0.15, groups=lab.groups[:TEXTS])
+    limit = 10 * float(stores[0][:].float().norm(dim=1).median())
+    train, test = (x[x.norm(dim=1) < limit] for x in (store[:].float() for store in stores))
+    unseen = [texts[i] for i in np.unique(stores[1].document_ids)]
+    judges = [text for text in unseen if len(lab.tokenizer.encode(text)) > 8][:JUDGES]
+    return Material(train, test, judges, limit)
+
+
+def thermostat(sae: SparseAutoencoder, target: int = TARGET) -> Callable[[History], None]:
+    """Notebook 08's: raises the price of an L1 run while more latents than `target` are on, and lowers it while fewer are."""
 
     def turn(history: History) -> None:
-        factor = (history.l0[-1] / TARGET) ** 0.15
+        factor = (history.l0[-1] / target) ** 0.15
         sae.config = replace(sae.config, l1_coefficient=factor * sae.config.l1_coefficient)
 
     return turn
@@ -103,11 +126,7 @@ def extra_nats(
 def measure(directory: Path) -> list[dict[str, str]]:
     """Train what is not there yet, and return one row for each architecture."""
     lab = open_lab("offline", texts="wikipedia")
-    texts = lab.texts[:TEXTS]
-    stream = collected_once(lab, "beyond-l1", texts, [HOOK])[HOOK]
-    stores = stream.split_by_document(0.15, groups=lab.groups[:TEXTS])
-    limit = 10 * float(stores[0][:].float().norm(dim=1).median())
-    train, test = (x[x.norm(dim=1) < limit] for x in (store[:].float() for store in stores))
+    train, test, judges, limit = material(lab)
     saes = {name: trained(name, lab, train, directory) for name in RUNS}
     found = {name: evaluate_reconstruction(sae, test, progress=False) for name, sae in saes.items()}
     # TopK alone has at unseen rows exactly what it was told: it is told what the others have.
@@ -115,8 +134,6 @@ def measure(directory: Path) -> list[dict[str, str]]:
     for name in EXACT:
         saes[name] = with_k(saes[name], on)
         found[name] = evaluate_reconstruction(saes[name], test, progress=False)
-    unseen = [texts[i] for i in np.unique(stores[1].document_ids)]
-    judges = [text for text in unseen if len(lab.tokenizer.encode(text)) > 8][:JUDGES]
     effects = extra_nats(lab, saes, limit, judges)
     return [
         {
