@@ -73,6 +73,9 @@ def _judge_nats(an_eighth: Any, uniform: Any, probability: Any) -> None:
             0.001: "that is 10 to the power of -3; nats go with e.",
             100 * exp(-3): "that is in per cent. A probability lies between 0 and 1: divide by 100.",
             1 / 3: "that is 1 / 3. The loss is a logarithm: undo it with e to the power of -3.",
+            log(
+                3
+            ): "that is the loss of a probability of 1/3. Here the loss is 3, and its probability is asked for.",
             1 - exp(-3): "that is the chance of everything else; the right token's is what is left of 1.",
         },
         digits=2,

@@ -153,6 +153,10 @@ _SILENCE_MISTAKES: Mistakes = [
         "the first number of every vector is still there. Silence the whole vector: `activation[:, 1:]`, with no third "
         "index, takes all of its numbers.",
     ),
+    (
+        lambda a, hook: torch.cat([a[..., :1], torch.zeros_like(a[..., 1:])], dim=-1),
+        "you count along the numbers of each vector. Positions are the second axis: `activation[:, 1:]`, not `[..., 1:]`.",
+    ),
 ]
 
 
@@ -179,11 +183,17 @@ _THIRD_CUT_MISTAKES: Mistakes = [
         lambda a, hook: _silent(a, 1),
         "you silence the second position, the first *word*: counting starts at 0.",
     ),
+    (
+        lambda a, hook: torch.cat([torch.zeros_like(a[..., :1]), a[..., 1:]], dim=-1),
+        "you count along the numbers of each vector. Positions are the second axis: `activation[:, 0]`, not `[..., 0]`.",
+    ),
 ]
 
 
 def _rms_norm(stream: Tensor) -> Tensor:
-    return stream / stream.pow(2).mean(-1, keepdim=True).sqrt()
+    """With weights, as in the model: a norm without them can be applied twice and nobody sees it."""
+    weight = torch.linspace(0.5, 1.5, stream.shape[-1])
+    return stream / stream.pow(2).mean(-1, keepdim=True).sqrt() * weight
 
 
 def _lens(stream: Tensor, norm: Callable[[Tensor], Tensor], W_U: Tensor) -> Tensor:
@@ -206,6 +216,10 @@ _LENS_MISTAKES: Mistakes = [
     (
         lambda s, norm, W: (norm(s) @ W).argmax(-1),
         "that is the likeliest token already; give the logits of all tokens, [..., d_vocab].",
+    ),
+    (
+        lambda s, norm, W: norm(norm(s)) @ W,
+        "you apply the norm twice. Its weights then count twice too: once is what the model does.",
     ),
     (
         lambda s, norm, W: norm(s @ W),
@@ -273,6 +287,10 @@ _ATTRIBUTION_MISTAKES: Mistakes = [
         lambda p, w, d: _scaled(p, w, d, p.pow(2).mean(1).sqrt().sum()),
         "your scale is the sum of the parts' sizes. Parts may cancel, so the size of their sum is smaller: add the "
         "parts first, then take one size.",
+    ),
+    (
+        lambda p, w, d: p / p.sum(1).pow(2).mean().sqrt() * w @ d,
+        "you add up the numbers within each part. The parts are the first axis: `parts.sum(0)` is the stream.",
     ),
     (
         lambda p, w, d: _scaled(p, w, d, p.mean(0).pow(2).mean().sqrt()),
