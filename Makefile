@@ -7,6 +7,7 @@
 # make test-peers  saved files to and from sae-lens and dictionary-learning, in an environment of their own
 # make bench       side-by-side speed and quality runs
 # make notebooks   for maintainers: run the notebooks in place, as they are committed (needs Chromium)
+# make check-pages for maintainers: look over the course's pages, in a browser where there is one (minutes)
 # make clean       remove what the above made, except .venv (make distclean removes that too)
 #
 # Each makes .venv first when it is missing. Python 3.11 or newer: make PYTHON=/path/to/python3.11 course
@@ -26,12 +27,15 @@ NBVAL := $(BIN)/python -m pytest -p tests.nbval_plugin --nbval --nbval-current-e
 # random weights with the extremes of trained ones.
 HUB_STANDIN ?= ../shared/hub/make_hub_cache.py
 
-.PHONY: course look lab kit test lint unit-tests notebook-tests smoke-tests test-labs test-peers bench notebooks clean distclean
+.PHONY: course check-pages look lab kit test lint unit-tests notebook-tests smoke-tests test-labs test-peers bench notebooks clean distclean
 .DEFAULT_GOAL := course
 .NOTPARALLEL:
 
 course: .venv/installed
 	$(BIN)/python -m sae_tutorial course $(NOTEBOOKS)
+
+check-pages: .venv/installed
+	$(BIN)/python scripts/check_pages.py build/course
 
 look: .venv/installed
 	$(BIN)/python -m sae_tutorial look --output build/look.html $(if $(TEXT),"$(TEXT)")

@@ -100,9 +100,7 @@ def _course(options: argparse.Namespace) -> int:
     ):
         return failed
     shutil.copy(ROOT / "notebooks" / "glossary.ipynb", executed)
-    return _python(scripts / "build_course.py", executed, course) or _python(
-        scripts / "check_pages.py", course
-    )
+    return _python(scripts / "build_course.py", executed, course)
 
 
 def _kit(options: argparse.Namespace) -> int:

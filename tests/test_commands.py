@@ -49,7 +49,6 @@ def test_the_course_is_executed_and_then_built(checkout, started, monkeypatch):
     assert [Path(command[1]).name for command in started] == [
         "execute_notebooks.py",
         "build_course.py",
-        "check_pages.py",
     ]
     assert [Path(path).name for path in started[0][4:]] == ["01_b.ipynb", "00_a.ipynb"]  # the longest first
     assert (checkout / "build" / "executed" / "glossary.ipynb").is_file()
@@ -60,7 +59,7 @@ def test_the_course_is_built_from_saved_outputs_and_runs_nothing(checkout, start
     (checkout / "build" / "executed").mkdir(parents=True)
     (checkout / "build" / "executed" / "99_old.ipynb").touch()
     assert commands.main(["course", "--no-run"]) == 0
-    assert [Path(command[1]).name for command in started] == ["build_course.py", "check_pages.py"]
+    assert [Path(command[1]).name for command in started] == ["build_course.py"]
     copied = {path.name for path in (checkout / "build" / "executed").iterdir()}
     assert copied == {"00_a.ipynb", "01_b.ipynb", "glossary.ipynb"}
 
