@@ -34,7 +34,7 @@ SKIPPED = {
     ): "tokens that a probe recognises, by near ties at its threshold",
     (
         "12_what_fine_tuning_changed",
-        "[line(name) for name in found]",
+        "[judged(name) for name in found]",
     ): "a first latent of each start of a short training",
     (
         "12_what_fine_tuning_changed",

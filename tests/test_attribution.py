@@ -5,6 +5,7 @@ import torch
 from tiny_families import close, make
 
 from sae_tutorial.effects.attribution import (
+    beside_matched_draws,
     head_attribution,
     head_effects,
     latent_attribution,
@@ -211,3 +212,33 @@ def test_attributions_of_a_model_in_half_precision_are_near_those_of_the_whole_o
     ):
         assert one.dtype == torch.float32
         assert close(one, other, 0.25)  # TopK chooses other latents here and there
+
+
+@torch.no_grad()
+def test_chosen_latents_stand_beside_draws_that_match_them_token_by_token(model, tokens, sae):
+    f = sae.encode(run(model, tokens))[:, 1:].mean(0)
+    asked = []
+
+    def two_groups(latents, strength):
+        others = [i for i in strength.nonzero().flatten().tolist() if i not in latents]
+        return [others[: len(latents)], others[len(others) - len(latents) :]]
+
+    def draw(latents, strength):
+        asked.append((latents, strength))
+        return two_groups(latents, strength)
+
+    ranked = f.sum(0).argsort(descending=True).tolist()
+    trial = beside_matched_draws(model, sae, HOOK, tokens, answer_lead, ranked, draw, n=4)
+    assert 0 < len(trial.places) <= 4 and set(trial.places) <= set(ranked[:4])
+    assert all(f[:, latent].argmax() == place for latent, place in trial.places.items())
+    assert sorted(latent for latents, _ in asked for latent in latents) == sorted(trial.places)
+    for latents, strength in asked:
+        assert all((strength > 0)[latents]) and len(strength.nonzero()) >= 2 * len(latents)
+    draws = [
+        [i for latents, strength in asked for i in two_groups(latents, strength)[number]] for number in (0, 1)
+    ]
+    assert not set(trial.places) & {i for group in draws for i in group}
+    expected = latent_effects(model, sae, HOOK, tokens, answer_lead, [list(trial.places), *draws])
+    torch.testing.assert_close(trial.falls, expected)
+    strong = [float(f[:, group].max(0).values.sum()) for group in (list(trial.places), *draws)]
+    assert trial.strength == pytest.approx((strong[1] + strong[2]) / 2 / strong[0], rel=1e-4)

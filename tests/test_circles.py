@@ -124,8 +124,12 @@ def test_the_next_word_is_the_one_with_the_energy_and_never_from_another_text() 
 
 
 def test_the_way_back_is_the_last_bar_and_stands_out():
-    figure = steps_figure({"days": {"Monday": 1.9, "Tuesday": 0.7, "Wednesday": 0.8}}, "Steps", "step")
-    (bars,) = figure.data
-    assert bars.x == ("Tuesday", "Wednesday", "Monday") and bars.y == (0.7, 0.8, 1.9)
+    week, numbers = {"Monday": 1.9, "Tuesday": 0.7, "Wednesday": 0.8}, {"two": 2.0, "three": 1.0}
+    figure = steps_figure({"days": week, "numbers": numbers, "more": numbers}, "Steps", "step")
+    bars, beside, below = figure.data
+    assert bars.y == ("Tuesday", "Wednesday", "Monday") and bars.x == (0.7, 0.8, 1.9)
     *others, back = bars.marker.color
     assert len(set(others)) == 1 and back not in others
+    days, two, three = (figure.layout[f"yaxis{n or ''}"].domain for n in ("", 2, 3))
+    assert days == two and three[1] < days[0]  # pairs beside one another
+    assert days[1] - days[0] > three[1] - three[0]  # three bars are higher than two

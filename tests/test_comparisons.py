@@ -102,10 +102,24 @@ def test_dots_write_their_numbers_and_controls_are_grey():
 
 
 def test_effects_stand_over_sizes_beside_their_control():
-    size, effects = np.array([1.0, 10.0]), {"latents": np.array([0.1, 0.2]), "random": np.array([0.05, 0.3])}
+    size = np.array([1.0, 10.0])
+    effects = {"latents": np.array([0.1, 0.2]), "random": np.array([[0.05, 0.3], [0.06, 0.4]])}
     figure = comparisons.effects_figure(size, effects, "T", "size", "effect")
-    assert [(trace.name, list(trace.y), trace.marker.color) for trace in figure.data] == [
-        ("latents", [0.1, 0.2], BLUE),
-        ("random", [0.05, 0.3], GREY),
+    assert [(trace.name, list(trace.x), list(trace.y), trace.marker.color) for trace in figure.data] == [
+        ("random", [1, 10, 1, 10], [0.05, 0.3, 0.06, 0.4], GREY),
+        ("latents", [1, 10], [0.1, 0.2], BLUE),  # the dots lie above the crosses
     ]
     assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", "log")
+
+
+def test_a_grid_of_latents_marks_which_sentences_choose_and_which_judge():
+    on = np.zeros((8, 3), dtype=bool)
+    on[:4, 0] = True
+    figure = comparisons.on_off_figure(on, ["<a>", "b", "c"], list("stuvwxyz"), "T", groups=[1, 2])
+    assert figure.data[0].z[:, 0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
+    assert [(note.text, note.y) for note in figure.layout.annotations] == [
+        ("choosing", 0.5), ("judging", 2.5), ("choosing", 4.5), ("judging", 6.5),
+    ]  # fmt: skip
+    lines = [(shape.x0 if shape.yref != "y" else shape.y0, shape.line.dash) for shape in figure.layout.shapes]
+    assert lines == [(1.5, "dash"), (3.5, None), (5.5, "dash"), (0.5, None)]
+    assert "&lt;a&gt;" in figure.layout.xaxis.ticktext

@@ -60,8 +60,10 @@ def absorbing() -> tuple[csc_array, torch.Tensor, np.ndarray, np.ndarray]:
 
 def test_what_fires_in_the_holes_is_found():
     units, W_dec, direction, labels = absorbing()
-    found = find_absorption(units, W_dec, np.array([0]), direction, labels, np.ones(200, dtype=bool))
-    assert found == (100, 30, 20, [(4, 20)], 0.0)
+    found = find_absorption(units, W_dec, np.array([0]), direction, labels, np.ones(200))
+    assert found[:6] == (100, 30, 20, [(4, 20)], 0.0, 30)
+    assert found.usual == pytest.approx(1.0)
+    assert [(row, latent) for row, latent, _ in found.fills] == [(row, 4) for row in range(70, 90)]
 
 
 def test_a_latent_that_writes_as_much_everywhere_shows_in_the_control():
@@ -70,6 +72,22 @@ def test_a_latent_that_writes_as_much_everywhere_shows_in_the_control():
     everywhere[:, 4] = 1.0
     found = find_absorption(csc_array(everywhere), W_dec, np.array([0]), direction, labels, labels)
     assert (found.absorbed, found.elsewhere) == (30, 1.0)
+
+
+def test_the_control_is_of_rows_that_the_probe_likes_best_and_as_many_as_the_holes():
+    units, W_dec, direction, labels = absorbing()
+    here = units.toarray()
+    here[100:115, 4] = 1.0  # 15 of 100 rows without the concept
+    # A false alarm of the concept's own latent is no row of the control.
+    here[120:130, 0] = here[120:130, 4] = 1.0
+    score = labels - 0.5
+    score[100:130] = 0.4
+    score[100:110] = 2.0
+    found = find_absorption(csc_array(here), W_dec, np.array([0]), direction, labels, score)
+    # 20 rows with a score above 0 have no own latent on; 10 more make up the 30.
+    assert (found.holes, found.alarms, found.alarms_filled) == (30, 20, 15)
+    assert found.elsewhere == pytest.approx(15 / 30)
+    assert found.absorbed == 20
 
 
 def test_rows_that_the_probe_does_not_recognise_are_no_holes():
@@ -89,7 +107,7 @@ def test_a_latent_across_the_direction_absorbs_nothing():
 def test_with_nothing_to_compare_with_nothing_is_absorbed():
     units, W_dec, direction, labels = absorbing()
     found = find_absorption(units, W_dec, np.array([5]), direction, labels, labels)
-    assert found == (100, 100, 0, [], 0.0)
+    assert found == (100, 100, 0, [], 0.0, 0, 0, 0.0, [])
 
 
 def test_an_autoencoders_own_parameters_are_taken_in_any_precision_and_labels_as_ones_and_zeros():
@@ -97,7 +115,7 @@ def test_an_autoencoders_own_parameters_are_taken_in_any_precision_and_labels_as
     parameter = torch.nn.Parameter(W_dec.bfloat16())
     found = find_absorption(units, parameter, np.array([0]), direction, labels.astype(int), [1] * 200)
     assert found[:4] == (100, 30, 20, [(4, 20)])
-    with pytest.raises(ValueError, match="read must have one entry for each of the 200 rows"):
+    with pytest.raises(ValueError, match="score must have one entry for each of the 200 rows"):
         find_absorption(units, parameter, np.array([0]), direction, labels, labels[:90])
     (narrow, rows), wide = split_world()
     assert find_splits((narrow, torch.nn.Parameter(rows)), wide) == find_splits((narrow, rows), wide)

@@ -6,6 +6,9 @@ import torch
 
 from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.diffing_drawings import (
+    BASE,
+    PALE_OF,
+    TUNED,
     control_figure,
     crosscoder_drawing,
     scaling_drawing,
@@ -17,6 +20,8 @@ from sae_tutorial.show.diffing_drawings import (
 def test_the_crosscoder_has_both_models_and_both_kinds_of_latent():
     words = " ".join(note.text for note in crosscoder_drawing("Two models").layout.annotations)
     assert all(word in words for word in ("base model", "tuned model", "shared latent", "exclusive latent"))
+    thick = [note for note in crosscoder_drawing("Two models").layout.annotations if note.arrowwidth == 3]
+    assert len({(round(note.x - note.ax, 6), round(abs(note.y - note.ay), 6)) for note in thick}) == 1
 
 
 def test_both_numbers_of_latent_scaling_are_the_sums_of_what_is_drawn():
@@ -24,8 +29,8 @@ def test_both_numbers_of_latent_scaling_are_the_sums_of_what_is_drawn():
     sums = [re.fullmatch(r"ν<sup>(.)</sup> = \((\d) \+ (\d)\) / 10 = ([\d.]+)", text) for text in words]
     found = [(one[1], (int(one[2]) + int(one[3])) / 10, float(one[4])) for one in sums if one]
     assert all(summed == said for _, summed, said in found)
-    assert [value for kind, _, value in found if kind == "ε"] == [0.1, 0.8, 0.1]
-    assert [value for kind, _, value in found if kind == "r"] == [0.1, 0.1, 0.8]
+    assert [value for kind, _, value in found if kind == "ε"] == [0.0, 0.8, 0.0]
+    assert [value for kind, _, value in found if kind == "r"] == [0.0, 0.0, 0.8]
     assert {"<b>its own</b>", "<b>complete shrinkage</b>", "<b>latent decoupling</b>"} < set(words)
 
 
@@ -46,17 +51,17 @@ def test_each_pair_of_models_has_a_row_of_its_own():
     assert len(set(figure.data[0].marker.color)) == 2  # one of them beyond the control's furthest
 
 
-def test_each_direction_has_a_row_and_those_that_do_both_come_first():
-    half, none, most = (Interval.of_share(count, 10) for count in (5, 0, 7))
-    figure = two_tests_figure(
-        {"neither": (none, most), "both": (half, none)}, {"both": 0.712}, "Tests", 0.25, 0.1
-    )
+def test_each_direction_has_a_row_and_those_that_bring_most_come_first():
+    half, none, most, few = (Interval.of_share(count, 40) for count in (20, 0, 28, 9))
+    results = {"neither": (none, most), "close": (few, few), "both": (half, none)}
+    figure = two_tests_figure(results, {"both": 0.712}, "Tests", 0.25, 0.1, "close")
     came, left = figure.data
-    assert (came.y, came.x, left.x) == (("both", "neither"), (0.5, 0.0), (0.0, 0.7))
-    assert came.error_x.array == (half.high - 0.5, none.high) and came.error_x.arrayminus == (
-        0.5 - half.low,
-        0.0,
-    )
-    for test in (came, left):  # what passes is filled, what does not is hollow
-        assert test.marker.color[0] != "white" and test.marker.color[1] == "white"
-    assert [note.y for note in figure.layout.annotations if note.text == "0.71"] == ["both"]
+    assert (came.y, came.x, left.x) == (("both", "close", "neither"), (0.5, 0.225, 0.0), (0.0, 0.225, 0.7))
+    assert came.error_x.array == (half.high - 0.5, few.high - 0.225, none.high)
+    assert came.error_x.arrayminus == (0.5 - half.low, 0.225 - few.low, 0.0)
+    # Filled where all of the interval passes, pale where it crosses the line, hollow where all of it fails.
+    assert came.marker.color == (TUNED, PALE_OF[TUNED], "white")
+    assert left.marker.color == (BASE, "white", "white")
+    words = [note.text for note in figure.layout.annotations]
+    assert {"0.71", "passes above 25%", "passes below 10%"} < set(words)
+    assert list(figure.layout.yaxis.ticktext) == ["both", "<b>our arrow (close)</b>", "neither"]

@@ -18,7 +18,7 @@ def words_of(figure: go.Figure) -> str:
         (doubt_drawings.hole_drawing, ["Paris", "Peru", "hole"]),
         (doubt_drawings.cone_drawing, ["its start", "0.8 along", "0.6 across"]),
         (doubt_drawings.shuffle_drawing, ["embedding", "its twin", "other places"]),
-        (doubt_drawings.hedge_drawing, ["mouse", "cheese", "hedges"]),
+        (doubt_drawings.hedge_drawing, ["mouse", "cheese", "leans"]),
     ],
 )
 def test_a_drawing_has_its_title_its_words_and_no_axes(draw, words):
@@ -41,6 +41,9 @@ def test_what_touches_zero_is_hollow_and_what_does_not_is_filled():
     assert "grey" in figure.layout.xaxis.title.text
     clear = doubt_drawings.forest_figure({"above": rows["above"]}, "title", "nats")
     assert clear.layout.xaxis.title.text == "nats"
+    assert len(figure.layout.shapes) == 1
+    figure = doubt_drawings.forest_figure(rows, "title", "nats", needed=0.11)
+    assert [shape.x0 for shape in figure.layout.shapes] == [0, 0.11] and "right of 0.11" in words_of(figure)
 
 
 def test_every_seed_has_a_dot_in_the_row_of_its_method_and_the_colour_of_its_group():

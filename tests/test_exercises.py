@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -28,6 +29,7 @@ from answers import last_line, said
 
 import copies
 from sae_tutorial import exercises
+from sae_tutorial.effects import topics
 from sae_tutorial.exercises import (
     alarms,
     analysing,
@@ -115,12 +117,12 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "mistakes": (exercises.check_mistakes, asking._COUNT_MISTAKES),
     "divergence": (exercises.check_divergence, asking._DIVERGENCE_MISTAKES),
     "seam": (exercises.check_seam, asking._SEAM_MISTAKES),
+    "alike": (exercises.check_alike, asking._ALIKE_MISTAKES),
     "claimed_share": (exercises.check_claimed_share, looking._CLAIMED_MISTAKES),
     "density": (exercises.check_density, analysing._DENSITY_MISTAKES),
     "top_share": (exercises.check_top_share, kinds._TOP_MISTAKES),
     "as_rare": (exercises.check_as_rare, kinds._RARE_MISTAKES),
     "both_halves": (exercises.check_both_halves, kinds._HALVES_MISTAKES),
-    "luck": (exercises.check_luck, asking._LUCK_MISTAKES),
     "balanced_accuracy": (exercises.check_balanced_accuracy, judging._BALANCED_MISTAKES),
     "soft_freeze": (exercises.check_soft_freeze, rivals._FREEZE_MISTAKES),
     "paired_draws": (exercises.check_paired_draws, rivals._PAIRED_MISTAKES),
@@ -181,9 +183,23 @@ def all_exercises() -> list[Any]:
     return cases
 
 
+# What the solution of 10.3 finds on its page: a writer that is on the topic exactly where it is pushed along the latent.
+PAGE_10 = {
+    "topics": topics,
+    "directions": {194: "disease"},
+    "chance": ["random"] * 64,
+    "pushed": lambda direction, dose, n: (direction, n),
+    "write": lambda push: (
+        [f"There was {'a disease' if push[0] == 'disease' else 'a hill'}."] * push[1],
+        0.3,
+    ),
+    "price": lambda loss: SimpleNamespace(value=loss),
+}
+
+
 def run_solution(stubs: list[str], solution: str) -> None:
     """Run the stubs' own definitions, then the solution, then the stubs' checks: the learner's order."""
-    names = {"torch": torch, "np": np, "exercises": exercises}
+    names = {"torch": torch, "np": np, "exercises": exercises, **PAGE_10}
     checks = [line for stub in stubs for line in stub.splitlines() if line.startswith("exercises.check_")]
     exec(compile("\n".join([solution, *checks]), "solution", "exec"), names)
 
@@ -297,7 +313,7 @@ def test_the_learners_code_cannot_spoil_the_examples() -> None:
 # nothing that can be written into (`train_until` is judged on its state by its own check).
 GONE_ON_WITH = in_use._TRAINED | in_use._READ
 MAY_WRITE = {"silence", "third_cut", "patch", "cut_keys", "average_head", "unit_rows", "soft_freeze"}
-NUMBERS_ONLY = {"design", "faithfulness", "luck", "readers_share", "train_until"}
+NUMBERS_ONLY = {"design", "faithfulness", "readers_share", "train_until"}
 
 
 @pytest.mark.parametrize("name", sorted(GONE_ON_WITH.keys() - MAY_WRITE - NUMBERS_ONLY))

@@ -228,16 +228,14 @@ def test_a_wrong_push_ablation_match_removal_or_threshold_does_not_run_in_notebo
     assert held.tolist() == [[0.5, 0.0], [0.5, 1.0]]
 
 
-def test_a_search_for_a_price_and_a_chance_are_used_where_they_are_right(capsys):
+def test_a_search_for_a_price_and_a_share_are_used_where_they_are_right(capsys):
     parts = exercises.yours_or_ours(
         next_price=price_as_a_tensor,
-        luck=lambda n_on, n_classes: 0.5,
         readers_share=lambda own, patient, ideal: patient / ideal,
     )
     assert parts.next_price({1.0: 40.0, 4.0: 10.0}, 20) == pytest.approx(2.0)
-    assert parts.luck(1, 6) == pytest.approx(1.0)  # one row is all of one class
     assert parts.readers_share(0.5, 0.6, 0.9) == pytest.approx(0.25)
-    assert "next_price (yours), luck (ours), readers_share (ours)" in capsys.readouterr().out
+    assert "next_price (yours), readers_share (ours)" in capsys.readouterr().out
 
 
 def test_a_loop_that_can_be_stopped_is_used_where_it_is_right(capsys):
@@ -259,7 +257,7 @@ def test_a_wrong_function_does_not_run_in_the_experiments_of_01_08_and_12(capsys
         ramp_slope=lambda z, theta, width: z,
         tuned_share=lambda W_dec: W_dec,
         best_multiple=lambda f, d, y: 1.0,
-        own_latents=lambda share, missed, others, n_rows, line: share > line,
+        own_latents=lambda share, nu_e, nu_r, n_rows, line: share > line,
         take_out=lambda x, direction, mean: x,
         rival=lambda base, tuned: (tuned - base).mean(0),
         crosscoder=lambda base, tuned, *weights: torch.cat([base, tuned], dim=1),

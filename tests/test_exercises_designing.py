@@ -64,6 +64,8 @@ RIGHT: Right = [
             lambda claim: types.MappingProxyType(designing._design(claim)),
             lambda claim: dict(reversed(designing._design(claim).items())),
             lambda claim: {**OURS, **dict([designing._CHANGES[claim]])},
+            # Nothing moves untrained directions, so they may be called frozen.
+            lambda claim: designing._design(claim) | ({"decoder": "frozen"} if claim == "A" else {}),
             lambda claim: {
                 "model": "shuffled" if claim == "D" else "trained",
                 "training": "none" if claim == "A" else "full",
@@ -119,6 +121,7 @@ WRONG: Wrong = [
     ("lead_over_all", (lambda c, n: np.mean(c.pop(n)) - min(map(np.mean, c.values())),), "weakest"),
     ("lead_over_all", (12,), "a function is needed"),
     ("near_miss", (r"\d",), "also marks"),
+    ("near_miss", (r"\d\d",), "also marks"),
     ("near_miss", (r"(?<=,)\d+",), "ought to be on"),
     ("near_miss", (r"\w+",), "also marks"),
     ("near_miss", (r"people",), "resembles no number"),

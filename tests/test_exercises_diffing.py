@@ -81,21 +81,21 @@ def by_a_solver(f, d, y):
     return torch.linalg.lstsq(a, y.reshape(-1, 1).double()).solution[0, 0]
 
 
-def by_conditions(share, missed, others, n_rows, line):
-    return (share > line) & (missed < 0.2) & (others < 0.5) & (n_rows >= 20)
+def by_conditions(share, nu_e, nu_r, n_rows, line):
+    return (share > line) & (nu_e < 0.2) & (nu_r < 0.5) & (n_rows >= 20)
 
 
-def by_striking_off(share, missed, others, n_rows, line):
+def by_striking_off(share, nu_e, nu_r, n_rows, line):
     own = torch.ones_like(share, dtype=torch.bool)
-    for struck in (share <= line, missed >= 0.2, others >= 0.5, n_rows < 20):
+    for struck in (share <= line, nu_e >= 0.2, nu_r >= 0.5, n_rows < 20):
         own[struck] = False
     return own
 
 
-def by_a_list(share, missed, others, n_rows, line):
+def by_a_list(share, nu_e, nu_r, n_rows, line):
     return [
         s > line and e < 0.2 and r < 0.5 and n >= 20
-        for s, e, r, n in zip(share.tolist(), missed.tolist(), others.tolist(), n_rows.tolist(), strict=True)
+        for s, e, r, n in zip(share.tolist(), nu_e.tolist(), nu_r.tolist(), n_rows.tolist(), strict=True)
     ]
 
 

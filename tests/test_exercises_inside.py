@@ -24,7 +24,7 @@ def toy_by_clamp(x, W, b):
     return torch.clamp(torch.addmm(b, x @ W, W.T), min=0)
 
 
-# 1.8
+# 1.7
 
 
 def read_in_a_loop(W):
@@ -137,7 +137,7 @@ def bound_by_where(importance):
     return torch.where(importance < 1, 4 * importance / (2 + 5 * importance), 4 / (5 + 2 * importance))
 
 
-# 1.9
+# 1.8
 
 
 def off_in_a_copy(h, neuron):
@@ -167,18 +167,18 @@ def off_at_its_mean(h, neuron):
     return off
 
 
-SHAPES = [
-    *zip(ways_to_count(1 / 3), ways_to_count(3 / 4), strict=False),
-    (0.33, 0.75),
-    ("2/6", "3/4"),
-]
 RIGHT: Right = [
     *[
         ("pair", answers)
         for answers in zip(ways_to_count(0.0), ways_to_count(0.3), ways_to_count(0.32), strict=False)
     ],
-    *[("pentagon", answers) for answers in zip(ways_to_count(0.309017), ways_to_count(0.0), strict=False)],
-    *[("pentagon", answers) for answers in ((0.31, 0), ("0.31", "0"))],
+    *[
+        ("pentagon", answers)
+        for answers in zip(
+            ways_to_count(0.309017), ways_to_count(0.190983), ways_to_count(0.618034), strict=False
+        )
+    ],
+    *[("pentagon", answers) for answers in ((0.31, 0.19, 0.62), ("0.31", "0.19", "0.62"))],
     *[("toy", (f,)) for f in ways_to_return(superposition._toy)],
     *[("toy", (f,)) for f in (toy_by_rows, toy_by_einsum, toy_by_clamp)],
     *[("switch_off", (f,)) for f in ways_to_return(neurons._switch_off)],
@@ -187,7 +187,6 @@ RIGHT: Right = [
     *[("features_read", (f,)) for f in (read_in_a_loop, read_in_numpy)],
     *[("dimensionality", (f,)) for f in ways_to_return(superposition._dimensionality)],
     *[("dimensionality", (f,)) for f in (shares_in_loops, shares_in_numpy, shares_from_gram)],
-    *[("shapes", answers) for answers in SHAPES],
     *[("meeting", (f,)) for f in ways_to_return(meeting._meeting)],
     *[("meeting", (f,)) for f in (met_by_columns, met_in_numpy, met_at_random, met_anywhere)],
     *[("boundary", (f,)) for f in ways_to_return(superposition_boundary)],
@@ -207,16 +206,29 @@ WRONG: Wrong = [
     ("pair", (0, 0.3, 0.566), "leave it squared"),
     ("pair", (0.6, 0, 0.18), "0.6"),
     ("pair", ("x", 0.3, 0.32), "must be a number"),
-    ("pentagon", (0.951, 0), "the sine of 72°"),
-    ("pentagon", (-0.81, 0), "the cosine of 144°"),
-    ("pentagon", (-0.967, 0), "72 radians"),
-    ("pentagon", (1, 0), "for itself"),
-    ("pentagon", (0.1, 0), "with its bias"),
-    ("pentagon", (0.42, 0), "too large"),
-    ("pentagon", (0.4, 0), "whose arrows are longer"),
-    ("pentagon", (0.31, -0.81), "before the ReLU"),
-    ("pentagon", (0.31, 0.81), "the other way"),
-    ("pentagon", (0.3, 0), "rounded too far"),
+    ("pentagon", (0.951, 0.19, 0.62), "the sine of 72°"),
+    ("pentagon", (-0.81, 0.19, 0.62), "the cosine of 144°"),
+    ("pentagon", (-0.967, 0.19, 0.62), "72 radians"),
+    ("pentagon", (1, 0.19, 0.62), "for itself"),
+    ("pentagon", (0.1, 0.19, 0.62), "with its bias"),
+    ("pentagon", (0.42, 0.19, 0.62), "too large"),
+    ("pentagon", (0.4, 0.19, 0.62), "whose arrows are longer"),
+    ("pentagon", (0.3, 0.19, 0.62), "rounded too far"),
+    ("pentagon", (0.31, 1, 0.62), "C with B off"),
+    ("pentagon", (0.31, 1.81, 0.62), "B lowers"),
+    ("pentagon", (0.31, -0.81, 0.62), "what B adds"),
+    ("pentagon", (0.31, 0.81, 0.62), "takes away"),
+    ("pentagon", (0.31, 0, 0.62), "not all of it"),
+    ("pentagon", (0.31, 1.31, 0.62), "no neighbour of C"),
+    ("pentagon", (0.31, 0.62, 0.62), "which lies between"),
+    ("pentagon", (0.31, 0.41, 0.62), "less the sine"),
+    ("pentagon", (0.31, 0.19, 0.31), "C alone adds"),
+    ("pentagon", (0.31, 0.19, 0), "a part of each"),
+    ("pentagon", (0.31, 0.19, 0.19), "that is C itself"),
+    ("pentagon", (0.31, 0.19, -0.5), "lies between them"),
+    ("pentagon", (0.31, 0.19, 1.62), "its own part"),
+    ("pentagon", (0.31, 0.19, 0.096), "not multiplied"),
+    ("pentagon", (0.31, 0.19, 0.6), "rounded too far"),
     ("toy", (lambda x, W, b: x @ W @ W.T + b,), "no ReLU"),
     ("toy", (lambda x, W, b: torch.relu(x @ W @ W.T) + b,), "before the ReLU"),
     ("toy", (lambda x, W, b: torch.relu(x @ W @ W.T),), "bias b is missing"),
@@ -256,14 +268,6 @@ WRONG: Wrong = [
     ("dimensionality", (lambda W: (W**2).sum(0) / ((normalize(W, dim=0).T @ W) ** 2).sum(1),), "columns"),
     ("dimensionality", (lambda W: W.norm(dim=1) / ((normalize(W) @ W.T) ** 2).sum(1),), "squared length"),
     ("dimensionality", (lambda W: (W**2).sum(1) / ((normalize(W) @ W) ** 2).sum(1),), "stopped"),
-    ("shapes", (1 / 6, 0.75), "they share *two*"),
-    ("shapes", (3, 0.75), "share each dimension"),
-    ("shapes", (0.5, 0.75), "all in one plane"),
-    ("shapes", (0.333, 0.25), "they share *three*"),
-    ("shapes", (0.333, 0.667), "that is the triangle"),
-    ("shapes", (0.333, 1.333), "its inverse"),
-    ("shapes", (0.3, 0.75), "rounded too far: give 2 digits"),
-    ("shapes", (True, 0.75), "must be a number, got True"),
     ("meeting", (met_in_place,), "`x`, which your function was given, has changed"),
     ("meeting", (lambda x: x[:10],), "the shape"),
     ("meeting", (lambda x: x * (x[:, :1] > 0),), "must keep its numbers"),

@@ -226,6 +226,14 @@ def rare_in_a_loop(f, n):
     return [value if value in strongest else 0.0 for value in f.tolist()]
 
 
+def rare_at_random(f, n):
+    where = f.nonzero()[:, 0]
+    kept = torch.zeros_like(f)
+    some = where[torch.randperm(len(where), generator=torch.Generator().manual_seed(1))[:n]]
+    kept[some] = f[some]
+    return kept
+
+
 def rare_by_order_of_text(f, n):
     kept, first = torch.zeros_like(f), f.nonzero()[:n, 0]
     kept[first] = f[first]
@@ -743,6 +751,7 @@ WRONG: Wrong = [
     ("as_rare", (lambda f, n: torch.cat([f[:n], torch.zeros(len(f) - n)]),), "first n places"),
     ("as_rare", (lambda f, n: f.numpy()[:n],), "And keep the shape"),
     ("as_rare", (rare_by_order_of_text,), "places at which it is on"),
+    ("as_rare", (rare_at_random,), "not the strongest: perhaps at random"),
     ("as_rare", (lambda f, n: f.topk(n),), "returns a pair"),
     ("as_rare", (lambda f, n: f / 2,), "expected"),
     ("both_halves", (halves_returning_early,), "inside the loop"),
@@ -1025,6 +1034,7 @@ WRONG: Wrong = [
     ),
     ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), (a * e).sum() / a.sum()),), "weigh by all holes"),
     ("matched_rates", (lambda h, a, e: meaning._matched_rates(h, a, e)[::-1],), "other order"),
+    ("matched_rates", (lambda h, a, e: ((h * a).sum() / h.sum(), (h * e).sum() / h.sum()),), "holes already"),
     ("matched_rates", (lambda h, a, e: ((a / h).mean(), e.mean()),), "plain means over concepts"),
     ("matched_rates", (lambda h, a, e: ((a / h) @ (h / h.sum()), e @ (h / h.sum())),), "no holes at all"),
     ("matched_rates", (lambda h, a, e: a.sum() / h.sum(),), "shape [], expected [2]"),

@@ -1,10 +1,8 @@
 """Answers to the exercises of notebook 13: right ones written in several ways, and plausible wrong ones."""
 
 import math
-from fractions import Fraction
 
 import numpy as np
-import pytest
 import torch
 from answers import Right, Wrong, ways_to_return
 from scipy.special import rel_entr
@@ -42,28 +40,26 @@ def divergence_in_scipy(clean, changed):
     return rel_entr(np.exp(clean.numpy()), np.exp(changed.numpy())).sum(1)
 
 
-def luck_in_fractions(n_on, n_classes):
-    p = Fraction(1, n_classes)
-    return n_classes * sum(
-        math.comb(n_on, i) * p**i * (1 - p) ** (n_on - i) for i in range(n_on + 1) if 5 * i > 4 * n_on
-    )
+def alike_by_loops(cosine, subjects, articles):
+    within, across = [], []
+    for i, one in enumerate(subjects):
+        for j, other in enumerate(subjects):
+            if one != other:
+                across.append(cosine[i, j])
+            elif articles[i] != articles[j]:
+                within.append(cosine[i, j])
+    return sum(within) / len(within) - sum(across) / len(across)
 
 
-def luck_by_counting(n_on, n_classes):
-    ways = sum(math.comb(n_on, i) * (n_classes - 1) ** (n_on - i) for i in range(n_on + 1) if i / n_on > 0.8)
-    return n_classes * ways / n_classes**n_on
+def alike_in_numpy(cosine, subjects, articles):
+    same, one_article = (np.equal.outer(x.numpy(), x.numpy()) for x in (subjects, articles))
+    return np.average(cosine.numpy(), weights=same & ~one_article) - cosine.numpy()[~same].mean()
 
 
-def luck_in_scipy(n_on, n_classes):
-    from scipy.stats import binom
-
-    return n_classes * binom.sf(math.floor(0.8 * n_on), n_on, 1 / n_classes)
-
-
-def luck_by_simulation(n_on, n_classes):
-    drawn = np.random.default_rng(0).integers(0, n_classes, (20_000, n_on))
-    most = np.stack([(drawn == c).sum(1) for c in range(n_classes)]).max(0)
-    return (most > 0.8 * n_on).mean()
+def alike_by_pairs(cosine, subjects, articles):
+    i, j = torch.triu_indices(*cosine.shape, offset=1)
+    same, apart = subjects[i] == subjects[j], articles[i] != articles[j]
+    return cosine[i, j][same & apart].mean() - cosine[i, j][~same].mean()
 
 
 def seam_by_loops(rows):
@@ -86,6 +82,11 @@ def seam_from_all_distances(rows):
     return far[-1, 0] / far.diagonal(1).mean()
 
 
+def within(cosine, pairs):
+    """The mean cosine of some pairs."""
+    return cosine[pairs].mean()
+
+
 RIGHT: Right = [
     *[("mistakes", (f,)) for f in ways_to_return(asking._mistakes)],
     *[("mistakes", (f,)) for f in (mistakes_by_loops, mistakes_in_numpy, mistakes_by_comparing)],
@@ -93,8 +94,8 @@ RIGHT: Right = [
     *[("divergence", (f,)) for f in (divergence_by_torch, divergence_by_products, divergence_in_scipy)],
     *[("seam", (f,)) for f in ways_to_return(asking._seam)],
     *[("seam", (f,)) for f in (seam_by_loops, seam_by_diff, seam_in_numpy, seam_from_all_distances)],
-    *[("luck", (f,)) for f in ways_to_return(asking._luck)],
-    *[("luck", (f,)) for f in (luck_in_fractions, luck_by_counting, luck_in_scipy)],
+    *[("alike", (f,)) for f in ways_to_return(asking._alike)],
+    *[("alike", (f,)) for f in (alike_by_loops, alike_in_numpy, alike_by_pairs)],
 ]
 
 WRONG: Wrong = [
@@ -107,11 +108,6 @@ WRONG: Wrong = [
         "divergence",
         (lambda p, q: torch.einsum("rv,rv->r", q.exp(), p - q),),
         "weights are those of the changed",
-    ),
-    (
-        "luck",
-        (lambda n, c: sum(c * (1 / c) ** i * (1 - 1 / c) ** (n - i) for i in range(n + 1) if i > 0.8 * n),),
-        "one order",
     ),
     ("mistakes", (lambda h, e: len(h) - h.sum(0),), "misses none"),
     ("mistakes", (lambda h, e: e.sum(0),), "never on has none"),
@@ -140,17 +136,68 @@ WRONG: Wrong = [
     ),
     ("seam", (lambda rows: (rows[-1] - rows[0]).norm() / torch.pdist(rows).mean(),), "only neighbours"),
     ("seam", (lambda rows: 1 + seam_by_diff(rows),), "expected"),
-    ("luck", (lambda n, c: (1 / c) ** n * c,), "all rows share a class"),
-    ("luck", (lambda n, c: asking._luck(n, c) / c,), "one given class; any"),
-    ("luck", (lambda n, c: asking._luck(n, c) * 2304,), "expected number"),
-    ("luck", (lambda n, c: c * asking._tail(n, c, range(math.ceil(0.8 * n), n + 1)),), "exactly 80%"),
-    ("luck", (lambda n, c: 1 - asking._luck(n, c),), "does *not* happen"),
-    ("luck", (luck_by_simulation,), "expected 0.003906, got "),
-    ("luck", (lambda n, c: (1 / c) ** (n * 4 // 5 + 1) * c,), "number of ways to choose"),
+    (
+        "alike",
+        (lambda c, s, a: within(c, s[:, None] == s) - within(c, s[:, None] != s),),
+        "every paragraph with itself",
+    ),
+    (
+        "alike",
+        (
+            lambda c, s, a: (
+                within(c, (s[:, None] == s) ^ torch.eye(len(s)).bool()) - within(c, s[:, None] != s)
+            ),
+        ),
+        "other pairs of one article",
+    ),
+    ("alike", (lambda c, s, a: -alike_by_pairs(c, s, a),), "sign is wrong"),
+    (
+        "alike",
+        (lambda c, s, a: within(c, (s[:, None] == s) & (a[:, None] != a)),),
+        "nothing to be compared with",
+    ),
+    (
+        "alike",
+        (lambda c, s, a: within(c, (s[:, None] == s) & (a[:, None] != a)) - c.mean(),),
+        "is over all pairs, those",
+    ),
+    (
+        "alike",
+        (lambda c, s, a: within(c, (s[:, None] == s) & (a[:, None] != a)) - within(c, a[:, None] != a),),
+        "all pairs of two articles",
+    ),
+    ("alike", (lambda c, s, a: within(c, a[:, None] == a) - within(c, s[:, None] != s),), "Keep the others"),
+    (
+        "alike",
+        (lambda c, s, a: within(c, a[:, None] == a) - within(c, a[:, None] != a),),
+        "ask for the subjects",
+    ),
+    (
+        "alike",
+        (lambda c, s, a: c[(s[:, None] == s) & (a[:, None] != a)].sum() - c[s[:, None] != s].sum(),),
+        "Take means",
+    ),
+    (
+        "alike",
+        (lambda c, s, a: within(c, (s[:, None] == s) & (a[:, None] != a)) / within(c, s[:, None] != s),),
+        "you divided",
+    ),
+    ("alike", (lambda c, s, a: alike_by_pairs(c, s, a) + 0.1,), "expected"),
 ]
 
 
-def test_luck_agrees_with_a_simulation() -> None:
-    drawn = np.random.default_rng(0).integers(0, 4, (200_000, 10))
-    most = np.stack([(drawn == c).sum(1) for c in range(4)]).max(0)
-    assert (most > 8).mean() == pytest.approx(asking._luck(10, 4), abs=1e-4)
+def test_what_is_alike_within_an_article_alone_does_not_count() -> None:
+    generator = torch.Generator().manual_seed(0)
+    subjects, articles = torch.arange(2).repeat_interleave(20), torch.arange(10).repeat_interleave(4)
+
+    def advantage(rows: torch.Tensor, dealt: torch.Tensor) -> float:
+        unit = torch.nn.functional.normalize(rows - rows.mean(0), dim=1)
+        return float(asking._alike(unit @ unit.T, dealt, articles))
+
+    of_article = torch.randn(10, 50, generator=generator)[articles]
+    of_subject = torch.randn(2, 50, generator=generator)[subjects]
+    assert advantage(of_subject + of_article, subjects) > 0.5
+    assert abs(advantage(of_article, subjects)) < 0.15
+    assert (
+        abs(advantage(of_subject + of_article, torch.randperm(10, generator=generator)[articles] % 2)) < 0.2
+    )

@@ -85,20 +85,24 @@ def test_the_drawing_names_both_coders():
 
 def test_the_drawing_of_a_frozen_way_names_what_is_held():
     words = [note.text for note in frozen_drawing("T").layout.annotations]
-    assert words.count("× gain ÷ scale") == 2 and any("W_V W_O" in word for word in words)
+    assert sum("× gain ÷" in word and "scale" in word for word in words) == 2
+    assert any("W_V W_O" in word for word in words)
 
 
 def test_edges_that_hold_lie_on_the_line():
     edges = np.array([0.5, 0.1])
-    figure = edge_test_figure(edges, {"held": edges, "free": -edges}, "T", ["a", "b"])
+    figure = edge_test_figure(edges, {"held": edges, "free": -edges}, "T", ["a", "b"], {1: "at Italian"})
     line, held, free = figure.data
     assert tuple(line.x) == tuple(line.y) == (0.1, 0.5)
     assert tuple(held.x) == tuple(held.y) and tuple(free.y) == (-0.5, -0.1) and free.name == "free"
+    (note,) = figure.layout.annotations
+    assert (note.text, note.x, note.y) == ("at Italian", 0.1, -0.1)
 
 
 def test_the_drawing_of_edits_names_them():
     words = " ".join(note.text for note in edits_drawing("T").layout.annotations)
     assert "take out behind the word" in words and "swap" in words
+    assert all(meaning in words for meaning in ("set to zero", "French sentence's values", "left alone"))
 
 
 def test_what_groups_cost_is_drawn_by_kind_with_their_mean():

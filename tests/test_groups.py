@@ -60,7 +60,10 @@ def test_strengths_are_what_the_graph_has(gpt2, prompts):
     whole, _ = latent_sums(graph, CODERS)
     assert float(whole.sum()) == pytest.approx(float(graph.influence[named].sum()), abs=1e-5)
     assert ((influence > 0) <= (strength != 0)).all()
-    assert prompts.strength_later().shape == at_end.shape[1:]
+    _, everywhere = latent_sums(graph, CODERS)
+    alone = EditedPrompts(gpt2, CODERS, [[PROMPTS[0][1]]]).strength()[0]
+    torch.testing.assert_close(alone, everywhere.relu(), atol=1e-4, rtol=1e-4)
+    assert (prompts.strength(later=True) <= prompts.strength()).all()
 
 
 def test_prompts_of_a_template_have_one_length(gpt2):

@@ -69,3 +69,17 @@ def test_a_share_has_an_interval_even_where_nothing_was_seen():
     for count, n in ((3, 2), (-1, 2), (0, 0)):
         with pytest.raises(ValueError, match="count between 0 and n"):
             Interval.of_share(count, n)
+
+
+def test_an_interval_over_a_grid_is_wide_where_whole_rows_or_columns_agree():
+    draw = np.random.default_rng(0)
+    by_row = np.repeat(draw.permutation([1.0, 0, 1, 0])[:, None], 10, axis=1)
+    scattered = draw.permutation(np.repeat([1.0, 0.0], 20)).reshape(4, 10)
+    rows, columns, each = (Interval.of_grid(grid) for grid in (by_row, by_row.T, scattered))
+    assert [one.value for one in (rows, columns, each)] == pytest.approx([0.5] * 3)
+    assert (rows.low, rows.high) == pytest.approx((0, 1)) == (columns.low, columns.high)
+    assert 0.1 < each.low < 0.4 and 0.6 < each.high < 0.9
+    alike = Interval.of_grid(np.ones((4, 10)))
+    assert (alike.low, alike.high) == pytest.approx((1, 1))
+    with pytest.raises(ValueError, match="a mean over nothing"):
+        Interval.of_grid(np.ones((0, 10)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sae_tutorial.features.intervals import Interval
-from sae_tutorial.show.latent_drawings import lengths_figure, scores_figure
+from sae_tutorial.show.latent_drawings import lengths_figure, scores_figure, strengths_figure
 
 
 def test_scores_stand_beside_chance_with_their_intervals():
@@ -19,7 +19,7 @@ def test_scores_stand_beside_chance_with_their_intervals():
     assert figure.layout.xaxis.range[0] < 0.4
 
 
-def test_every_giant_row_is_drawn_and_few_of_the_others():
+def test_every_long_row_is_drawn_and_few_of_the_others():
     medians = np.ones(400)
     medians[[3, 77]] = 12, 128
     figure = lengths_figure(np.arange(400) % 50, medians, "title")
@@ -27,3 +27,15 @@ def test_every_giant_row_is_drawn_and_few_of_the_others():
     assert list(giants.x) == [3, 27] and list(giants.y) == [12, 128]
     assert len(ordinary.x) == 10 and ordinary.marker.symbol != giants.marker.symbol
     assert figure.layout.yaxis.type == "log"
+    medians[[5, 6]] = 2.5, 9.7
+    _, giants, between = lengths_figure(np.arange(400) % 50, medians, "title").data
+    assert list(between.y) == [2.5, 9.7] and len(giants.x) == 2
+
+
+def test_strengths_mark_fifths_of_the_range_and_thirds_of_the_tokens():
+    figure = strengths_figure(np.array([1.0, 1.0, 2.0, 2.0, 3.0, 10.0]), "title")
+    assert sum(figure.data[0].y) == 6
+    said = [each.text for each in figure.layout.annotations]
+    assert said[0] == "fifth 1<br>66.7% of tokens" and said[4] == "fifth 5<br>16.7% of tokens"
+    lines = [shape.x0 for shape in figure.layout.shapes if shape.type == "line"]
+    assert len(lines) == 2 and 0.1 <= lines[0] < lines[1] <= 0.3

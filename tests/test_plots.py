@@ -168,6 +168,13 @@ def test_a_spread_shows_every_value_and_the_mean():
     assert (list(mean.x), mean.y) == ([3], ("a",))
 
 
+def test_a_spread_shows_its_controls_in_grey_and_all_else_alike():
+    values = {"a": [1.0], "b": [2.0], "a, at random": [0.0]}
+    a, _, b, _, control, _ = plots.spread_figure(values, "T", "x", controls=["a, at random"]).data
+    assert a.marker.color == b.marker.color != control.marker.color == "#777777"
+    assert {trace.marker.symbol for trace in (a, b, control)} == {"circle"}
+
+
 def test_a_grid_shows_its_numbers_its_names_as_text_and_its_first_row_where_asked():
     figure = FIGURES["grid_figure"]()
     np.testing.assert_array_equal(figure.data[0].z, [[0.0, 1.0, 2.0], [0.5, 0.2, 0.1]])
@@ -241,7 +248,9 @@ def test_heat_and_its_curve_lie_on_the_same_axes():
 
 def test_a_strip_has_a_point_per_value_and_a_line_per_guide():
     figure = FIGURES["strip_figure"]()
-    assert (figure.data[0].x.tolist(), figure.data[0].y.tolist()) == ([0.1, 0.1, 1, 1], [0.5, 0.5, 1, 0])
+    first, second, third, fourth = figure.data[0].x
+    assert figure.data[0].y.tolist() == [0.5, 0.5, 1, 0]
+    assert first < 0.1 < second and third < 1 < fourth and first * second == pytest.approx(0.01)
     assert [
         (line.y0, note.text)
         for line, note in zip(figure.layout.shapes, figure.layout.annotations, strict=True)
@@ -274,6 +283,17 @@ def test_weight_maps_keep_signs_centre_zero_and_write_what_counts():
     assert weights.z.tolist() == [[1.0, -0.5], [0.01, 0.0]] and (weights.zmin, weights.zmax) == (-1, 1)
     assert [list(row) for row in weights.text] == [["1.00", "−0.50"], ["", ""]]
     assert [list(row) for row in counts.text] == [["3"], [""]]
+
+
+def test_one_neuron_of_a_panel_can_be_framed():
+    panels = {"a": np.array([[1.0, -0.5]]), "b": np.array([[3, 1]])}
+    (frame,) = arrows.weight_maps(panels, "T", framed={"b": 1}).layout.shapes
+    assert (frame.x0, frame.x1, frame.xref) == (0.5, 1.5, "x2")
+
+
+def test_arrows_can_be_drawn_larger():
+    figure = arrows.direction_figure({"toys": ARROWS}, "T", reach=1.1, tall=400)
+    assert (list(figure.layout.xaxis.range), figure.layout.height) == ([-1.1, 1.1], 490)
 
 
 def test_arrows_are_lettered_unless_too_short_to_see():

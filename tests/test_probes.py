@@ -8,7 +8,7 @@ from scipy.sparse import csc_array, csr_array
 
 from sae_tutorial.features.probes import (
     activations_of_every_layer,
-    class_advantage,
+    document_cosines,
     document_means,
     probe_accuracy,
 )
@@ -104,12 +104,8 @@ def test_means_of_documents_are_those_of_their_rows_dense_or_sparse():
         np.testing.assert_allclose(document_means(sparse, documents, 6), means)
 
 
-def test_an_advantage_is_of_the_class_and_not_of_the_group():
-    generator = np.random.default_rng(0)
-    labels, groups = np.repeat([0, 1], 20), np.repeat(np.arange(10), 4)
-    of_group = generator.normal(size=(10, 50))[groups]
-    of_class = generator.normal(size=(2, 50))[labels]
-    assert class_advantage(of_class + of_group, labels, groups) > 0.5
-    # Alike within a group only, dealt to classes by chance: nothing is left once groups are not compared.
-    assert abs(class_advantage(of_group, labels, groups)) < 0.15
-    assert abs(class_advantage(of_class + of_group, generator.permutation(labels), groups)) < 0.15
+def test_cosines_of_documents_are_of_means_without_what_is_common_to_all():
+    rows = np.array([[9.0, 1.0], [11.0, 1.0], [10.0, -1.0], [12.0, 0.0], [8.0, 0.0]])
+    cosine = document_cosines(rows, np.array([0, 0, 1, 2, 3]), 4)  # means (10, 1), (10, -1), (12, 0), (8, 0)
+    expected = [[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, -1], [0, 0, -1, 1]]
+    np.testing.assert_allclose(cosine, expected, atol=1e-9)

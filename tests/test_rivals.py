@@ -8,7 +8,7 @@ from test_concepts import concept_rows
 from test_explanations import Words
 from test_gallery import DOCUMENTS, LENGTH, made
 
-from sae_tutorial.features.concepts import best_unit, f1_advantage, score_detector
+from sae_tutorial.features.concepts import best_unit, f1_advantage, score_detector, sparse_probe
 from sae_tutorial.features.latents import part_of
 from sae_tutorial.features.rivals import Rivals, probe_auroc, token_share
 from sae_tutorial.features.word_lists import list_scores, often_on, telling_words, top_words
@@ -48,6 +48,24 @@ def test_what_tracks_the_concept_wins_over_noise_by_the_paired_difference(rows):
     )
     assert rivals.lead("ours", "noise") == expected
     assert expected.low > 0
+
+
+def test_a_probe_on_several_units_can_be_a_rival_and_a_concept_can_be_left_out(rows):
+    units, labels, held, documents = rows
+    other = {"it": labels["it"], "reversed": ~labels["it"]}
+    rivals = Rivals(units, other, held, documents)
+    rivals.add("a probe", "noise", sparse_probe)
+    probe, score = rivals.found["it"]["a probe"]
+    assert len(probe.units) == units["noise"].shape[1] and rivals.f1("a probe") < rivals.f1("ours")
+    assert probe.direction @ units["noise"][0] + probe.probe[1].intercept_[0] == pytest.approx(
+        probe.scores(units["noise"][:1])[0]
+    )
+    assert rivals.lead("ours", "a probe", without=["reversed"]) == f1_advantage(
+        (rivals.found["it"]["ours"][0], rivals.sides["ours"][1]), (probe, rivals.sides["noise"][1]),
+        labels["it"][held], documents,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="only a probe has a direction"):
+        _ = rivals.found["it"]["ours"][0].direction
 
 
 def test_the_floor_is_the_score_of_a_detector_that_is_always_on(rows):

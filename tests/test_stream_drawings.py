@@ -23,7 +23,14 @@ def words_of(figure: go.Figure) -> str:
             drawings.layers_drawing(WORDS, 30, "t", at_last=(12, "we read"), at_all=(16, "the SAE reads")),
             ["&lt;b&gt;", "layer 12", "layer 16", "layer 29", "we read", "the SAE reads"],
         ),
-        (drawings.highway_drawing("t"), ["reads", "adds", "residual stream"]),
+        (
+            drawings.highway_drawing("t"),
+            ["reads", "adds", "residual stream", "embedding", "MLP 1", "norm, unembed"],
+        ),
+        (
+            drawings.highway_drawing("t", read=(16, "here & there", "both")),
+            ["MLP 15", "attention 16", "here &amp; there", "both", "later blocks"],
+        ),
         (drawings.attention_drawing(["p", "q"], np.array([0.75, 0.25]), "t"), ["75%", "25%", "q"]),
         (drawings.mlp_drawing("t"), ["neuron"]),
         (drawings.one_layer_paths_drawing("t"), ["direct", "attention", "MLP"]),

@@ -166,6 +166,7 @@ def test_paragraphs_of_an_article_are_a_group_of_one_class(articles):
     for group in range(len(titles)):
         assert len(set(read.labels[read.groups == group].tolist())) == 1
     assert "CC BY-SA" in read.credit and "98 articles" in read.credit
+    assert read.titles == tuple(titles)
 
 
 def test_the_first_documents_are_of_many_articles_and_the_order_is_always_the_same(articles):

@@ -7,6 +7,7 @@ would do (attribution patching: Nanda 2023; Syed et al. 2023). The `..._effects`
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from einops import einsum
@@ -14,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from sae_tutorial.activations.collect import run_to_hook
 from sae_tutorial.effects.steering import edited, set_latents
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
@@ -184,3 +186,58 @@ def latent_effects(
     """How far the metric falls when each group of latents is ablated, at all positions but the BOS."""
     contexts = (intervene(model, {hook_name: edited(sae, set_latents(latents))}) for latents in groups)
     return falls(model, tokens, metric, contexts, reads)
+
+
+class Trial(NamedTuple):
+    """Chosen latents taken out, beside draws that match them.
+
+    Attributes:
+        places: each chosen latent, and the position, counted behind the BOS, at which it is strongest.
+        falls: how far the metric of each text falls, first without the chosen latents, then without each draw.
+        strength: how strong the draws are, as a share of the chosen latents.
+    """
+
+    places: dict[int, int]
+    falls: Float[Tensor, "batch groups"]
+    strength: float
+
+
+def beside_matched_draws(
+    model: TransformerBridge,
+    sae: SparseAutoencoder,
+    hook_name: str,
+    tokens: Int[Tensor, "batch position"],
+    metric: Metric,
+    ranked: Sequence[int],
+    draw: Callable[[list[int], Float[Tensor, " d_sae"]], Sequence[Sequence[int]]],
+    n: int = 20,
+) -> Trial:
+    """Take out the first `n` of `ranked` that are on in these texts, and the draws that match them token by token.
+
+    Args:
+        model: the model.
+        sae: whose latents these are.
+        hook_name: where it reads.
+        tokens: texts of equal length, alike token by token, such as one sentence about several countries.
+        metric: what should fall.
+        ranked: latents, the most important first.
+        draw: from latents and the strengths of all that are strongest at the same position, as many others, several times over.
+            Where a position has too few others, the last latents chosen there are left out.
+        n: how many are chosen at most.
+    """
+    with torch.no_grad():
+        f = sae.encode(run_to_hook(model, tokens, hook_name))[:, 1:].mean(0).cpu()  # [position, latent]
+    chosen, peak = [i for i in ranked if f[:, i].any()][:n], f.argmax(0)
+    places: dict[int, int] = {}
+    parts: list[Sequence[Sequence[int]]] = []
+    for place in sorted({int(peak[i]) for i in chosen}):
+        strength = f[place] * (peak == place)
+        here = [i for i in chosen if peak[i] == place]
+        here = here[: int((strength > 0).sum()) - len(here)]
+        places |= dict.fromkeys(here, place)
+        parts.append(draw(here, strength))
+    draws = [[i for part in parts_of_one for i in part] for parts_of_one in zip(*parts, strict=True)]
+    highest = f.max(0).values
+    strong = [float(highest[group].sum()) for group in (list(places), *draws)]
+    falls_by_group = latent_effects(model, sae, hook_name, tokens, metric, [list(places), *draws])
+    return Trial(places, falls_by_group, sum(strong[1:]) / len(draws) / strong[0])

@@ -111,9 +111,15 @@ class EditedPrompts:
         return logits.log_softmax(-1)[:, self.answers].cpu().view(*self.shape, -1)
 
     @torch.no_grad()
-    def strength_later(self) -> Values:
-        """What each latent is behind the word in which a template's prompts differ: summed over places, mean over templates."""
-        return self._latents(self.later).view(*self.shape, len(self.coders), -1).mean(0)
+    def strength(self, later: bool = False) -> Values:
+        """What each latent is, summed over places, mean over templates.
+
+        Args:
+            later: count only places behind the word in which a template's prompts differ.
+        """
+        places = torch.arange(1, self.tokens.shape[1], device=self.tokens.device)
+        where = self.later if later else (places <= self.ends[:, None])[..., None]
+        return self._latents(where).view(*self.shape, len(self.coders), -1).mean(0)
 
     @torch.no_grad()
     def strength_at_end(self) -> Float[Tensor, "templates kinds layers latents"]:

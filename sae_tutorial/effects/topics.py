@@ -2,22 +2,31 @@
 
 Latents were taken from the gallery by their descriptions (`data/coders/*/gallery.json`). Sport, disease and mountains were fixed
 with their words before anything was steered with them; small animals and gods had been looked at first. A count of words is
-crude: "creature" need not be small, and "match" need not be sport.
+crude: "creature" need not be small, and "match" need not be sport. `word_gains` scores a push without writing anything: by how
+much likelier it makes a topic's words as the next token.
 """
 
 import re
 import tempfile
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial.activations.collect import collect_activations
-from sae_tutorial.effects.steering import mean_difference, whole_words
+from sae_tutorial.effects.steering import (
+    added,
+    matched_latents,
+    mean_difference,
+    set_log_probability,
+    whole_words,
+)
+from sae_tutorial.transformer.edits import intervene
+from sae_tutorial.transformer.stream import next_token_loss
 
 SHORTEST, LONGEST = 60, 240  # characters of a sentence
 CONTEXT = 128  # tokens, of which the longest sentence has about half
@@ -100,3 +109,47 @@ def mean_difference_of_topic(
             model, some, hook_name, directory=f"{directory}/rows", context_size=min(CONTEXT, model.cfg.n_ctx), dtype="float32"
         )  # fmt: skip
         return mean_difference(store[:], torch.from_numpy(store.document_ids < n_each))
+
+
+def word_ids(tokenizer: Any, words: str) -> list[int]:
+    """The ids of those of `words`, separated by spaces, that are one token behind a space, in ascending order."""
+    split = [tokenizer(f" {word}", add_special_tokens=False)["input_ids"] for word in words.split()]
+    return sorted({ids[0] for ids in split if len(ids) == 1})
+
+
+@torch.no_grad()
+def word_gains(
+    model: TransformerBridge,
+    hook_name: str,
+    tokens: Int[Tensor, "texts position"],
+    vectors: Float[Tensor, "pushes d_in"],
+    words: str,
+) -> Float[Tensor, "pushes 3"]:
+    """What each push does to the next token of ordinary texts, in nats: to the words, to their partners, to the loss.
+
+    A push that makes the model less sure raises every rare word. So each of `words` has a partner, the whole word nearest to
+    it in probability without a push, and the words' gain counts beyond that of the partners. The loss is the side effect.
+
+    Args:
+        model: the model that is pushed.
+        hook_name: where.
+        tokens: texts without the words.
+        vectors: the pushes, one after the other.
+        words: separated by spaces; those of several tokens are left out.
+    """
+    clean = model(tokens)
+    likely = clean[:, 1:].softmax(-1).mean((0, 1)).cpu()
+    pieces = map(model.tokenizer.decode, range(len(likely)))
+    whole = torch.tensor([len(piece) > 3 and piece[0] == " " and piece[1:].isalpha() for piece in pieces])
+    topic = word_ids(model.tokenizer, words)
+    groups = [torch.tensor(ids) for ids in (topic, matched_latents(topic, likely * whole))]
+
+    def measured(logits: Float[Tensor, "texts position d_vocab"]) -> Float[Tensor, " 3"]:
+        said = [set_log_probability(logits[:, 1:], ids).mean() for ids in groups]
+        return torch.stack([*said, next_token_loss(logits, tokens)[:, 1:].mean()])
+
+    without, found = measured(clean), []
+    for vector in vectors:
+        with intervene(model, {hook_name: added(vector)}):
+            found.append(measured(model(tokens)) - without)
+    return torch.stack(found)

@@ -9,7 +9,7 @@ from sae_tutorial.exercises import clinic
 from sae_tutorial.exercises.alarms import check_alarms, check_choose_threshold
 from sae_tutorial.exercises.analysing import check_density
 from sae_tutorial.exercises.architectures import check_batchtopk, check_cheapest, check_gated, check_stretch
-from sae_tutorial.exercises.asking import check_divergence, check_luck, check_mistakes, check_seam
+from sae_tutorial.exercises.asking import check_alike, check_divergence, check_mistakes, check_seam
 from sae_tutorial.exercises.building import (
     check_decode,
     check_encode,
@@ -81,6 +81,7 @@ from sae_tutorial.exercises.patients import (
     check_second_repair,
     check_symptoms,
 )
+from sae_tutorial.exercises.pentagon import check_pentagon
 from sae_tutorial.exercises.removing import check_hold_constant, check_take_out
 from sae_tutorial.exercises.residual import (
     check_attribution,
@@ -107,8 +108,6 @@ from sae_tutorial.exercises.superposition import (
     check_dimensionality,
     check_features_read,
     check_pair,
-    check_pentagon,
-    check_shapes,
     check_toy,
 )
 from sae_tutorial.exercises.training import (
@@ -129,6 +128,7 @@ from sae_tutorial.exercises.using import (
 __all__ = [
     "check_ablate",
     "check_alarms",
+    "check_alike",
     "check_as_rare",
     "check_attribution",
     "check_average_head",
@@ -175,7 +175,6 @@ __all__ = [
     "check_lens",
     "check_loop_order",
     "check_loss",
-    "check_luck",
     "check_matched",
     "check_margins",
     "check_matched_latents",
@@ -208,7 +207,6 @@ __all__ = [
     "check_seam",
     "check_second_diagnosis",
     "check_second_repair",
-    "check_shapes",
     "check_shares",
     "check_shown",
     "check_shuffle_names",

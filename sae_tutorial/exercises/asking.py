@@ -1,7 +1,6 @@
-"""Checks for notebook 13: mistakes of a latent, a change of what the model says, the seam of a ring, luck."""
+"""Checks for notebook 13: mistakes of a latent, a change of what the model says, the seam of a ring, paragraphs alike."""
 
 from collections.abc import Callable
-from math import comb
 from typing import Any
 
 import torch
@@ -44,15 +43,15 @@ def check_seam(seam: Callable[[Tensor], Any]) -> None:
     exercise.check(_judge_seam, seam)
 
 
-def check_luck(luck: Callable[[int, int], float]) -> None:
-    """Exercise 13.4: `luck(n_on, n_classes)`, the chance that over 80% of n_on random rows share a class."""
+def check_alike(alike: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
+    """Exercise 13.4: `alike(cosine, subjects, articles)`, how far cosines within a subject lie above those across subjects."""
     exercise = Exercise(
         "13.4",
-        "write the body of `luck`.",
-        "the section 'Why not read the MLP?', and the folded help",
-        "you can set a threshold by what luck would pass: of 2304 latents, 2 at 5 rows each and none at 50.",
+        "write the body of `alike`.",
+        "the paragraph above it, and the folded help",
+        "you can ask any space what it holds of a subject, with no SAE at all; the next cells ask two.",
     )
-    exercise.check(_judge_luck, luck)
+    exercise.check(_judge_alike, alike)
 
 
 def _judge_mistakes(answer: Any) -> None:
@@ -222,57 +221,91 @@ _SEAM_MISTAKES: Mistakes = [
 ]
 
 
-def _luck(n_on: int, n_classes: int) -> float:
-    return n_classes * _tail(n_on, n_classes, range(n_on * 4 // 5 + 1, n_on + 1))
+def _judge_alike(answer: Any) -> None:
+    match_function(answer, _alike, _alike_inputs(), _ALIKE_MISTAKES)
 
 
-def _tail(n_on: int, n_classes: int, counts: range) -> float:
-    p = 1 / n_classes
-    return sum(comb(n_on, i) * p**i * (1 - p) ** (n_on - i) for i in counts)
+def _alike_inputs() -> list[tuple[Any, ...]]:
+    generator = torch.Generator().manual_seed(0)
+    small = torch.tensor(
+        [[1.0, 0.9, 0.4, 0.1], [0.9, 1.0, 0.2, 0.0], [0.4, 0.2, 1.0, 0.3], [0.1, 0.0, 0.3, 1.0]]
+    )
+    rows = torch.nn.functional.normalize(torch.randn(12, 5, generator=generator), dim=1)
+    articles = torch.tensor([3, 3, 0, 0, 0, 1, 4, 4, 2, 2, 5, 1])
+    return [
+        (small, torch.tensor([0, 0, 0, 1]), torch.tensor([7, 7, 8, 9])),
+        (rows @ rows.T, torch.tensor([1, 1, 0, 0, 0, 0, 2, 2, 1, 1, 2, 0]), articles),
+    ]
 
 
-_LUCK_MISTAKES: Mistakes = [
+def _pairs(subjects: Tensor, articles: Tensor) -> tuple[Tensor, Tensor]:
+    """[n, n] each: where two paragraphs share their subject, and where they come from two articles."""
+    return subjects[:, None] == subjects, articles[:, None] != articles
+
+
+def _alike(cosine: Tensor, subjects: Tensor, articles: Tensor) -> Tensor:
+    same, two_articles = _pairs(subjects, articles)
+    return cosine[same & two_articles].mean() - cosine[~same].mean()
+
+
+def _by_pairs(within: Callable[[Tensor, Tensor], Tensor], across: Callable[[Tensor, Tensor], Tensor]) -> Any:
+    """The same difference of two means, over other pairs."""
+    return lambda cosine, subjects, articles: (
+        cosine[within(*_pairs(subjects, articles))].mean()
+        - cosine[across(*_pairs(subjects, articles))].mean()
+    )
+
+
+_ALIKE_MISTAKES: Mistakes = [
     (
-        lambda n, c: c * sum((1 / c) ** i * (1 - 1 / c) ** (n - i) for i in range(n * 4 // 5 + 1, n + 1)),
-        "this counts one order of the rows for each number; `math.comb(n_on, i)` orders have i rows of the class.",
+        _by_pairs(lambda same, two: same, lambda same, two: ~same),
+        "pairs of one article are among yours, and every paragraph with itself. They are alike whatever their subject: keep "
+        "the pairs of one subject that come from two articles.",
     ),
     (
-        lambda n, c: _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
-        "that is the chance for one given class; any of the n_classes would have made it a topic latent.",
+        _by_pairs(lambda same, two: same & ~torch.eye(len(same), dtype=torch.bool), lambda same, two: ~same),
+        "you left out each paragraph with itself, but other pairs of one article are still among yours. Keep those that come "
+        "from two articles.",
     ),
     (
-        lambda n, c: c * _tail(n, c, range(-(-n * 4 // 5), n + 1)),
-        "exactly 80% is counted as well; the threshold is *over* 80%, so 4 of 5 rows are not enough.",
+        lambda cosine, subjects, articles: -_alike(cosine, subjects, articles),
+        "the sign is wrong: take the mean across subjects away from the mean within a subject.",
     ),
     (
-        lambda n, c: _tail(n, c, range(-(-n * 4 // 5), n + 1)),
-        "that is one given class, and it counts exactly 80% as well; any class will do, and only over 80%.",
+        lambda cosine, subjects, articles: cosine[torch.logical_and(*_pairs(subjects, articles))].mean(),
+        "this is the mean within a subject. It has nothing to be compared with: take away the mean across subjects.",
     ),
     (
-        lambda n, c: c * (1 / c) ** n,
-        "that is the chance that all rows share a class; over 80% is enough, so 9 of 10 counts too.",
+        _by_pairs(lambda same, two: same & two, lambda same, two: torch.ones_like(same)),
+        "your second mean is over all pairs, those within a subject too. Take the pairs of two subjects alone.",
     ),
     (
-        lambda n, c: (1 / c) ** n,
-        "that is the chance that all rows are of one given class; over 80% of any class is enough.",
+        _by_pairs(lambda same, two: same & two, lambda same, two: two),
+        "your second mean is over all pairs of two articles, those within a subject too. Take the pairs of two subjects alone.",
     ),
     (
-        lambda n, c: c * (1 / c) ** (n * 4 // 5 + 1),
-        "the number of ways to choose the rows, and the chance of the others being elsewhere, are missing.",
+        _by_pairs(lambda same, two: same & ~two, lambda same, two: ~same),
+        "these are the pairs of one article, which are alike whatever their subject. Keep the others: `articles` must differ.",
     ),
     (
-        lambda n, c: 1 - c * _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
-        "that is the chance that it does *not* happen.",
+        _by_pairs(lambda same, two: ~two, lambda same, two: two),
+        "this compares pairs of one article with pairs of two; ask for the subjects of the pairs from two articles.",
     ),
     (
-        lambda n, c: 2304 * c * _tail(n, c, range(n * 4 // 5 + 1, n + 1)),
-        "that is the expected number among 2304 latents; return the chance for one.",
+        lambda cosine, subjects, articles: (
+            cosine[torch.logical_and(*_pairs(subjects, articles))].sum()
+            - cosine[~_pairs(subjects, articles)[0]].sum()
+        ),
+        "these are sums, and there are more pairs across subjects than within one. Take means.",
+    ),
+    (
+        lambda cosine, subjects, articles: (
+            cosine[torch.logical_and(*_pairs(subjects, articles))].mean()
+            / cosine[~_pairs(subjects, articles)[0]].mean()
+        ),
+        "you divided. A mean cosine may be near 0 or below it, so take the difference.",
     ),
 ]
-
-
-def _judge_luck(answer: Any) -> None:
-    match_function(answer, _luck, [(5, 4), (10, 4), (12, 2), (11, 3)], _LUCK_MISTAKES)
 
 
 # What the notebook goes on with if the learner's function is right: how it is judged, ours, how its result is read.
@@ -280,5 +313,5 @@ PARTS = {
     "mistakes": (_judge_mistakes, _mistakes, read_tensor),
     "divergence": (_judge_divergence, _divergence, read_tensor),
     "seam": (_judge_seam, _seam, read_tensor),
-    "luck": (_judge_luck, _luck, lambda chance: read_number("the chance", chance)),
+    "alike": (_judge_alike, _alike, lambda difference: read_number("the difference", difference)),
 }

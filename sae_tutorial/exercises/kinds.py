@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
 
 
 def check_top_share(top_share: Callable[[Tensor, Tensor], Any]) -> None:
@@ -189,8 +189,25 @@ _RARE_MISTAKES: Mistakes = [
 ]
 
 
+def _keeps_others(answer: Any) -> bool:
+    """Whether it keeps at most `n` activations where they are, whichever they be: as one does who drops at random."""
+    for f, n in _as_rare_inputs():
+        kept = read_tensor(answer(f.clone(), n))
+        if kept.shape != f.shape or not ((kept == f) | (kept == 0)).all() or (kept != 0).sum() > n:
+            return False
+    return True
+
+
 def _judge_as_rare(answer: Any) -> None:
-    match_function(answer, _as_rare, _as_rare_inputs(), _RARE_MISTAKES)
+    try:
+        match_function(answer, _as_rare, _as_rare_inputs(), _RARE_MISTAKES)
+    except WrongAnswer as wrong:
+        if str(wrong).startswith("for f") and _keeps_others(answer):
+            raise WrongAnswer(
+                "you keep few enough, where they were, but not the strongest: perhaps at random. A latent with a higher "
+                "threshold keeps its strongest."
+            ) from None
+        raise
 
 
 def _both_halves(

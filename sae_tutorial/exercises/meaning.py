@@ -61,6 +61,11 @@ _RATE_MISTAKES: Mistakes = [
         lambda h, a, e: (_matched_rates(h, a, e)[0], (a * e).sum() / a.sum()),
         "you weigh the background by the *absorbed* holes. Whether a hole is absorbed is the result; weigh by all holes.",
     ),
+    (
+        lambda h, a, e: ((h * a).sum() / h.sum(), _matched_rates(h, a, e)[1]),
+        "`absorbed` is a number of holes already, and only `elsewhere` is a rate. Do not multiply `absorbed` by the holes "
+        "once more.",
+    ),
     (lambda h, a, e: _matched_rates(h, a, e)[::-1], "the two are in the other order."),
     (
         lambda h, a, e: (a.sum() / h.sum(), (h * e).sum()),

@@ -11,9 +11,9 @@ from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_switch_off(switch_off: Callable[[Tensor, int], Tensor]) -> None:
-    """Exercise 1.9: `switch_off(h, neuron)`, hidden numbers with one neuron at 0 in every row."""
+    """Exercise 1.8: `switch_off(h, neuron)`, hidden numbers with one neuron at 0 in every row."""
     exercise = Exercise(
-        "1.9",
+        "1.8",
         "write the body of `switch_off`.",
         "the folded help, on copies and columns",
         "you can ask what a neuron carries: take it away, and look at what is missing.",

@@ -25,7 +25,7 @@ def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor
 
 
 def check_own_latents(own_latents: Callable[..., Tensor]) -> None:
-    """Exercise 12.5: `own_latents(share, missed, others, n_rows, line)`, True for the tuned model's own latents."""
+    """Exercise 12.5: `own_latents(share, nu_e, nu_r, n_rows, line)`, True for the tuned model's own latents."""
     exercise = Exercise(
         "12.5",
         "write the body of `own_latents`.",
@@ -96,14 +96,14 @@ def _judge_own(answer: Any) -> None:
     match_function(answer, _own, [(*table, 0.54), *((*one, 0.3) for one in one_by_one)], _OWN_MISTAKES)
 
 
-def _own(share: Tensor, missed: Tensor, others: Tensor, n_rows: Tensor, line: float) -> Tensor:
-    return _all_but(None, share, missed, others, n_rows, line)
+def _own(share: Tensor, nu_e: Tensor, nu_r: Tensor, n_rows: Tensor, line: float) -> Tensor:
+    return _all_but(None, share, nu_e, nu_r, n_rows, line)
 
 
 def _all_but(left_out: int | None, *given: Any) -> Tensor:
     """The four conditions together, one of them left out."""
-    share, missed, others, n_rows, line = given
-    conditions = [share > line, missed < OWN_ERROR, others < OWN_RECONSTRUCTION, n_rows >= LEAST]
+    share, nu_e, nu_r, n_rows, line = given
+    conditions = [share > line, nu_e < OWN_ERROR, nu_r < OWN_RECONSTRUCTION, n_rows >= LEAST]
     return torch.stack([condition for i, condition in enumerate(conditions) if i != left_out]).all(0)
 
 
@@ -114,53 +114,53 @@ _OWN_MISTAKES: Mistakes = [
     ),
     (
         lambda *given: _all_but(1, *given),
-        "you did not ask for ν^ε (`missed`). A's base model has the arrow though nobody wrote it down: complete shrinkage.",
+        "you did not ask for ν^ε (`nu_e`). A's base model has the arrow though nobody wrote it down: complete shrinkage.",
     ),
     (
         lambda *given: _all_but(2, *given),
-        "you did not ask for ν^r (`others`). For C's base model other latents write the arrow: latent decoupling.",
+        "you did not ask for ν^r (`nu_r`). For C's base model other latents write the arrow: latent decoupling.",
     ),
     (
         lambda *given: _all_but(3, *given),
         "you did not ask on how many rows the latent was on. E was on at 2, and a ratio of two sums over two rows can be anything.",
     ),
     (
-        lambda share, missed, others, n_rows, line: (
-            (share > line) | (missed < OWN_ERROR) | (others < OWN_RECONSTRUCTION) | (n_rows >= LEAST)
+        lambda share, nu_e, nu_r, n_rows, line: (
+            (share > line) | (nu_e < OWN_ERROR) | (nu_r < OWN_RECONSTRUCTION) | (n_rows >= LEAST)
         ),
         "one condition is enough for yours. All four have to hold: `&`, not `|`.",
     ),
     (
-        lambda share, missed, others, n_rows, line: (
-            (share > line) & (missed < OWN_RECONSTRUCTION) & (others < OWN_ERROR) & (n_rows >= LEAST)
+        lambda share, nu_e, nu_r, n_rows, line: (
+            (share > line) & (nu_e < OWN_RECONSTRUCTION) & (nu_r < OWN_ERROR) & (n_rows >= LEAST)
         ),
-        "the two limits are swapped: ν^ε (`missed`) below 0.2, ν^r (`others`) below 0.5.",
+        "the two limits are swapped: ν^ε (`nu_e`) below 0.2, ν^r (`nu_r`) below 0.5.",
     ),
     (
-        lambda share, missed, others, n_rows, line: (
-            (share > line) & (missed > OWN_ERROR) & (others > OWN_RECONSTRUCTION) & (n_rows >= LEAST)
+        lambda share, nu_e, nu_r, n_rows, line: (
+            (share > line) & (nu_e > OWN_ERROR) & (nu_r > OWN_RECONSTRUCTION) & (n_rows >= LEAST)
         ),
         "you kept what the base model has as well. Both numbers say how much *it* has, so a latent of the tuned model's own has small ones.",
     ),
     (
-        lambda share, missed, others, n_rows, line: _own(share, missed, others, n_rows, round(OWN_SHARE, 2)),
+        lambda share, nu_e, nu_r, n_rows, line: _own(share, nu_e, nu_r, n_rows, round(OWN_SHARE, 2)),
         "you wrote the paper's 0.83 for the share. This rule asks for a share above `line`, whatever number it is given there.",
     ),
     (
-        lambda share, missed, others, n_rows, line: _own(share, missed, others, n_rows, 0.54),
+        lambda share, nu_e, nu_r, n_rows, line: _own(share, nu_e, nu_r, n_rows, 0.54),
         "you wrote 0.54 for the share, which is one twin's furthest. Ask for a share above `line`, whatever number it is given there.",
     ),
     (
         lambda *given: _all_but(2, *given) & (given[2] < OWN_ERROR),
-        "you asked both numbers to be below 0.2. That is the limit for ν^ε (`missed`); for ν^r (`others`) it is 0.5.",
+        "you asked both numbers to be below 0.2. That is the limit for ν^ε (`nu_e`); for ν^r (`nu_r`) it is 0.5.",
     ),
     (
         lambda *given: _all_but(1, *given) & (given[1] < OWN_RECONSTRUCTION),
-        "you asked both numbers to be below 0.5. That is the limit for ν^r (`others`); for ν^ε (`missed`) it is 0.2.",
+        "you asked both numbers to be below 0.5. That is the limit for ν^r (`nu_r`); for ν^ε (`nu_e`) it is 0.2.",
     ),
     (
         lambda *given: _own(*given) & (given[3] > LEAST),
-        "you struck off a latent that is on at exactly 20 rows. We ask for 20 rows, and 20 are enough: `>=`, not `>`.",
+        "you struck off a latent that is on at exactly 20 rows. We ask for 20 rows or more, so 20 are enough: `>=`, not `>`.",
     ),
     (
         lambda *given: ~_own(*given),

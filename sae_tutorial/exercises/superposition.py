@@ -1,4 +1,4 @@
-"""Checks for notebook 01: a pair on one number, the toy, when sharing pays, shares, shapes, neurons."""
+"""Checks for notebook 01: a pair on one number, the toy, when sharing pays, shares, neurons."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from sae_tutorial.toys.geometry import superposition_boundary
 
 
 def check_pair(a_back: float | None, b_back: float | None, error: float | None) -> None:
-    """Exercise 1.1: what a pair back to back gives back for A = 0.4 and B = 0.7, and the squared error."""
+    """Exercise 1.1: what is rebuilt of a pair back to back for A = 0.4 and B = 0.7, and the squared error."""
     exercise = Exercise(
         "1.1",
         "put a number in place of each None.",
@@ -50,28 +50,6 @@ def check_dimensionality(dimensionality: Callable[[Tensor], Tensor]) -> None:
     exercise.check(_judge_dimensionality, dimensionality)
 
 
-def check_shapes(hexagon: float | None, tetrahedron: float | None) -> None:
-    """Exercise 1.7: D in a hexagon and in a tetrahedron."""
-    exercise = Exercise(
-        "1.7",
-        "put a number in place of each None.",
-        "the opposite pair and the pentagon under the formula in 'Each feature's share of a dimension'",
-        "you know the rule behind the guide lines of the next figure: where n features share m dimensions evenly, each has m/n of one.",
-    )
-    exercise.check(_judge_shapes, hexagon, tetrahedron)
-
-
-def check_pentagon(neighbour: float | None, far: float | None) -> None:
-    """Exercise 1.4: what one feature of a pentagon of unit arrows without a bias adds to the others' readings."""
-    exercise = Exercise(
-        "1.4",
-        "put a number in place of each None.",
-        "the angles in the table of 'The price: interference'; its readings are of longer arrows, and with a bias",
-        "you can predict interference from angles alone, and see what the bias of a trained pentagon is for.",
-    )
-    exercise.check(_judge_pentagon, neighbour, far)
-
-
 def check_boundary(boundary: Callable[[Tensor], Tensor]) -> None:
     """Exercise 1.5: `boundary(importance)`, the probability at which sharing one number costs what keeping one does."""
     exercise = Exercise(
@@ -84,9 +62,9 @@ def check_boundary(boundary: Callable[[Tensor], Tensor]) -> None:
 
 
 def check_features_read(features_read: Callable[[Tensor], Tensor]) -> None:
-    """Exercise 1.8: `features_read(W)`, how many features make up 90% of each neuron's squared weights."""
+    """Exercise 1.7: `features_read(W)`, how many features make up 90% of each neuron's squared weights."""
     exercise = Exercise(
-        "1.8",
+        "1.7",
         "write the body of `features_read`.",
         "one column of the first grid above: square its numbers, and add them up from the largest",
         "you can tell from the weights which neurons of a toy read one feature and which read several.",
@@ -129,44 +107,13 @@ def _judge_pair(a_back: Any, b_back: Any, error: Any) -> None:
             0.16: "that is the error of one feature; add that of the other.",
             0.8: "that is the sum of the two errors; square each before you add.",
             0.64: "you squared the sum of the errors; square each, then add.",
-            0.0: "both are given back too small, by 0.4.",
+            0.0: "both are rebuilt too small, by 0.4.",
             0.4: "each of them is off by that much; square it, and add both squares.",
             0.32**0.5: "that is the root of the squared error; leave it squared.",
             0.65: "A comes back as 0, not as −0.3, and B as 0.3: each is off by 0.4.",
             0.18: "that is the last line of the drawing; here A = 0.4 and B = 0.7.",
         },
         digits=2,
-    )
-
-
-def _judge_pentagon(neighbour: Any, far: Any) -> None:
-    match_number(
-        "neighbour",
-        neighbour,
-        0.3090169943749474,
-        {
-            0.9510565162951535: "that is the sine of 72°; how far one arrow points along another is the cosine.",
-            -0.8090169943749475: "that is the cosine of 144°, the angle to the far arrows.",
-            0.0: "arrows at right angles would read 0; these are 72° apart.",
-            1.0: "that is what C reads for itself.",
-            0.1: "that is the trained pentagon of the table, with its bias; here arrows have length 1, and there is no bias.",
-            0.4: "that is the trained pentagon of the table, whose arrows are longer; here they have length 1.",
-            0.2: "the circle is shared out evenly, but the reading is the cosine of the angle.",
-            -0.9672505882738824: "that is the cosine of 72 radians; turn degrees into radians first.",
-        },
-        digits=2,
-    )
-    match_number(
-        "far",
-        far,
-        0.0,
-        {
-            -0.8090169943749475: "that is the reading before the ReLU, which clips it.",
-            0.8090169943749475: "the cosine of 144° is negative: the arrow points the other way.",
-            0.3090169943749474: "that is the reading of a neighbour.",
-            0.5877852522924731: "that is the sine of 144°; the reading is the cosine, through a ReLU.",
-        },
-        digits=1,
     )
 
 
@@ -358,37 +305,6 @@ def _judge_features_read(answer: Any) -> None:
         (torch.randn(3, 3, generator=Generator().manual_seed(2)),),
     ]
     match_function(answer, _features_read, inputs, _READ_MISTAKES)
-
-
-def _judge_shapes(hexagon: Any, tetrahedron: Any) -> None:
-    match_number(
-        "hexagon",
-        hexagon,
-        1 / 3,
-        {
-            1 / 6: "that would be six features that share one dimension; they share *two*.",
-            3: "that is how many features share each dimension; D is the share of one feature.",
-            1
-            / 2: "that is a pair with a dimension to itself. A hexagon is three pairs, but all in one plane, where they overlap.",
-            2: "that is the number of dimensions they share; divide it among the six.",
-            1: "a feature would have a dimension to itself; here six share two.",
-        },
-        digits=2,
-    )
-    match_number(
-        "tetrahedron",
-        tetrahedron,
-        3 / 4,
-        {
-            1 / 4: "that would be four features that share one dimension; they share *three*.",
-            2 / 3: "that is the triangle, three features in two dimensions; a tetrahedron is four in three.",
-            4 / 3: "that is how many features there are per dimension; D is its inverse.",
-            1
-            / 2: "that is a pair back to back; a tetrahedron's four features have three dimensions to share.",
-            3: "that is the number of dimensions they share; divide it among the four.",
-        },
-        digits=2,
-    )
 
 
 # The notebook trains through it.

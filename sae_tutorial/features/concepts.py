@@ -136,6 +136,18 @@ class Detector(NamedTuple):
             return self.probe.decision_function(columns)
         return self.sign * _dense(columns)[:, 0]
 
+    @property
+    def direction(self) -> Float[np.ndarray, " k"]:
+        """The direction in the space of its units along which a probe's score rises.
+
+        Raises:
+            ValueError: it is a single unit.
+        """
+        if self.probe is None:
+            raise ValueError("only a probe has a direction; this detector reads a single unit.")
+        scaler, model = self.probe
+        return model.coef_[0] / scaler.scale_  # the probe read the units divided by their spread
+
 
 def best_unit(units: Units, labels: Bool[np.ndarray, " rows"]) -> Detector:
     """The single unit with the highest F1 on these rows, each unit at its own best threshold and sign.

@@ -83,7 +83,12 @@ class Absorption(NamedTuple):
         absorbed: of the holes, those in which another latent writes along the probe's direction at least half as much
             as the concept's own do where they are on.
         takers: those latents and how many holes each fills, the most frequent first.
-        elsewhere: the control, the share of rows without the concept on which any other latent writes as much.
+        elsewhere: the control, the share of as many rows without the concept on which another latent writes as much. They
+            are the rows with none of the own latents on to which the probe gives its highest scores.
+        alarms: how many of the control's rows the probe takes for the concept.
+        alarms_filled: on how many of these another latent writes as much.
+        usual: what the own latents write together along the direction where they are on, as a median; 0 if they never are.
+        fills: for every absorbed hole its row, the latent that fills it and what that latent writes, most first.
     """
 
     read: int
@@ -91,6 +96,10 @@ class Absorption(NamedTuple):
     absorbed: int
     takers: list[tuple[int, int]]
     elsewhere: float
+    alarms: int
+    alarms_filled: int
+    usual: float
+    fills: list[tuple[int, int, float]]
 
 
 def find_absorption(
@@ -99,7 +108,7 @@ def find_absorption(
     own: Int[np.ndarray, " latents"],
     direction: Float[np.ndarray, " d_in"],
     labels: Bool[np.ndarray, " rows"],
-    read: Bool[np.ndarray, " rows"],
+    score: Float[np.ndarray, " rows"],
 ) -> Absorption:
     """Holes in a concept's latents that another latent fills (after Chanin et al. 2024, "A is for absorption").
 
@@ -112,28 +121,44 @@ def find_absorption(
         own: the latents that stand for the concept, for example those of a sparse probe.
         direction: w, of a linear probe for the concept, in the space of the activations.
         labels: rows with the concept.
-        read: rows that the probe takes for such. If the concept's own latents are on at none of them, there is nothing to
-            compare with, and nothing counts as absorbed.
+        score: the probe's, above 0 where it takes a row for one with the concept. If the concept's own latents are on at
+            none of these, there is nothing to compare with, and nothing counts as absorbed.
+
+    Raises:
+        ValueError: labels or scores are not one for each row.
     """
-    labels, read = row_labels(labels, units.shape[0]), row_labels(read, units.shape[0], "read")
+    labels, score = row_labels(labels, units.shape[0]), np.asarray(score, dtype=float)
+    if score.shape != labels.shape:
+        raise ValueError(
+            f"score must have one entry for each of the {len(labels)} rows, got shape {score.shape}."
+        )
     along = W_dec.detach().float().cpu().numpy() @ (direction / np.linalg.norm(direction)).astype(np.float32)
     written = (units.tocsr() * along[None, :]).tocsr()
     on_own = np.asarray((units[:, own] > 0).sum(axis=1)).ravel() > 0
-    recognised = labels & read
+    recognised = labels & (score > 0)
     by_own = np.asarray(written[:, own].sum(axis=1)).ravel()
-    enough = np.median(by_own[recognised & on_own]) / 2 if (recognised & on_own).any() else np.inf
+    usual = float(np.median(by_own[recognised & on_own])) if (recognised & on_own).any() else 0.0
     others = np.delete(np.arange(units.shape[1]), own)
     by_others = written[:, others].tocsr()
-    most = by_others.max(axis=1).toarray().ravel()
+    most, taker = by_others.max(axis=1).toarray().ravel(), others[by_others.argmax(axis=1)]
+    enough = most >= usual / 2 if (recognised & on_own).any() else np.zeros(len(labels), dtype=bool)
     holes = recognised & ~on_own
-    absorbed = holes & (most >= enough)
-    takers, counts = np.unique(others[by_others.argmax(axis=1)[absorbed]], return_counts=True)
+    absorbed = np.flatnonzero(holes & enough)
+    takers, counts = np.unique(taker[absorbed], return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    ranked = [(int(takers[i]), int(counts[i])) for i in order]
+    without = np.flatnonzero(~labels & ~on_own)
+    like = without[np.argsort(-score[without], kind="stable")[: holes.sum()]]
     return Absorption(
-        int(recognised.sum()),
-        int(holes.sum()),
-        int(absorbed.sum()),
-        ranked,
-        float((most[~labels] >= enough).mean()),
+        read=int(recognised.sum()),
+        holes=int(holes.sum()),
+        absorbed=len(absorbed),
+        takers=[(int(takers[i]), int(counts[i])) for i in order],
+        elsewhere=float(enough[like].mean()) if len(like) else 0.0,
+        alarms=int((score[like] > 0).sum()),
+        alarms_filled=int((enough[like] & (score[like] > 0)).sum()),
+        usual=usual,
+        fills=[
+            (int(i), int(taker[i]), float(most[i]))
+            for i in absorbed[np.argsort(-most[absorbed], kind="stable")]
+        ],
     )

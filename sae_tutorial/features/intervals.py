@@ -67,6 +67,22 @@ class Interval:
         low, high = beta.ppf([0.025, 0.975], count + 0.5, n - count + 0.5)
         return cls(count / n, float(low) if count else 0.0, float(high) if count < n else 1.0)
 
+    @classmethod
+    def of_grid(cls, values: Float[np.ndarray, "rows columns"]) -> Self:
+        """The mean over a grid of which rows and columns are drawn, both with replacement.
+
+        Ten countries in four sentences are no forty things: what holds for one sentence may hold in it for every country
+        (the pigeonhole bootstrap, Owen 2007).
+
+        Raises:
+            ValueError: the grid is empty.
+        """
+        values = np.asarray(values, dtype=float)
+        if not values.size:
+            raise ValueError("a mean over nothing has no interval.")
+        rows, columns = (document_draws(n, 2000, seed) for seed, n in enumerate(values.shape))
+        return cls.of_draws(np.einsum("dr,rc,dc->d", rows, values, columns) / values.size)
+
     def __str__(self) -> str:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 

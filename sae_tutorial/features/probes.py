@@ -119,21 +119,14 @@ def document_means(
     return means.toarray() if isinstance(means, sparray) else np.asarray(means)
 
 
-def class_advantage(
-    means: Float[np.ndarray, "documents width"],
-    labels: Int[np.ndarray, " documents"],
-    groups: Int[np.ndarray, " documents"],
-) -> float:
-    """Mean cosine of documents of one class but different groups, minus that of documents of different classes.
+def document_cosines(
+    rows: Float[np.ndarray, "rows width"], document_ids: Int[np.ndarray, " rows"], n_documents: int
+) -> Float[np.ndarray, "documents documents"]:
+    """The cosine of the mean rows of every two documents.
 
-    Args:
-        means: a row for each document; their own mean is taken away first.
-        labels: the class of each document.
-        groups: documents of one group, such as paragraphs of one article, are alike anyway and are not compared.
+    The mean of all documents is taken away first, so that what is common to all makes no two alike.
     """
+    means = document_means(rows, document_ids, n_documents)
     centred = means - means.mean(0)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
-    cosine = unit @ unit.T
-    labels, groups = np.asarray(labels), np.asarray(groups)
-    same = labels[:, None] == labels
-    return float(cosine[same & (groups[:, None] != groups)].mean() - cosine[~same].mean())
+    return unit @ unit.T

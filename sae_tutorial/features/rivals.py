@@ -5,7 +5,7 @@ learned nothing are asked for the same concepts on the same rows, and their scor
 documents.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,12 @@ class Rivals:
         detector = find(chosen_on, truth[~self.held])
         return detector, score_detector(detector, unread, truth[self.held], self.documents)
 
+    def add(self, name: str, kind: str, find: Callable[[Units, Bool[np.ndarray, " rows"]], Detector]) -> None:
+        """One more rival: for every concept the detector that `find` makes of the units of a kind."""
+        self.sides[name] = self.sides[kind]
+        for concept in self.labels:
+            self.found[concept][name] = self.judge(kind, concept, find)
+
     def f1(self, kind: str) -> float:
         """F1 of the best units of a kind, as a mean over the concepts."""
         return float(np.mean([by_kind[kind][1].f1.value for by_kind in self.found.values()]))
@@ -82,9 +88,10 @@ class Rivals:
             f1_advantage(*self._pair(kind, rival, name), self.documents).low > 0 for name in self.labels
         )
 
-    def lead(self, kind: str, rival: str) -> Interval:
-        """F1 of `kind` minus F1 of `rival`, as a mean over the concepts."""
-        return mean_f1_advantage([self._pair(kind, rival, name) for name in self.labels], self.documents)
+    def lead(self, kind: str, rival: str, without: Collection[str] = ()) -> Interval:
+        """F1 of `kind` minus F1 of `rival`, as a mean over the concepts, but for those named in `without`."""
+        names = [name for name in self.labels if name not in without]
+        return mean_f1_advantage([self._pair(kind, rival, name) for name in names], self.documents)
 
     def _pair(self, kind: str, rival: str, concept: str) -> tuple[Any, Any, Bool[np.ndarray, " held"]]:
         one, other = ((self.found[concept][k][0], self.sides[k][1]) for k in (kind, rival))

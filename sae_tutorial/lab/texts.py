@@ -47,6 +47,7 @@ class Texts(NamedTuple):
             on one side of a split into training and test data.
         kind: what a document is, in the plural, for people.
         credit: where the texts are from and their licence; empty for the course's own.
+        titles: the name of every group, where groups have one.
     """
 
     documents: list[str]
@@ -55,6 +56,7 @@ class Texts(NamedTuple):
     groups: Int[np.ndarray, " documents"]
     kind: str = "news items"
     credit: str = ""
+    titles: tuple[str, ...] = ()
 
     def first(self, n: int) -> "Texts":
         """The first `n` documents."""
@@ -101,7 +103,9 @@ def wikipedia() -> Texts:
         "CC BY-SA 3.0, stripped of markup."
     )
     kind = "paragraphs of Wikipedia"
-    return Texts(list(documents), np.array(labels), WIKIPEDIA_CLASSES, np.array(groups), kind, credit)
+    return Texts(
+        list(documents), np.array(labels), WIKIPEDIA_CLASSES, np.array(groups), kind, credit, tuple(articles)
+    )
 
 
 def _strip(wheel: Path, target: Path) -> None:

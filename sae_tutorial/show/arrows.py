@@ -18,29 +18,36 @@ NAMES = "ABCDEFGHIJ"  # features are named by letters, so that they are not take
 
 
 def direction_figure(
-    rows: Mapping[str, Mapping[str, Float[np.ndarray, "n 2"]]], title: str, *, shortest: float = SHORTEST
+    rows: Mapping[str, Mapping[str, Float[np.ndarray, "n 2"]]],
+    title: str,
+    *,
+    shortest: float = SHORTEST,
+    reach: float = 1.5,
+    tall: int = 210,
 ) -> go.Figure:
     """Directions of features in two hidden dimensions: a row of panels per entry, a panel per entry of that.
 
-    Features are lettered arrows; those shorter than `shortest` are left out, as dropped.
+    Features are lettered arrows; those shorter than `shortest` are left out, as dropped. Panels show -`reach` to `reach`, and a
+    row of them takes `tall` pixels.
     """
     columns = max(map(len, rows.values()))
+    space = reach / 1.5 * 210 / tall  # letters stay as near to their arrows when a panel is larger
     figure = make_subplots(
         len(rows), columns, horizontal_spacing=0.015, vertical_spacing=0.1,
         subplot_titles=[name for panels in rows.values() for name in panels],
     )  # fmt: skip
     for row, panels in enumerate(rows.values(), start=1):
         for column, arrows in enumerate(panels.values(), start=1):
-            figure.add_traces(_arrows(arrows, shortest), rows=row, cols=column)
+            figure.add_traces(_arrows(arrows, shortest, space), rows=row, cols=column)
             axis = (row - 1) * columns + column
             figure.update_yaxes(scaleanchor=f"x{axis if axis > 1 else ''}", row=row, col=column)
-    figure.update_xaxes(range=[-1.5, 1.5], tickvals=[-1, 0, 1])
-    figure.update_yaxes(range=[-1.5, 1.5], tickvals=[-1, 0, 1], showticklabels=False)
+    figure.update_xaxes(range=[-reach, reach], tickvals=[-1, 0, 1])
+    figure.update_yaxes(range=[-reach, reach], tickvals=[-1, 0, 1], showticklabels=False)
     figure.update_yaxes(showticklabels=True, col=1)
-    figure.update_xaxes(title="dimension 0", row=len(rows))
+    figure.update_xaxes(title="first number", row=len(rows))
     for row, name in enumerate(rows, start=1):
-        figure.update_yaxes(title=f"{name}<br>dimension 1", row=row, col=1)
-    return finish(figure, title, height=90 + 210 * len(rows))
+        figure.update_yaxes(title=f"{name}<br>second number", row=row, col=1)
+    return finish(figure, title, height=90 + tall * len(rows))
 
 
 def direction_slider(steps: Mapping[str, Float[np.ndarray, "n 2"]], title: str, start: str) -> go.Figure:
@@ -53,15 +60,15 @@ def direction_slider(steps: Mapping[str, Float[np.ndarray, "n 2"]], title: str, 
             owners.append(name)
     figure.update_layout(
         sliders=[{
-            "active": list(steps).index(start), "currentvalue": {"prefix": "each feature is on with "}, "pad": {"t": 45},
+            "active": list(steps).index(start), "currentvalue": {"prefix": "each thing is there with "}, "pad": {"t": 45},
             "steps": [
                 {"label": name, "method": "restyle", "args": [{"visible": [owner == name for owner in owners]}]}
                 for name in steps
             ],
         }]
     )  # fmt: skip
-    figure.update_xaxes(range=[-1.5, 1.5], title="dimension 0")
-    figure.update_yaxes(range=[-1.5, 1.5], title="dimension 1", scaleanchor="x")
+    figure.update_xaxes(range=[-1.5, 1.5], title="first number")
+    figure.update_yaxes(range=[-1.5, 1.5], title="second number", scaleanchor="x")
     finish(figure, title, height=560)
     return figure.update_layout(width=560, margin={"b": 110})
 
@@ -89,8 +96,8 @@ def squeeze_drawing(n: int, m: int, on: int, title: str) -> go.Figure:
                 )  # fmt: skip
     for x, text in (
         (0, f"<b>x</b>: {n} features,<br>nearly all of them 0"), (1, "times <b>W</b>"),
-        (2, f"<b>h</b>: {m} numbers"), (3, "times <b>Wᵀ</b>, plus <b>b</b>,<br>then ReLU"),
-        (4, f"<b>x̂</b>: {n} features<br>given back"),
+        (2, f"<b>h</b>: {m} numbers"), (3, "times <b>Wᵀ</b>, plus a bias <b>b</b>,<br>then ReLU"),
+        (4, f"<b>x̂</b>: {n} features<br>rebuilt"),
     ):  # fmt: skip
         say(figure, (x, 2.9), text, size=14)
     return as_drawing(figure, title, (-0.7, 4.7), (-2.4, 3.3), height=370)
@@ -119,13 +126,19 @@ def pair_drawing(examples: Mapping[str, tuple[float, float]], title: str) -> go.
     )
 
 
-def weight_maps(panels: Mapping[str, Float[np.ndarray, "features neurons"]], title: str) -> go.Figure:
+def weight_maps(
+    panels: Mapping[str, Float[np.ndarray, "features neurons"]],
+    title: str,
+    *,
+    framed: Mapping[str, int] | None = None,
+) -> go.Figure:
     """A number for each feature (lettered rows) and neuron (columns), a panel per entry: blue above zero, red below.
 
-    Numbers that are under a twentieth of a panel's largest are coloured and not written.
+    Numbers that are under a twentieth of a panel's largest are coloured and not written. `framed` names one neuron of a panel
+    that gets a frame.
     """
     figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.06)
-    for column, values in enumerate(panels.values(), start=1):
+    for column, (name, values) in enumerate(panels.items(), start=1):
         counts = np.issubdtype(values.dtype, np.integer)
         most = np.abs(values).max()
         text = [
@@ -137,22 +150,27 @@ def weight_maps(panels: Mapping[str, Float[np.ndarray, "features neurons"]], tit
             text=text, texttemplate="%{text}", colorscale="RdBu", zmin=-most, zmax=most, showscale=False,
             xgap=1, ygap=1, row=1, col=column,
         )  # fmt: skip
+        if framed and name in framed:
+            at = framed[name]
+            figure.add_vrect(at - 0.5, at + 0.5, line={"color": INK, "width": 3}, row=1, col=column)
     figure.update_xaxes(title="neuron")
     figure.update_yaxes(autorange="reversed")
     figure.update_yaxes(title="feature", col=1)
     return finish(figure, title, height=440)
 
 
-def _arrows(arrows: Float[np.ndarray, "n 2"], shortest: float = SHORTEST) -> list[go.Scatter]:
+def _arrows(
+    arrows: Float[np.ndarray, "n 2"], shortest: float = SHORTEST, space: float = 1.0
+) -> list[go.Scatter]:
     traces = []
     lettered = []  # arrows that lie on one another have their letters one behind the other
     for i, (x, y) in enumerate(arrows.astype(float)):
         if np.hypot(x, y) < shortest:
             continue
         colour = COLOURS[i % len(COLOURS)]
-        far = 1 + 0.22 / np.hypot(x, y)
-        while any(np.hypot(far * x - u, far * y - v) < 0.22 for u, v in lettered):
-            far += 0.25 / np.hypot(x, y)
+        far = 1 + 0.22 * space / np.hypot(x, y)
+        while any(np.hypot(far * x - u, far * y - v) < 0.22 * space for u, v in lettered):
+            far += 0.25 * space / np.hypot(x, y)
         lettered.append((far * x, far * y))
         traces.append(
             go.Scatter(

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from sae_tutorial.show.plots import COLOURS, LOG_TICKS, escaped, finish, histogram_figure
+from sae_tutorial.show.plots import COLOURS, LOG_TICKS, escaped, finish, grid_figure, histogram_figure
 from sae_tutorial.show.training_drawings import ORANGE
 
 BLUE, RED, GREY = COLOURS[0], COLOURS[1], COLOURS[5]
@@ -218,18 +218,47 @@ def dots_figure(
 
 def effects_figure(
     size: Float[np.ndarray, " things"],
-    effects: Mapping[str, Float[np.ndarray, " things"]],
+    effects: Mapping[str, Float[np.ndarray, "*draws things"]],
     title: str,
     x_title: str,
     y_title: str,
 ) -> go.Figure:
-    """Effects over sizes on logarithmic axes: dots for the first entry of `effects`, grey crosses for its control."""
+    """Effects over sizes on logarithmic axes: dots for the first entry of `effects`, grey crosses for all draws of its control."""
     figure = go.Figure()
-    looks = ({"size": 10, "color": BLUE, "opacity": 0.8}, {"size": 9, "color": GREY, "symbol": "x"})
-    for (name, effect), marker in zip(effects.items(), looks, strict=True):
+    looks = ({"size": 10, "color": BLUE, "opacity": 0.8}, {"size": 7, "color": GREY, "symbol": "x-thin-open"})
+    for (name, effect), marker in reversed(list(zip(effects.items(), looks, strict=True))):
         figure.add_scatter(
-            x=size.astype(float), y=effect.astype(float), mode="markers", name=name, marker=marker
-        )
-    figure.update_xaxes(title=x_title, type="log", tickvals=LOG_TICKS)
+            x=np.broadcast_to(size, effect.shape).ravel().astype(float), y=effect.ravel().astype(float),
+            mode="markers", name=name, marker=marker,
+        )  # fmt: skip
+    ticks = [m * 10.0**e for e in range(-2, 7) for m in (1, 2, 3, 5, 7)]
+    figure.update_xaxes(title=x_title, type="log", tickvals=ticks)
     figure.update_yaxes(title=y_title, type="log", dtick=1)
-    return finish(figure, title).update_layout(legend={"x": 0.98, "y": 0.04, "xanchor": "right"})
+    return finish(figure, title, height=440).update_layout(legend={"x": 0.98, "y": 0.04, "xanchor": "right"})
+
+
+def on_off_figure(
+    on: Bool[np.ndarray, "sentences columns"],
+    columns: Sequence[str],
+    sentences: Sequence[str],
+    title: str,
+    *,
+    groups: Sequence[int] = (),
+) -> go.Figure:
+    """Yellow where a latent is on: a row for each sentence, a column for each latent.
+
+    The sentences are two meanings, one above the other. Of each the first half chose the latents and the second half judges them;
+    dashed lines stand between the halves. `groups` are the numbers of columns that belong together.
+    """
+    figure = grid_figure(on, columns, sentences, title, "", "", "on", top_down=True, height=600)
+    quarter, line = len(sentences) / 4, {"color": "white", "width": 3}
+    for i, says in enumerate(("choosing", "judging") * 2):
+        figure.add_annotation(
+            x=1.01, xref="paper", xanchor="left", y=(i + 0.5) * quarter - 0.5, text=says, showarrow=False
+        )
+        if i:
+            figure.add_hline(i * quarter - 0.5, line=line | ({"dash": "dash", "width": 2} if i % 2 else {}))
+    for edge in np.cumsum(groups)[:-1]:
+        figure.add_vline(float(edge) - 0.5, line=line)
+    figure.update_traces(showscale=False)
+    return figure.update_xaxes(tickangle=-35).update_layout(margin={"r": 110})

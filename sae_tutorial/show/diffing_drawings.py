@@ -15,49 +15,57 @@ from sae_tutorial.show.canvas import GREY, INK, Place, arrow, as_drawing, box, l
 from sae_tutorial.show.plots import COLOURS, finish
 
 BASE, TUNED, OTHER = COLOURS[0], COLOURS[1], COLOURS[2]
+PALE_OF = {BASE: "#9db0bd", TUNED: "#edb6bd"}
 
 
 def crosscoder_drawing(title: str) -> go.Figure:
-    """Two streams into one set of latents and out again; a shared latent has two arrows, an exclusive one has one."""
+    """Two streams into one set of latents and out again; a shared latent has two equal arrows, an exclusive one has one."""
     figure = go.Figure()
-    for y, name, colour in ((2.4, "base model", BASE), (0.4, "tuned model", TUNED)):
+    for y, name, colour in ((2.4, "base model", BASE), (0.2, "tuned model", TUNED)):
         say(figure, (0.4, y + 0.55), f"<b>{name}</b>", colour=colour)
         box(figure, (0.4, y), "its row", colour, width=1.1)
-        arrow(figure, (1.0, y), (2.2, 1.4 + 0.25 * (y - 1.4)), colour)
+        arrow(figure, (1.0, y), (2.2, 0.8 + 0.25 * (y - 0.8)), colour)
         box(figure, (9.0, y), "its row again", colour, width=1.6)
-    box(figure, (3.1, 1.4), "one encoder<br>reads both", INK, width=1.7, tall=1.2)
-    for y, words, sides in (
-        (2.4, "a shared latent", (2.4, 0.4)), (0.4, "an exclusive latent", (0.4,)),
-    ):  # fmt: skip
-        arrow(figure, (4.0, 1.4 + 0.25 * (y - 1.4)), (4.6, y), INK)
+    box(figure, (3.1, 0.8), "one encoder<br>reads both", INK, width=1.7, tall=1.2)
+    for y, words, sides in ((1.3, "a shared latent", (1, -1)), (-0.9, "an exclusive latent", (1,))):
+        arrow(figure, (4.0, 0.8 + 0.25 * (y - 0.8)), (4.6, y), INK)
         box(figure, (5.6, y), words, INK, width=1.9)
-        for side in sides:
-            arrow(figure, (6.6, y), (8.15, side + 0.12 * (y - side)), BASE if side > 1 else TUNED, width=3)
-    say(figure, (7.3, 3.0), "one arrow for each model", size=12)
-    say(figure, (7.3, -0.2), "an arrow for one model only", size=12)
-    return as_drawing(figure, title, (-0.5, 10.1), (-0.5, 3.5), height=330)
+        for up in sides:  # all arrows are equally long, because their length is what counts
+            arrow(figure, (6.6, y), (8.15, y + up), BASE if y + up > 1 else TUNED, width=3)
+    say(figure, (7.2, 2.7), "one arrow for each model", size=12)
+    say(figure, (8.1, -0.9), "an arrow for one model only", size=12)
+    return as_drawing(figure, title, (-0.5, 10.1), (-1.4, 3.3), height=340)
 
 
 def scaling_drawing(title: str) -> go.Figure:
-    """Three latents that each write 10 of an arrow for the tuned model: what there is of it in the base model, by who writes it.
+    """Three latents that each write 10 of an arrow for the tuned model and nothing for the base model: what it has all the same.
 
     Under each are both numbers of latent scaling: ν^ε counts what this latent and nobody writes, ν^r what this latent and the
     others write.
     """
     figure = go.Figure()
-    for x, name, own, others, nobody in (
-        (1.6, "its own", 1, 0, 0), (4.6, "complete shrinkage", 1, 0, 7), (7.6, "latent decoupling", 1, 7, 0),
+    for x, name, others, nobody in (
+        (1.6, "its own", 0, 0), (4.6, "complete shrinkage", 0, 8), (7.6, "latent decoupling", 8, 0),
     ):  # fmt: skip
         say(figure, (x, 4.9), f"<b>{name}</b>", size=14)
         _stack(figure, x - 0.6, (10, 0, 0))
-        _stack(figure, x + 0.6, (own, others, nobody))
+        _stack(figure, x + 0.6, (0, others, nobody))
+        if not others + nobody:
+            say(figure, (x + 0.6, 0.25), "nothing", size=12)
         say(figure, (x - 0.6, -0.3), "tuned", size=12)
         say(figure, (x + 0.6, -0.3), "base", size=12)
-        say(figure, (x, -0.95), f"ν<sup>ε</sup> = ({own} + {nobody}) / 10 = {(own + nobody) / 10}")
-        say(figure, (x, -1.5), f"ν<sup>r</sup> = ({own} + {others}) / 10 = {(own + others) / 10}")
-    for y, words, colour in ((3.6, "this latent writes it", TUNED), (2.8, "other latents write it", OTHER), (2.0, "nobody writes it", INK)):  # fmt: skip
-        say(figure, (10.1, y), words, colour=colour)
-    return as_drawing(figure, title, (0.2, 11.4), (-1.9, 5.3), height=400)
+        say(figure, (x, -0.95), f"ν<sup>ε</sup> = (0 + {nobody}) / 10 = {nobody / 10}")
+        say(figure, (x, -1.5), f"ν<sup>r</sup> = (0 + {others}) / 10 = {others / 10}")
+    for y, words, colour, dash in (
+        (3.6, "this latent writes it", TUNED, "solid"),
+        (2.8, "other latents write it", OTHER, "solid"),
+        (2.0, "no latent writes it", GREY, "dot"),
+    ):
+        _block(figure, (9.1, 9.4), (y - 0.2, y + 0.2), colour, dash)
+        figure.add_annotation(
+            x=9.6, y=y, text=words, showarrow=False, xanchor="left", font={"size": 13, "color": INK}
+        )
+    return as_drawing(figure, title, (0.2, 11.8), (-1.9, 5.3), height=400)
 
 
 def take_out_drawing(title: str) -> go.Figure:
@@ -94,13 +102,11 @@ def control_figure(
             },
             name=name, showlegend=False,
         )  # fmt: skip
-    _mark_middle(figure)
-    figure.add_vline(
-        limit,
-        line={"color": TUNED, "width": 1},
-        annotation_text=limit_name,
-        annotation_position="bottom right",
-    )
+    for share, words, look in (
+        (limit, f"{limit_name}, {limit:.2f}", {"color": TUNED, "width": 1}),
+        (OWN_SHARE, f"line of Minder et al., {OWN_SHARE:.2f}", {"color": GREY, "width": 1, "dash": "dash"}),
+    ):
+        figure.add_vline(share, line=look, layer="below", annotation_text=words, annotation_position="top")
     figure.update_xaxes(
         title="the second model's share of both arrows' length (a large dot: the largest)",
         range=[min(0.4, *torch.cat(list(shares.values())).tolist()) - 0.02, 0.95],
@@ -115,52 +121,51 @@ def two_tests_figure(
     title: str,
     brings: float,
     leaves: float,
+    ours: str,
 ) -> go.Figure:
     """A row for each direction: how often the word came when it was put in (left), and how often it stayed when taken out (right).
 
-    Sorted, those that do both at the top. A dotted line marks the share above which a direction `brings` the word, and that
-    below which what it `leaves` counts as taken out; a result beyond it is filled. Behind each row stands its cosine, if any.
+    Sorted by how often it came. A dotted line marks the share above which a direction `brings` the word, and the share below
+    which what it `leaves` counts as taken out. A result is filled if its whole interval passes, pale if the interval crosses
+    the line, hollow if all of it fails. The direction called `ours` is marked. Behind each row stands its cosine, if any.
     """
-    names = sorted(results, key=lambda name: results[name][1].value - results[name][0].value)
+    names = sorted(results, key=lambda name: (-results[name][0].value, results[name][1].value))
     headings = ["put into the base model: brings", "taken out of the tuned model: leaves"]
     figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.05, subplot_titles=headings)
-    for test, (colour, limit) in enumerate(((TUNED, brings), (BASE, leaves))):
+    for test, (colour, limit, word) in enumerate(((TUNED, brings, "above"), (BASE, leaves, "below"))):
         found = [results[name][test] for name in names]
-        passed = [(one.value > limit) if test == 0 else (one.value < limit) for one in found]
+        fills = [_fill(one, limit, colour, word == "above") for one in found]
         figure.add_scatter(
             x=[one.value for one in found], y=names, mode="markers", hoverinfo="x+y", showlegend=False, row=1, col=test + 1,
-            marker={"size": 12, "color": [colour if ok else "white" for ok in passed], "line": {"width": 2, "color": colour}},
+            marker={"size": 12, "color": fills, "opacity": 1, "line": {"width": 2, "color": colour}},
             error_x={
                 "array": [one.high - one.value for one in found], "arrayminus": [one.value - one.low for one in found],
                 "color": colour, "thickness": 1.5, "width": 4,
             },
         )  # fmt: skip
-        figure.add_vline(limit, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=test + 1)
-    say_beside = {"xref": "paper", "x": 1.02, "xanchor": "left", "showarrow": False, "align": "left"}
+        figure.add_vline(
+            limit, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=test + 1,
+            annotation_text=f"passes {word} {limit:.0%}", annotation_position="bottom right", annotation_font_size=11,
+        )  # fmt: skip
+    say_beside = {"xref": "paper", "x": 1.02, "xanchor": "left", "showarrow": False, "font": {"size": 12}}
     figure.add_annotation(
-        text="cosine with<br>our arrow",
-        yref="paper",
-        y=1.0,
-        yanchor="bottom",
-        font={"size": 12},
-        **say_beside,
+        text="cosine with<br>our arrow", yref="paper", y=1.0, yanchor="bottom", align="left", **say_beside
     )
     for name, cosine in cosines.items():
-        figure.add_annotation(text=f"{cosine:.2f}", yref="y", y=name, font={"size": 12}, **say_beside)
+        figure.add_annotation(text=f"{cosine:.2f}", yref="y", y=name, **say_beside)
     figure.update_xaxes(title="share of texts, with its 95% interval", range=[-0.04, 1.0], tickformat=".0%")
-    figure.update_yaxes(autorange="reversed")
-    finish(figure, title, height=190 + 32 * len(names))
-    return figure.update_layout(margin={"t": 100, "r": 100, "l": 180})
+    marked = [f"<b>our arrow ({name})</b>" if name == ours else name for name in names]
+    # A free line below the last direction, for the words beside the dotted lines.
+    figure.update_yaxes(range=[len(names) + 0.1, -0.6], tickvals=names, ticktext=marked)
+    finish(figure, title, height=210 + 32 * len(names))
+    return figure.update_layout(margin={"t": 100, "r": 100, "l": 190})
 
 
-def _mark_middle(figure: go.Figure) -> None:
-    for share, words in ((0.5, "equal"), (OWN_SHARE, "line of Minder et al.")):
-        figure.add_vline(
-            share,
-            line={"color": GREY, "dash": "dot", "width": 1},
-            annotation_text=words,
-            annotation_position="top",
-        )
+def _fill(found: Interval, limit: float, colour: str, above: bool) -> str:
+    """Full colour where the whole interval passes, pale where it crosses the limit, white where all of it fails."""
+    if found.low <= limit <= found.high:
+        return PALE_OF[colour]
+    return colour if (found.low > limit) == above else "white"
 
 
 def _dot(figure: go.Figure, at: Place, colour: str) -> None:
@@ -183,11 +188,16 @@ def _stack(figure: go.Figure, x: float, amounts: tuple[float, float, float]) -> 
         if not amount:
             continue
         top = bottom + 0.45 * amount
-        figure.add_shape(
-            type="rect", x0=x - 0.4, x1=x + 0.4, y0=bottom, y1=top, line={"color": colour, "width": 2, "dash": dash},
-            fillcolor="white" if dash == "dot" else colour,
-        )  # fmt: skip
+        _block(figure, (x - 0.4, x + 0.4), (bottom, top), colour, dash)
         figure.add_annotation(
             x=x, y=(bottom + top) / 2, text=str(amount), showarrow=False, font={"size": 13, "color": INK if dash == "dot" else "white"}
         )  # fmt: skip
         bottom = top
+
+
+def _block(figure: go.Figure, x: Place, y: Place, colour: str, dash: str) -> None:
+    """A rectangle: filled, or dotted and empty."""
+    figure.add_shape(
+        type="rect", x0=x[0], x1=x[1], y0=y[0], y1=y[1], line={"color": colour, "width": 2, "dash": dash},
+        fillcolor="white" if dash == "dot" else colour,
+    )  # fmt: skip

@@ -21,8 +21,8 @@ def replacement_drawing(title: str) -> go.Figure:
         for start, end in ((0.55, 1.05), (2.35, 3.05), (3.75, 4.45), (5.75, 6.35)):
             arrow(figure, (start, y), (end, y), colour)
         say(figure, (0.2, y), "text")
-        box(figure, (1.7, y), "layers 0 to 16", INK, width=1.3)
-        box(figure, (5.1, y), "layers 17 to 29", INK, width=1.3)
+        box(figure, (1.7, y), "blocks 0 to 16", INK, width=1.3)
+        box(figure, (5.1, y), "blocks 17 to 29", INK, width=1.3)
     box(figure, (3.4, 1.2), "x", BLUE, width=0.7)
     box(figure, (3.4, 0.0), "x̂", RED, width=0.7)
     arrow(figure, (3.4, 0.92), (3.4, 0.28), RED)
@@ -32,10 +32,12 @@ def replacement_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.6, 7.9), (-0.5, 1.9), height=270)
 
 
-def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.Figure:
+def forest_figure(
+    rows: Mapping[str, Interval], title: str, x_title: str, *, needed: float | None = None
+) -> go.Figure:
     """One row per entry: its value and its interval, beside a line at zero; what touches zero is drawn hollow and grey.
 
-    Where there is such a row, the axis says what grey means.
+    Where there is such a row, the axis says what grey means. `needed` draws a second line, which a claim has to clear.
     """
     figure = go.Figure()
     for name, found in rows.items():
@@ -48,6 +50,11 @@ def forest_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.
                      "symmetric": False, "thickness": 2, "width": 4, "color": colour},
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": INK, "dash": "dot", "width": 1})
+    if needed is not None:
+        figure.add_vline(
+            x=needed, line={"color": RED, "dash": "dash", "width": 2},
+            annotation={"text": f"shown: the whole bar right of {needed:g}", "font": {"color": RED}, "yanchor": "bottom", "y": 1},
+        )  # fmt: skip
     grey = any(found.low <= 0 <= found.high for found in rows.values())
     figure.update_xaxes(title=x_title + "<br><i>grey: the bar reaches 0, so the sign is open</i>" * grey)
     _names_down(figure)
@@ -196,22 +203,20 @@ def hole_drawing(title: str) -> go.Figure:
 
 
 def hedge_drawing(title: str) -> go.Figure:
-    """Two true directions that often come together; one latent that leans from the first towards the second."""
-    figure = go.Figure()
+    """Two true directions at a right angle that often come together; one latent that leans from the first to the second."""
+    figure, turned = go.Figure(), 1.5 * np.array([np.cos(np.pi / 6), np.sin(np.pi / 6)])
     for left, latent, heading in (
         (0.0, (1.5, 0.0), "enough latents per row"),
-        (3.6, (1.42, 0.48), "too few: the latent hedges"),
+        (4.4, tuple(turned), "too few: the latent leans"),
     ):
-        say(figure, (left + 0.8, 1.85), f"<b>{heading}</b>")
-        for end, name, at in (
-            ((1.9, 0.0), "“mouse”", (2.25, 0.0)),
-            ((0.55, 1.25), "“cheese”", (0.95, 1.35)),
-        ):
+        say(figure, (left + 1.1, 2.3), f"<b>{heading}</b>")
+        for end, name, at in (((1.9, 0.0), "“mouse”", (2.4, 0.0)), ((0.0, 1.6), "“cheese”", (0.0, 1.85))):
             arrow(figure, (left, 0), (left + end[0], end[1]), GREY, width=3)
             say(figure, (left + at[0], at[1]), name, colour=INK)
         # Beside the feature that it matches, so that both can be seen.
         below = -0.16 if latent[1] == 0 else 0.0
         arrow(figure, (left, below), (left + latent[0], latent[1] + below), RED, width=4)
-        say(figure, (left + latent[0] + (0.35 if below == 0 else -0.75), latent[1] + (0.08 if below == 0 else -0.4)), "latent",
-            colour=RED)  # fmt: skip
-    return as_drawing(figure, title, (-0.4, 6.4), (-0.6, 2.1), height=280)
+        beside = (0.75, -0.42) if below else (latent[0] + 0.45, latent[1] + 0.1)
+        say(figure, (left + beside[0], beside[1]), "latent", colour=RED)
+    drawing = as_drawing(figure, title, (-1.0, 7.4), (-0.7, 2.6), height=320)
+    return drawing.update_yaxes(scaleanchor="x")  # a right angle looks like one

@@ -58,29 +58,34 @@ def transcoder_drawing(title: str) -> go.Figure:
 
 
 def frozen_drawing(title: str) -> go.Figure:
-    """One way from a latent of MLP 0 at one token to a latent of MLP 23 at a later one; what is held is red."""
-    figure, held, way = go.Figure(), COLOURS[1], COLOURS[0]
+    """One way from a latent of MLP 0 at one token to a latent of MLP 23 at a later one; the numbers that are held are red."""
+    figure, way = go.Figure(), COLOURS[0]
+    norm = f"× gain ÷ {_in_colour('<b>scale</b>', COLOURS[1])}"
     for x, word in ((2.6, "Italian"), (8.4, "is")):
         arrow(figure, (x, 0.4), (x, 4.3), GREY, width=4)
         say(figure, (x, 0.15), f"stream at “{word}”", size=12)
     box(figure, (0.9, 1.0), "a latent of MLP 0<br>writes f W_dec", way, width=2.1, tall=0.8)
     arrow(figure, (1.97, 1.0), (2.52, 1.0), way)
     arrow(figure, (2.7, 1.7), (3.22, 1.83), way)
-    box(figure, (4.0, 1.95), "× gain ÷ scale", held, width=1.45)
+    box(figure, (4.0, 1.95), norm, way, width=1.45)
     arrow(figure, (4.75, 2.05), (5.1, 2.12), way)
-    box(figure, (6.35, 2.2), "where it looked:<br>a share · W_V W_O", held, width=2.4, tall=0.8)
+    looked = _in_colour("<b>how much it looked</b>", COLOURS[1])
+    box(figure, (6.35, 2.2), f"a head: × W_V W_O<br>× {looked}", way, width=2.4, tall=0.8)
     arrow(figure, (7.6, 2.35), (8.3, 2.5), way)
     arrow(figure, (8.5, 3.4), (8.92, 3.4), way)
-    box(figure, (9.68, 3.4), "× gain ÷ scale", held, width=1.45)
+    box(figure, (9.68, 3.4), norm, way, width=1.45)
     arrow(figure, (10.45, 3.4), (10.75, 3.4), way)
     box(figure, (11.9, 3.4), "a latent of MLP 23<br>reads along W_enc", way, width=2.2, tall=0.8)
     say(
-        figure,
-        (4.9, 3.6),
-        "red boxes are held where they came out, so that<br>the way is a product of fixed numbers",
-        colour=held,
-    )
+        figure, (5.5, 3.6), "red numbers are held as they were in this prompt;<br>all else on the way are weights",
+        colour=COLOURS[1],
+    )  # fmt: skip
     return as_drawing(figure, title, (-0.4, 13.2), (-0.2, 4.5), height=380)
+
+
+def _in_colour(text: str, colour: str) -> str:
+    """Words of another colour within an annotation."""
+    return f'<span style="color:{colour}">{text}</span>'
 
 
 def edits_drawing(title: str) -> go.Figure:
@@ -99,14 +104,25 @@ def edits_drawing(title: str) -> go.Figure:
     arrow(figure, (8.4, 2.2), (9.3, 2.2), COLOURS[0])
     arrow(figure, (9.3, 2.45), (8.4, 2.45), other)
     for x, name, what in (
-        (1.6, "1 · take out", "the graph's group, at every word"),
-        (8.85, "2 · swap", "the graph's groups: each prompt gets the other's values"),
-        (15.8, "3 · take out behind the word", "the country's latents, from there on"),
+        (1.6, "1 · take out", "the graph's group,<br>at every word"),
+        (8.85, "2 · swap", "the groups of both languages:<br>each sentence gets the other's values"),
+        (
+            15.8,
+            "3 · take out behind the word",
+            "the country's latents,<br>only at the words behind “Italian”",
+        ),
     ):
         say(figure, (x, 3.0), f"<b>{name}</b>", size=14)
-        say(figure, (x, 0.3), what, size=12)
-    say(figure, (8.85, -0.2), "red rings: set to zero · grey dots: other latents, which stay", size=12)
-    return as_drawing(figure, title, (-0.6, 18.2), (-0.5, 3.3), height=320)
+        say(figure, (x, 0.1), what, size=12)
+    key = (
+        (_in_colour("○", out), "set to zero"),
+        (_in_colour("●", other), "the French sentence's values"),
+        (_in_colour("●", COLOURS[0]), "the Italian sentence's values"),
+        (_in_colour("●", country), "the country's latents, left alone"),
+        (_in_colour("●", GREY), "other latents, left alone"),
+    )
+    say(figure, (8.85, -0.6), "   ".join(f"{mark} {meaning}" for mark, meaning in key), size=12)
+    return as_drawing(figure, title, (-0.6, 18.2), (-0.9, 3.3), height=350)
 
 
 def _latents_of(
@@ -131,7 +147,11 @@ def costs_figure(
     and its interval.
     """
     figure = make_subplots(
-        cols=len(tests), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=list(tests)
+        cols=len(tests),
+        shared_xaxes="all",
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        subplot_titles=list(tests),
     )
     for column, entries in enumerate(tests.values(), start=1):
         for i, (name, costs) in enumerate(entries.items()):
@@ -170,8 +190,12 @@ def edge_test_figure(
     falls: Mapping[str, Float[np.ndarray, " edges"]],
     title: str,
     hover: Sequence[str],
+    labels: Mapping[int, str] | None = None,
 ) -> go.Figure:
-    """What each edge promised against what fell when its source was taken out, by what was let go; kept promises lie on the line."""
+    """What each edge promised against what fell when its source was taken out, by what was let go; kept promises lie on the line.
+
+    Labels, by edge, stand beside the last of `falls`.
+    """
     figure = go.Figure()
     ends = [float(edges.min()), float(edges.max())]
     figure.add_scatter(
@@ -181,6 +205,11 @@ def edge_test_figure(
         figure.add_scatter(
             x=edges.astype(float), y=fell.astype(float), mode="markers", name=name, text=hover,
             marker={"size": 9, "opacity": 0.8, "color": COLOURS[i], "symbol": MARKERS[i]},
+        )  # fmt: skip
+    for edge, label in (labels or {}).items():
+        figure.add_annotation(
+            x=float(edges[edge]), y=float(fell[edge]), text=html.escape(label, quote=False), showarrow=False, yshift=-16,
+            font={"size": 12, "color": INK},
         )  # fmt: skip
     figure.update_layout(xaxis_title="the edge, as drawn", yaxis_title="how much the late latent falls")
     return finish(figure, title)
@@ -217,7 +246,7 @@ def named_graph(
             "": len(rows) + 1, "MLP": node.layer, "here at": words[node.position].strip(), "on at": names.on_at(*at, 4),
             "raises": raised,
         }  # fmt: skip
-        labels[at] = f"{len(rows)} {names.on_at(*at, 1).translate(WITHOUT_BRACKETS).strip(',.')}"
+        labels[at] = f"{len(rows)} “{names.on_at(*at, 1).translate(WITHOUT_BRACKETS).strip(',.')}”"
         hovers[at] = context_hover(names.contexts(*at), raised.split(", "))
     return attribution_figure(part, words, labels, hovers, title), table(list(rows.values()))
 

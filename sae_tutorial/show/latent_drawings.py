@@ -1,4 +1,4 @@
-"""Figures for analysing latents: scores with their intervals beside what chance would have, and how long rows are."""
+"""Figures for analysing latents: scores with their intervals beside what chance would have, strengths, lengths of rows."""
 
 from collections.abc import Mapping
 
@@ -54,7 +54,7 @@ def scores_figure(
 def lengths_figure(
     places: Int[np.ndarray, " rows"], medians: Float[np.ndarray, " rows"], title: str, *, giant: float = 10
 ) -> go.Figure:
-    """How long rows are, by their place in their text; of the ordinary ones every fortieth is drawn.
+    """How long rows are, by their place in their text; of those up to two medians every fortieth is drawn.
 
     Args:
         places: of each row, how many tokens of its text stand before it.
@@ -62,16 +62,18 @@ def lengths_figure(
         title: what is to be seen.
         giant: longer rows are called giants.
     """
-    is_giant = medians > giant
+    is_giant, is_long = medians > giant, medians > 2
     drawn = {
-        "an ordinary row (one in 40 drawn)": (np.flatnonzero(~is_giant)[::40], COLOURS[5], 4),
-        "a giant row": (np.flatnonzero(is_giant), COLOURS[1], 11),
+        "a row of up to 2 medians (one in 40 drawn)": (np.flatnonzero(~is_long)[::40], COLOURS[5], 4),
+        f"a giant, over {giant:g} medians (all drawn)": (np.flatnonzero(is_giant), COLOURS[1], 11),
+        f"a row of 2 to {giant:g} medians (all drawn)": (np.flatnonzero(is_long & ~is_giant), COLOURS[2], 7),
     }
+    drawn = {name: rows_of for name, rows_of in drawn.items() if len(rows_of[0])}
     figure = go.Figure()
     for name, (rows, colour, size) in drawn.items():
         figure.add_scatter(
             x=places[rows].astype(float), y=medians[rows].astype(float), mode="markers", name=name,
-            marker={"color": colour, "size": size, "symbol": "diamond" if size > 4 else "circle"},
+            marker={"color": colour, "size": size, "symbol": "diamond-open" if size > 4 else "circle"},
         )  # fmt: skip
     ticks = [0.5, 1, 2, 5, 10, 20, 50, 100, 200]
     figure.update_yaxes(
@@ -82,3 +84,42 @@ def lengths_figure(
     )
     figure.update_xaxes(title="tokens before it in its text")
     return finish(figure, title).update_layout(legend={"x": 0.98, "y": 0.98, "xanchor": "right"})
+
+
+def strengths_figure(activations: Float[np.ndarray, " tokens"], title: str) -> go.Figure:
+    """How strong one latent is where it is on: fifths of its range in two greys, thirds of its tokens by dotted lines.
+
+    Args:
+        activations: of the latent, where it is on.
+        title: what is to be seen.
+    """
+    share = activations / activations.max()
+    counts, edges = np.histogram(share, bins=np.linspace(0, 1, 41))
+    figure = go.Figure()
+    figure.add_bar(
+        x=(edges[1:] + edges[:-1]) / 2, y=counts, width=0.021, marker={"color": COLOURS[0]}, showlegend=False
+    )
+    for i in range(5):
+        within = ((share > i / 5) & (share <= (i + 1) / 5)).mean()
+        figure.add_vrect(
+            x0=i / 5, x1=(i + 1) / 5, fillcolor=COLOURS[5], opacity=(0.08, 0.2)[i % 2], line_width=0
+        )
+        figure.add_annotation(
+            x=i / 5 + 0.1, y=0.98, yref="paper", yanchor="top", text=f"fifth {i + 1}<br>{within:.1%} of tokens", showarrow=False
+        )  # fmt: skip
+    low, high = (float(edge) for edge in np.percentile(share, [100 / 3, 200 / 3]))
+    for edge in (low, high):
+        figure.add_vline(edge, line={"color": COLOURS[1], "dash": "dot", "width": 2})
+    for at, name, anchor in (
+        (low, "lower third", "right"),
+        ((low + high) / 2, "middle", "center"),
+        (high, "upper third", "left"),
+    ):
+        figure.add_annotation(
+            x=at, y=1, yref="paper", yanchor="bottom", xanchor=anchor, text=name, showarrow=False, font={"color": COLOURS[1]}
+        )  # fmt: skip
+    figure.update_xaxes(title="activation, as a share of the largest", range=[0, 1])
+    figure.update_yaxes(
+        title="tokens", range=[0, 1.3 * counts.max()]
+    )  # room for what is written above the bars
+    return finish(figure, title)

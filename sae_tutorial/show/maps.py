@@ -98,23 +98,29 @@ def circle_figure(
     return finish(figure, title, height=height)
 
 
-def steps_figure(panels: Mapping[str, Mapping[str, float]], title: str, y_title: str) -> go.Figure:
+def steps_figure(panels: Mapping[str, Mapping[str, float]], title: str, x_title: str) -> go.Figure:
     """The steps of a sequence that comes back to its first word, a panel each: by the word that a step leads to.
 
-    The way back, to the first word, is drawn last and in another colour.
+    The way back, to the first word, is drawn last and in another colour. Panels stand in rows of two, so that those which are to
+    be compared are neighbours; a row is as high as its longest sequence.
     """
+    rows = [list(panels)[i : i + 2] for i in range(0, len(panels), 2)]
+    bars = [max(len(panels[name]) for name in row) for row in rows]
     figure = make_subplots(
-        1, len(panels), subplot_titles=list(panels), shared_yaxes=True, horizontal_spacing=0.03
-    )
-    for column, steps in enumerate(panels.values(), start=1):
+        len(rows), 2, subplot_titles=list(panels), shared_xaxes="all", row_heights=bars,
+        horizontal_spacing=0.14, vertical_spacing=0.1,
+    )  # fmt: skip
+    for place, steps in enumerate(panels.values()):
         first, *others = steps
         figure.add_bar(
-            x=[escaped(word) for word in (*others, first)], y=[float(steps[word]) for word in (*others, first)],
-            marker={"color": [COLOURS[0]] * len(others) + [COLOURS[1]]}, showlegend=False, row=1, col=column,
+            y=[escaped(word) for word in (*others, first)], x=[float(steps[word]) for word in (*others, first)],
+            marker={"color": [COLOURS[0]] * len(others) + [COLOURS[1]]}, orientation="h", showlegend=False,
+            row=place // 2 + 1, col=place % 2 + 1,
         )  # fmt: skip
-    figure.update_yaxes(title=y_title, col=1)
-    figure.update_xaxes(tickangle=-60)
-    return finish(figure, title, height=380)
+    figure.update_xaxes(showticklabels=True)
+    figure.update_xaxes(title=x_title, row=len(rows))
+    figure.update_yaxes(autorange="reversed", dtick=1)
+    return finish(figure, title, height=190 + 22 * sum(bars))
 
 
 def _name_beside(

@@ -159,13 +159,20 @@ def chance_figure(
     return finish(figure, title, height=360)
 
 
-def spread_figure(values: Mapping[str, Sequence[float]], title: str, x_title: str) -> go.Figure:
-    """One row per entry: its values as points, their mean as a bar across, and a line at zero to compare with."""
+def spread_figure(
+    values: Mapping[str, Sequence[float]], title: str, x_title: str, *, controls: Sequence[str] | None = None
+) -> go.Figure:
+    """One row per entry: its values as points, their mean as a bar across, and a line at zero to compare with.
+
+    Where `controls` are named, they are grey circles, and all other entries look alike.
+    """
     figure = go.Figure()
     for i, (name, numbers) in enumerate(values.items()):
         numbers = np.asarray(numbers, dtype=float)
-        colour = COLOURS[i % 12]
-        points = {"symbol": MARKERS[i % 12], "size": 9, "color": colour, "opacity": 0.7}
+        colour, symbol = COLOURS[i % 12], MARKERS[i % 12]
+        if controls is not None:
+            colour, symbol = "#777777" if name in controls else COLOURS[0], "circle"
+        points = {"symbol": symbol, "size": 9, "color": colour, "opacity": 0.7}
         bar = {"symbol": "line-ns", "size": 22, "line": {"width": 3, "color": colour}}
         for x, marker in ((numbers, points), ([numbers.mean()], bar)):
             figure.add_scatter(x=x, y=[name] * len(x), mode="markers", marker=marker, showlegend=False)
@@ -268,8 +275,12 @@ def strip_figure(
 ) -> go.Figure:
     """A column of points for every x on a logarithmic axis, and named levels to read them against.
 
-    `beside` adds controls, by name: a panel each, to the right of the trained one's and with the same axes.
+    The points of a column stand side by side, in their order, so that those at one level can be told apart. `beside` adds
+    controls, by name: a panel each, to the right of the trained one's and with the same axes.
     """
+    places, count = np.asarray(x, float), values.shape[1]
+    gap = np.abs(np.diff(np.log(places))).min(initial=1.0)
+    aside = np.exp(0.7 * gap * ((np.arange(count) + 0.5) / count - 0.5))
     panels = {"trained": values, **(beside or {})}
     figure = make_subplots(
         1, len(panels), shared_yaxes=True, horizontal_spacing=0.03,
@@ -277,12 +288,12 @@ def strip_figure(
     )  # fmt: skip
     for column, (name, points) in enumerate(panels.items(), start=1):
         figure.add_scatter(
-            x=np.repeat(np.asarray(x, float), points.shape[1]),
+            x=(places[:, None] * aside).flatten(),
             y=points.flatten().astype(float),
             mode="markers",
             name=name,
             showlegend=False,
-            marker={"size": 7, "color": COLOURS[0] if column == 1 else "#888888", "opacity": 0.35},
+            marker={"size": 5, "color": COLOURS[0] if column == 1 else "#888888", "opacity": 0.5},
             row=1, col=column,
         )  # fmt: skip
     for name, level in guides.items():

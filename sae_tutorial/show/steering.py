@@ -1,7 +1,6 @@
 """Using latents, to look at: texts side by side with a topic's words lit up, how a push enters, a monitor's scores."""
 
 import html
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -36,28 +35,61 @@ def text_columns(columns: Mapping[str, Sequence[str]], pattern: str = "(?!)") ->
     )
 
 
-def price_figure(curves: Mapping[str, Mapping[str, tuple[Interval, Interval]]], title: str) -> go.Figure:
-    """What a push brings against what it costs, with intervals both ways: `curves[way][point]` is its price and its share.
+def dose_figure(ways: Mapping[str, Mapping[float, tuple[Interval, Interval]]], title: str) -> go.Figure:
+    """Two panels over the dose of a push, with intervals: the share of texts on the topic, and their extra loss.
 
-    A way with several points is joined by a line, and each point has its name beside it, clear of the line: above for the first
-    way, below for others.
+    Args:
+        ways: by way of pushing and dose, the share and the extra loss.
+        title: what is to be seen.
     """
-    figure = go.Figure(layout={"yaxis": {"tickformat": ".0%"}})
-    for i, (way, points) in enumerate(curves.items()):
-        bars = []
-        for part in zip(*points.values(), strict=True):
-            above, below = zip(*((one.high - one.value, one.value - one.low) for one in part), strict=True)
-            bars.append({"array": above, "arrayminus": below, "thickness": 1, "width": 3})
-        x, y = ([one.value for one in part] for part in zip(*points.values(), strict=True))
-        falls = [one < before for before, one in itertools.pairwise((0, *y))]
-        beside = ["bottom right" if i else f"top {'right' if down else 'left'}" for down in falls]
-        figure.add_scatter(
-            x=x, y=y, name=way, text=list(points) if len(points) > 1 else None, mode="lines+markers+text",
-            textposition=beside, error_x=bars[0], error_y=bars[1], **series_style(i),
-        )  # fmt: skip
-    figure.update_xaxes(title="price: extra loss, nats per token")
-    figure.update_yaxes(title="share of the texts on the topic", range=[-0.1, 1])
-    return finish(figure, title)
+    panels = ("share of the texts on the topic", "price: extra loss, nats per token")
+    figure = make_subplots(1, 2, horizontal_spacing=0.1, subplot_titles=panels)
+    for i, (way, by_dose) in enumerate(ways.items()):
+        for column in (1, 2):
+            found = [both[column - 1] for both in by_dose.values()]
+            above, below = zip(*((one.high - one.value, one.value - one.low) for one in found), strict=True)
+            figure.add_scatter(
+                x=list(by_dose), y=[one.value for one in found], name=way, showlegend=column == 1,
+                error_y={"array": above, "arrayminus": below, "thickness": 1, "width": 3}, mode="lines+markers",
+                **series_style(i), row=1, col=column,
+            )  # fmt: skip
+    figure.update_xaxes(title="dose: length of the push over that of a row", rangemode="tozero")
+    figure.update_yaxes(tickformat=".0%", range=[-0.03, 1], col=1)
+    figure.update_yaxes(rangemode="tozero", col=2)
+    return finish(figure, title).update_layout(margin={"t": 90})
+
+
+def draws_figure(
+    rows: Mapping[str, tuple[float, Sequence[float]]], names: tuple[str, str], title: str, x_title: str
+) -> go.Figure:
+    """A line for each entry: what was measured as a large dot, and the draws of its control as small marks beside it.
+
+    Args:
+        rows: by name, the value and the draws. "<br>" breaks a name.
+        names: what the dot is, and what the draws are.
+        title: what is to be seen.
+        x_title: of the values.
+    """
+    figure, places = go.Figure(), range(len(rows))
+    drawn = [(value, i) for i, (_, draws) in enumerate(rows.values()) for value in draws]
+    figure.add_scatter(
+        x=[value for value, _ in drawn], y=[i for _, i in drawn], name=names[1], mode="markers",
+        marker={"symbol": "line-ns", "size": 16, "line": {"width": 2, "color": COLOURS[5]}},
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[value for value, _ in rows.values()], y=list(places), name=names[0], mode="markers",
+        marker={"size": 15, "color": PUSH},
+    )  # fmt: skip
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(
+        tickvals=list(places),
+        ticktext=["<br>".join(map(escaped, name.split("<br>"))) for name in rows],
+        range=[len(rows) - 0.4, -0.6],
+        ticks="outside",
+        ticklen=8,
+        tickcolor="rgba(0,0,0,0)",
+    )
+    return finish(figure, title, height=170 + 60 * len(rows)).update_layout(margin={"l": 250})
 
 
 def scores_figure(
@@ -65,42 +97,46 @@ def scores_figure(
     threshold: float,
     title: str,
     x_title: str,
+    *,
+    most: int = 100,
 ) -> go.Figure:
-    """For each kind of text the scores of its names over those of all other tokens, with the threshold across all of them.
+    """A row for each kind of text: its names' scores as dots, below them the highest of its other tokens, and the threshold.
 
-    The heights are logarithmic, so that thirty names can be seen beside thousands of other tokens.
+    Equal scores are stacked, so that ten dots do not look like one. Of the other tokens the `most` highest are drawn.
     """
-    figure = make_subplots(
-        len(kinds),
-        1,
-        shared_xaxes=True,
-        shared_yaxes="all",
-        vertical_spacing=0.09,
-        subplot_titles=[*map(escaped, kinds)],
-    )
-    scores = np.concatenate([part for both in kinds.values() for part in both])
-    edges = np.linspace(scores.min(), scores.max(), 61)
-    for row, both in enumerate(kinds.values(), 1):
-        for name, part, colour in zip(("other tokens", "names"), both, (COLOURS[5], PUSH), strict=True):
-            figure.add_bar(
-                x=(edges[:-1] + edges[1:]) / 2, y=np.histogram(part, edges)[0], width=edges[1] - edges[0], name=name,
-                marker={"color": colour, "line": {"width": 0}}, opacity=0.85, showlegend=row == 1, row=row, col=1,
-            )  # fmt: skip
-        figure.add_vline(threshold, line={"color": INK, "dash": "dash", "width": 2}, row=row, col=1)
-    figure.update_yaxes(type="log", title="tokens", dtick=2)
-    figure.update_xaxes(title=x_title, row=len(kinds), col=1)
+    figure, names, others = go.Figure(), [], []
+    for row, (other, name) in enumerate(kinds.values()):
+        names += [(score, row - 0.12 - 0.07 * height) for score, height in _stacked(name)]
+        others += [(score, row + 0.12 + 0.025 * height) for score, height in _stacked(np.sort(other)[-most:])]
+    for what, points, colour, size in (
+        ("a name", names, PUSH, 8),
+        (f"other tokens, the {most} highest", others, COLOURS[5], 5),
+    ):
+        figure.add_scatter(
+            x=[x for x, _ in points], y=[y for _, y in points], name=what, mode="markers",
+            marker={"size": size, "color": colour, "opacity": 0.8, "symbol": "circle" if size > 5 else "x-thin-open"},
+        )  # fmt: skip
+    figure.add_vline(threshold, line={"color": INK, "dash": "dash", "width": 2})
     figure.add_annotation(
-        x=threshold,
-        y=1,
-        yref="y domain",
-        text=" alarm →",
-        showarrow=False,
-        xanchor="left",
-        yanchor="top",
-        font={"color": INK},
-    )
-    finish(figure, title, height=150 + 130 * len(kinds))
-    return figure.update_layout(barmode="overlay", bargap=0, margin={"t": 90})
+        x=threshold, y=1, yref="paper", text=" alarm →", showarrow=False, xanchor="left", yanchor="bottom", font={"color": INK},
+    )  # fmt: skip
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(
+        tickvals=list(range(len(kinds))), ticktext=[*map(escaped, kinds)], range=[len(kinds) - 0.4, -0.6],
+        showgrid=False, zeroline=False, ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)",
+    )  # fmt: skip
+    return finish(figure, title, height=170 + 80 * len(kinds)).update_layout(margin={"l": 150, "t": 90})
+
+
+def _stacked(scores: Float[np.ndarray, " n"], near: float = 0.01) -> list[tuple[float, int]]:
+    """Each score with how many equal ones, up to `near`, came before it."""
+    seen: dict[int, int] = {}
+    found = []
+    for score in scores:
+        place = round(float(score) / near)
+        found.append((float(score), seen.get(place, 0)))
+        seen[place] = seen.get(place, 0) + 1
+    return found
 
 
 def push_drawing(layer: int, title: str) -> go.Figure:

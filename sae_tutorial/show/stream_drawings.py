@@ -100,12 +100,20 @@ def layers_drawing(
     return as_drawing(figure, title, (-1.7, last + 2.0), (-0.4, 7.2), height=460)
 
 
-def highway_drawing(title: str) -> go.Figure:
-    """The stream of one token as a road: every part takes a copy, and what it makes of it is added back."""
+def highway_drawing(title: str, *, read: tuple[int, str, str] | None = None) -> go.Figure:
+    """The stream of one token as a road: every part takes a copy, and what it makes of it is added back.
+
+    Args:
+        title: the finding.
+        read: a block, and the names of the two places after it that are marked: what its MLP adds, and the stream. Without it the
+            first two blocks are drawn.
+    """
     figure = go.Figure()
     line(figure, [(0.75, 0), (9.6, 0)], STREAM, 10)
-    box(figure, (0.3, 0), "embedding", ENDS, width=1.1)
-    parts = (("attention 0", MOVES), ("MLP 0", WORKS), ("attention 1", MOVES), ("MLP 1", WORKS))
+    last = read[0] if read else 1
+    box(figure, (0.3, 0), "earlier blocks" if last > 1 else "embedding", ENDS, width=1.1)
+    kinds = (("attention", MOVES), ("MLP", WORKS))
+    parts = [(f"{kind} {block}", colour) for block in (last - 1, last) for kind, colour in kinds]
     for i, (name, colour) in enumerate(parts):
         x = 1.5 + 2 * i
         box(figure, (x + 0.65, 1.35), name, colour, width=1.3)
@@ -115,15 +123,24 @@ def highway_drawing(title: str) -> go.Figure:
             say(figure, (x - 0.25, 0.62), "reads", size=13, colour=colour)
             say(figure, (x + 1.5, 0.62), "adds", size=13, colour=colour)
         say(figure, (x + 1.3, 0.01), "<b>+</b>", size=20, colour="white", behind=STREAM)
-    box(figure, (10.15, 0), "norm, unembed", ENDS, width=1.5)
+    box(figure, (10.15, 0), "later blocks" if read else "norm, unembed", ENDS, width=1.5)
+    if read:
+        for (x, y), (x_text, y_text), name in (
+            ((8.67, 0.6), (9.75, 1.1), read[1]),
+            ((9.15, -0.08), (9.15, -0.6), read[2]),
+        ):
+            arrow(figure, (x_text, y_text), (x, y), INK)
+            say(
+                figure, (x_text, y_text + (0.16 if y_text > 0 else -0.16)), f"<b>{escaped(name)}</b>", size=13
+            )
     say(
         figure,
-        (5.2, -0.55),
+        (4.2 if read else 5.2, -0.55),
         "the residual stream: one vector, from the first layer to the last",
         size=14,
         colour=STREAM,
     )
-    return as_drawing(figure, title, (-0.5, 11.1), (-0.9, 1.9), height=280)
+    return as_drawing(figure, title, (-0.5, 11.1), (-0.9, 1.9), height=300 if read else 280)
 
 
 def attention_drawing(
