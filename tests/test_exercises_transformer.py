@@ -523,7 +523,7 @@ WRONG: Wrong = [
         (lambda full, ablated, circuit: (circuit - ablated) / (full - ablated) * 100,),
         "expected",
     ),
-    ("shown", ({"A", "B"},), "two spreads overlap"),
+    ("shown", ({"A", "B"},), "too small to call"),
     ("shown", (["a", "c"],), "one draw"),
     ("shown", ("A, D",), "ordinary text"),
     ("shown", ({"E"},), "where a head looks"),

@@ -340,7 +340,8 @@ def _judge_shown(shown: Any) -> None:
         shown,
         {"A": "A is shown: small as its effect is, it exceeds its control by far more than either spreads."},
         {
-            "B": "B has the largest effect, but random heads of its layers reach into it: the two spreads overlap.",
+            "B": "B has the largest effect, and random heads of its layers have much of it. From five draws each, so widely "
+            "spread, a difference of 0.9 is too small to call.",
             "C": "C has one draw. Without a spread, 0.9 against 0.1 may be luck.",
             "D": "D's heads also matter on ordinary text, as much: that they serve *repetition* is not shown.",
             "E": "nothing was changed inside the model for E: an attention score says where a head looks, not that it "
