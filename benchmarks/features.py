@@ -83,11 +83,6 @@ def analysed(sae: SparseAutoencoder, store: ActivationStore, labels: np.ndarray)
     return latents
 
 
-def arrays(store: ActivationStore) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Activations, token ids and document ids of a store in memory."""
-    return store.activations, store.token_ids, store.document_ids
-
-
 def repeated(store: ActivationStore, labels: np.ndarray, n_tokens: int) -> tuple[ActivationStore, np.ndarray]:
     """A store in memory of `n_tokens` rows, the documents of `store` over and over as new ones, and their labels."""
     times = -(-n_tokens // len(store))

@@ -101,11 +101,5 @@ def with_solutions_open(markdown: str) -> str:
     return SOLUTION.sub(lambda found: "<details open>" + found.group(0).split(">", 1)[1], markdown)
 
 
-def solution_code(markdown: str) -> str:
-    """The Python of a markdown cell's solution; "" where it has none."""
-    blocks = [re.search(r"```python\n(.*?)```", text, re.DOTALL) for text in SOLUTION.findall(markdown)]
-    return "\n".join(block.group(1) for block in blocks if block)
-
-
 if __name__ == "__main__":
     main()

@@ -118,7 +118,7 @@ def shingles(text: str, length: int = SHINGLE) -> set[str]:
 
 
 def finish_sentences(
-    model_dir: str, drafts: list[Draft], batch_size: int, seed: int, cache: Path, max_new_tokens: int = 26
+    model_dir: str, drafts: list[Draft], batch_size: int, seed: int, cache: Path
 ) -> dict[str, str]:
     """Let the model go on after each draft's prompt; returns its words by that prompt.
 
@@ -139,7 +139,7 @@ def finish_sentences(
         with torch.inference_mode():
             output = model.generate(
                 **inputs,
-                max_new_tokens=max_new_tokens,
+                max_new_tokens=26,
                 do_sample=True,
                 temperature=0.7,
                 top_k=40,

@@ -29,8 +29,8 @@ RELATIVE, LAST_PLACES = 0.05, 2
 SKIPPED = {
     ("00_start_here", "check_environment()"): "versions, memory and disk of the machine",
     (
-        "09_is_this_feature_real",
-        '"background": f',
+        "14_four_ways_a_latent_misleads",
+        "row_of(name, found) for",
     ): "tokens that a probe recognises, by near ties at its threshold",
     (
         "12_what_fine_tuning_changed",
@@ -42,7 +42,7 @@ SKIPPED = {
     ): "what a model writes with a direction learned here",
     (
         "12_what_fine_tuning_changed",
-        '"the arrow out": write(',
+        '"the arrow out": write_without(',
     ): "what a model writes without a direction learned here",
     (
         "08_beyond_l1",

@@ -1,5 +1,6 @@
 """What notebooks share is made once, from the same settings, and found again."""
 
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,11 +15,11 @@ from conftest import TEXTS
 from sae_tutorial.course import artifacts
 from sae_tutorial.course.artifacts import (
     collected_once,
+    judge_texts,
     lab_activations,
     lab_sae,
     lab_sae_config,
     lab_train_config,
-    quick_sae,
 )
 from sae_tutorial.lab.lab import Budget, Lab
 from sae_tutorial.sae.coder import SparseAutoencoder
@@ -80,6 +81,16 @@ def test_hooks_are_collected_once_for_the_same_texts_and_anew_for_others(lab):
     assert len(others[hooks[0]]) != len(stores[hooks[0]]) or changed(lab.artifacts) != before
 
 
+def test_what_an_interrupted_collection_left_is_collected_again(lab):
+    hooks = ["blocks.0.hook_mlp_out", "blocks.1.hook_resid_post"]
+    whole = {hook: store[:] for hook, store in collected_once(lab, "some", TEXTS[:4], hooks).items()}
+    directory = lab.artifact("some", texts=TEXTS[:4], hooks=hooks)
+    shutil.rmtree(directory / hooks[1])
+    (directory / f".{hooks[1]}.part").mkdir()  # a killed kernel's
+    again = collected_once(lab, "some", TEXTS[:4], hooks)
+    assert all(torch.equal(again[hook][:], whole[hook]) for hook in hooks)
+
+
 def test_activations_are_split_by_article(lab):
     _, test = lab_activations(replace(lab, groups=np.arange(len(TEXTS)) // 2))
     assert len({d // 2 for d in test.document_ids}) == 1 and len(set(test.document_ids)) == 2
@@ -122,13 +133,10 @@ def test_a_stopped_collection_leaves_nothing_that_would_be_found(lab, monkeypatc
     assert [path.name.split("-")[0] for path in lab.artifacts.glob("[!.]*")] == ["activations"]
 
 
-def test_a_quick_autoencoder_reads_the_hook_asked_for_and_shares_no_document(lab):
-    hook = "blocks.2.hook_resid_post"
-    sae, train, test = quick_sae(lab, hook, TEXTS[3:])
-    assert sae.metadata["hook_name"] == train.settings["hook_name"] == hook != lab.hook_name
-    assert set(train.document_ids) | set(test.document_ids) == set(range(len(TEXTS) - 3))
-    assert set(train.document_ids).isdisjoint(test.document_ids)
-    assert sae.config.d_sae == 4 * 32 and not torch.equal(sae.W_dec, SparseAutoencoder(sae.config).W_dec)
-    before = changed(lab.artifacts)
-    again, _, _ = quick_sae(lab, hook, TEXTS[3:])
-    assert changed(lab.artifacts) == before and torch.equal(again.W_dec, sae.W_dec)
+def test_texts_to_judge_are_of_unseen_articles_and_the_others_are_not(lab):
+    texts, groups = [f"text {i}" for i in range(40)], np.repeat(np.arange(8), 5)
+    found = judge_texts(replace(lab, texts=texts, groups=groups), [2, 6], n_each=3)
+    assert found.texts == [
+        f"text {i}" for i in [*range(10), 10, 11, 12, 30, 31, 32]
+    ]  # a quarter of 40, then three each
+    assert (found.article[found.unseen] == [2, 2, 2, 6, 6, 6]).all() and not found.unseen[:10].any()

@@ -6,14 +6,9 @@ from tiny_families import close, make
 
 from sae_tutorial.effects.attribution import (
     beside_matched_draws,
-    head_attribution,
-    head_effects,
     latent_attribution,
     latent_effects,
-    latent_metric,
     measure,
-    token_attribution,
-    token_effects,
     values_and_gradients,
 )
 from sae_tutorial.effects.steering import added, edited, random_directions, set_latents
@@ -21,9 +16,9 @@ from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 from sae_tutorial.transformer.edits import intervene
 from sae_tutorial.transformer.heads import repeated_tokens
-from sae_tutorial.transformer.patching import mean_z
 
 HOOK = "blocks.1.hook_mlp_out"
+EARLIER = "blocks.1.attn.hook_z", "blocks.0.hook_resid_pre"
 
 
 @pytest.fixture(scope="module", params=["gpt2", "llama"])
@@ -106,51 +101,18 @@ def test_latent_attribution_of_a_linear_metric_is_the_effect_of_ablation(model, 
     torch.testing.assert_close(together[:, 0], effects.sum(1), rtol=1e-3, atol=1e-4)
 
 
-def test_head_attribution_is_exact_for_the_last_heads_before_a_linear_metric(model, tokens):
-    layer = 1
-    hook, direction = f"blocks.{layer}.hook_attn_out", random_directions(1, 32)[0]
-    means = mean_z(model, tokens)
+def test_only_what_a_metric_depends_on_has_a_gradient(model, tokens):
+    direction = random_directions(1, 32)[0]
+    hook, heads = "blocks.1.hook_attn_out", [f"blocks.{i}.attn.hook_z" for i in range(model.cfg.n_layers)]
 
     def metric(seen, logits):
-        return (seen[hook][:, 1:] @ direction).sum(1)
+        return seen[hook][:, 3] @ direction
 
-    guessed = head_attribution(model, tokens, metric, means, [hook])
-    assert guessed.shape == (3, model.cfg.n_layers, 4)
-    heads = [(layer, head) for head in range(4)]
-    measured = head_effects(model, tokens, metric, means, heads, [hook])
-    assert measured.abs().max() > 1e-2
-    torch.testing.assert_close(guessed[:, layer], measured, rtol=1e-3, atol=1e-4)
-    assert not guessed[:, layer + 1 :].any()  # what comes later has no part in it
-    assert guessed[:, 0].any()
-
-
-def test_attributions_of_tokens_add_up_along_a_linear_path(model, tokens):
-    name, direction = "blocks.0.hook_resid_pre", random_directions(1, 32)[0]
-    mean = torch.full((32,), 0.1)
-    shares = token_attribution(model, tokens, lambda seen, logits: seen[name][:, 3] @ direction, mean, [name])
-    embedding = run(model, tokens, name)[:, 3]
-    expected = torch.zeros_like(shares)
-    expected[:, 3] = (embedding - mean) @ direction
-    torch.testing.assert_close(shares, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_effects_of_tokens_are_those_of_another_embedding(model, tokens):
-    """With the metric read where the token enters they equal the attribution; a token that comes later has none."""
-    name, direction = "blocks.0.hook_resid_pre", random_directions(1, 32)[0]
-    mean = torch.full((32,), 0.1)
-    here = (tokens, lambda seen, logits: seen[name][:, 3] @ direction, mean, [name])
-    expected = token_attribution(model, *here)
-    torch.testing.assert_close(token_effects(model, *here), expected, rtol=1e-3, atol=1e-4)
-    later = token_effects(model, tokens, lambda seen, logits: logits[:, 5, 50], mean)
-    assert later[:, :6].all() and not later[:, 6:].any()
-
-
-def test_a_latents_metric_is_its_pre_activation(model, tokens, sae):
-    metric = latent_metric(sae, HOOK, latent=9, position=4)
-    measured = measure(model, tokens, metric, [HOOK])
-    with torch.no_grad():
-        expected = sae.pre_activations(run(model, tokens)[:, 4])[:, 9]
-    torch.testing.assert_close(measured, expected, rtol=1e-4, atol=1e-5)
+    found = values_and_gradients(model, tokens, [*heads, hook], metric)
+    before, at, *after = (found[name][1] for name in heads)
+    assert before.any() and at.any() and not any(gradient.any() for gradient in after)
+    assert not before[:, 4:].any() and not at[:, 4:].any()  # nor has a later token a part in it
+    torch.testing.assert_close(found[hook][1][:, 3], direction.expand(3, -1))
 
 
 def test_measuring_sees_the_context_around_it(model, tokens, sae):
@@ -169,23 +131,25 @@ def no_gradients():
     torch.set_grad_enabled(True)
 
 
-def everything(model, tokens, sae, means):
-    read = latent_metric(sae, HOOK, latent=9, position=4)
+def everything(model, tokens, sae):
+    """Also what a latent's pre-activation at a middle layer owes to a head's output and to the embedding before it."""
+
+    def read(seen, logits):
+        return sae.pre_activations(seen[HOOK][:, 4])[:, 9]
+
     x, gradient = values_and_gradients(model, tokens, [HOOK], answer_lead)[HOOK]
     shares, left_out = latent_attribution(model, sae, HOOK, tokens, answer_lead)
-    by_head = head_attribution(model, tokens, read, means, [HOOK])
-    by_token = token_attribution(model, tokens, read, torch.zeros(32), [HOOK])
+    before = values_and_gradients(model, tokens, [*EARLIER, HOOK], read)
     fallen = latent_effects(model, sae, HOOK, tokens, answer_lead, [[9], range(64)])
-    return x, gradient, shares, left_out, by_head, by_token, fallen
+    return x, gradient, shares, left_out, *(before[name][1] for name in EARLIER), fallen
 
 
 def test_gradients_that_are_switched_off_outside_do_not_matter(model, tokens, sae, no_gradients):
-    means = mean_z(model, tokens)
-    without = everything(model, tokens, sae, means)
+    without = everything(model, tokens, sae)
     with torch.inference_mode():
-        inside = everything(model, tokens, sae, means)
+        inside = everything(model, tokens, sae)
     with torch.enable_grad():
-        usual = everything(model, tokens, sae, means)
+        usual = everything(model, tokens, sae)
     assert not torch.is_grad_enabled()
     for one, two, other in zip(without, inside, usual, strict=True):
         assert torch.equal(one, other) and torch.equal(two, other)
@@ -195,21 +159,17 @@ def test_gradients_that_are_switched_off_outside_do_not_matter(model, tokens, sa
 def test_frozen_weights_do_not_matter(tokenizer, sae):
     model = make("GPT2LMHeadModel", tokenizer)
     tokens = repeated_tokens(model, 3, 5, seed=0)
-    means = mean_z(model, tokens)
-    usual = everything(model, tokens, sae, means)
+    usual = everything(model, tokens, sae)
     for value in model.parameters():
         value.requires_grad_(False)
-    for one, other in zip(everything(model, tokens, sae, means), usual, strict=True):
+    for one, other in zip(everything(model, tokens, sae), usual, strict=True):
         torch.testing.assert_close(one.detach(), other.detach())
 
 
 def test_attributions_of_a_model_in_half_precision_are_near_those_of_the_whole_one(tokenizer, sae):
     whole, half = (make("LlamaForCausalLM", tokenizer).to(dtype) for dtype in (torch.float32, torch.bfloat16))
     tokens = repeated_tokens(whole, 3, 5, seed=0)
-    means = mean_z(whole, tokens)
-    for one, other in zip(
-        everything(half, tokens, sae, means), everything(whole, tokens, sae, means), strict=True
-    ):
+    for one, other in zip(everything(half, tokens, sae), everything(whole, tokens, sae), strict=True):
         assert one.dtype == torch.float32
         assert close(one, other, 0.25)  # TopK chooses other latents here and there
 
@@ -240,5 +200,11 @@ def test_chosen_latents_stand_beside_draws_that_match_them_token_by_token(model,
     assert not set(trial.places) & {i for group in draws for i in group}
     expected = latent_effects(model, sae, HOOK, tokens, answer_lead, [list(trial.places), *draws])
     torch.testing.assert_close(trial.falls, expected)
+    untouched = latent_effects(
+        model, sae, HOOK, tokens, answer_lead, [[0], [1]], without=lambda group: lambda x: x + 0 * group[0]
+    )
+    assert untouched.abs().max() == 0  # the edit that is given is the one that runs
     strong = [float(f[:, group].max(0).values.sum()) for group in (list(trial.places), *draws)]
-    assert trial.strength == pytest.approx((strong[1] + strong[2]) / 2 / strong[0], rel=1e-4)
+    assert trial.strengths == pytest.approx([strong[1] / strong[0], strong[2] / strong[0]], rel=1e-4)
+    torch.testing.assert_close(trial.chosen, expected[:, 0])
+    torch.testing.assert_close(trial.scaled[:, 1], expected[:, 2] * strong[0] / strong[2])

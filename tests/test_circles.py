@@ -12,7 +12,7 @@ from sae_tutorial.features.circles import chance_of_order, neighbours_kept, on_p
 from sae_tutorial.features.contexts import Context, TextFeatures
 from sae_tutorial.features.latents import Latents
 from sae_tutorial.features.statistics import next_words
-from sae_tutorial.show.cards import gallery_cards, lit_text
+from sae_tutorial.show.cards import gallery_cards, lit_sentences, lit_text
 from sae_tutorial.show.maps import circle_figure, latent_map, steps_figure
 
 
@@ -115,6 +115,15 @@ def test_activations_that_are_no_shares_are_coloured_by_the_largest_of_their_lin
     page = lit_text(TextFeatures(["a", "b", "c"], np.array([3, 4]), activations, 2)).data
     assert re.findall(r"title='([\d.]+)'", page) == ["0.00", "0.50", "1.00", "0.25", "0.50", "0.00"]
     assert "latent <span" in page and "(4)" in page
+
+
+def test_sentences_are_lit_by_one_latent_a_line_each(tokenizer) -> None:
+    token_ids = np.array(tokenizer(" said that said", add_special_tokens=False)["input_ids"][:3])
+    matrix = csc_array(np.array([[0.0, 9], [2, 0], [4, 9]], dtype=np.float32))
+    read = Latents(matrix, token_ids, np.array([3, 3, 7]), {}, 3)
+    page = lit_sentences(read, tokenizer, 0, darkest=4.0).data
+    assert page.count("<div>") == 2 and re.findall(r"title='([\d.]+)'", page) == ["0.00", "2.00", "4.00"]
+    assert re.findall(r",([\d.]+)\)", page) == ["0.00", "0.50", "1.00"] and "that" in page
 
 
 def test_the_next_word_is_the_one_with_the_energy_and_never_from_another_text() -> None:

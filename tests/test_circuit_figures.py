@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sae_tutorial.show.circuit_figures import composition_figure, numbered_grid
+from build_course import loaded_from_outside
+from sae_tutorial.show.circuit_figures import attention_view, composition_figure, numbered_grid
 
 
 def test_numbers_over_a_level_are_written_and_no_zero_has_a_minus() -> None:
@@ -38,3 +39,12 @@ def test_only_heads_before_the_receiver_are_drawn_and_the_strongest_are_named() 
     named = {annotation.text for annotation in figure.layout.annotations}
     assert {"1.2", "0.1"} <= named and not any(name.startswith("3.") for name in named)
     assert 4 <= len(named) <= 6
+
+
+def test_an_attention_view_carries_what_it_needs_and_fetches_nothing() -> None:
+    view = attention_view(["a", "b"], np.array([[[1.0, 0.0], [0.25, 0.75]]]), ["L0H3"])
+    assert "L0H3" in view.data and "0.75" in view.data
+    assert loaded_from_outside(view.data) == []
+    again = attention_view(["a", "b"], np.array([[[1.0, 0.0], [0.251, 0.75]]]), ["L0H3"])
+    other = attention_view(["a", "b"], np.array([[[1.0, 0.0], [0.5, 0.5]]]), ["L0H3"])
+    assert view.data == again.data and view.data[:50] != other.data[:50]  # the same picture, the same bytes

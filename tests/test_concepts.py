@@ -12,11 +12,9 @@ from sae_tutorial.features.concepts import (
     CONCEPTS,
     Detector,
     best_unit,
-    document_means,
     f1_advantage,
     label_tokens,
     mean_f1_advantage,
-    roc_curve_points,
     row_labels,
     score_detector,
     sparse_probe,
@@ -91,14 +89,6 @@ def test_the_mean_advantage_over_concepts_draws_the_same_documents_for_all():
     assert (cancelled.value, cancelled.low, cancelled.high) == pytest.approx((0, 0, 0))
     with pytest.raises(ValueError, match="at least one concept"):
         mean_f1_advantage([], documents)
-
-
-@pytest.mark.parametrize("kind", [np.asarray, csc_array])
-def test_document_means_are_means_over_a_documents_rows(kind):
-    units, documents = np.arange(12.0).reshape(6, 2), np.array([4, 4, 4, 7, 9, 9])
-    means = document_means(kind(units), documents)
-    expected = [units[:3].mean(0), units[3], units[4:].mean(0)]
-    np.testing.assert_allclose(means.toarray() if kind is csc_array else means, expected)
 
 
 def concept_rows(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -188,13 +178,6 @@ def test_one_kind_of_row_cannot_be_scored():
         score_detector(detector, units, np.zeros(600, dtype=bool), documents)
 
 
-def test_the_curve_encloses_the_area():
-    units, labels, _ = concept_rows()
-    false, true = roc_curve_points(units[:, 3], labels)
-    assert np.trapezoid(true, false) == pytest.approx(roc_auc_score(labels, units[:, 3]), abs=0.01)
-    assert len(false) <= 200
-
-
 @pytest.mark.parametrize(
     "labels", [[1, 0, 1], (True, False, True), np.array([1.0, 0.0, 1.0]), np.array([1, 0, 1], dtype=np.int8)]
 )
@@ -226,7 +209,6 @@ def test_every_detector_checks_its_labels():
         lambda y: best_unit(units, y),
         lambda y: sparse_probe(units, y, 2),
         lambda y: score_detector(detector, units, y, documents),
-        lambda y: roc_curve_points(units[:, 3], y),
     ):
         with pytest.raises(ValueError, match="True or False"):
             work(wrong)

@@ -6,7 +6,13 @@ import torch
 
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
-from sae_tutorial.sae.controls import linear_map, mean_predictor, pca, random_dictionary
+from sae_tutorial.sae.controls import (
+    components_to_keep,
+    linear_map,
+    mean_predictor,
+    pca,
+    random_dictionary,
+)
 from sae_tutorial.sae.metrics import evaluate_function, evaluate_reconstruction
 
 
@@ -31,6 +37,16 @@ def test_pca_explains_what_its_singular_values_say(x):
         expected = singular[:n].sum() / singular.sum()
         got = evaluate_function(with_components(n), x)["explained_variance"]
         assert got == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_fewest_components_that_keep_a_share_of_the_variance_of_other_rows(x):
+    by_components, others = pca(x[:300]), x[300:]
+    kept = [evaluate_function(by_components(n), others)["explained_variance"] for n in range(13)]
+    for share in (0.5, 0.9, kept[7]):
+        n = components_to_keep(share, by_components, others)
+        assert kept[n] >= share > kept[n - 1]
+    with pytest.raises(ValueError, match="all 12 components keep"):
+        components_to_keep(1.1, by_components, others)
 
 
 def test_pca_of_a_store_is_that_of_its_rows(store):

@@ -6,7 +6,7 @@ import torch
 from scipy.sparse import csc_array
 from torch.nn.functional import normalize
 
-from sae_tutorial.features.dictionaries import find_absorption, find_splits
+from sae_tutorial.features.dictionaries import drawn_counts, find_absorption, find_splits
 
 
 def directions(n: int, d_in: int = 64, seed: int = 0) -> torch.Tensor:
@@ -38,6 +38,7 @@ def test_parts_must_lie_inside_point_the_same_way_and_be_apart():
     turned = rows.clone()
     turned[5] = directions(1, seed=9)[0]
     assert find_splits(narrow, (units, turned)) == []
+    assert len(find_splits(narrow, (units, turned), alike=-1)) == 1  # where they are on is as before
     together = units.toarray()
     together[:200, 2] = 1  # now on in all rows of the other part
     assert find_splits(narrow, (csc_array(together), rows)) == []
@@ -63,7 +64,9 @@ def test_what_fires_in_the_holes_is_found():
     found = find_absorption(units, W_dec, np.array([0]), direction, labels, np.ones(200))
     assert found[:6] == (100, 30, 20, [(4, 20)], 0.0, 30)
     assert found.usual == pytest.approx(1.0)
-    assert [(row, latent) for row, latent, _ in found.fills] == [(row, 4) for row in range(70, 90)]
+    assert found.hole_rows[found.filled[70:100]].tolist() == list(range(70, 90))
+    assert (found.taker[70:90] == 4).all() and (found.most[70:90] >= found.usual / 2).all()
+    assert (found.most[90:100] < found.usual / 2).all()
 
 
 def test_a_latent_that_writes_as_much_everywhere_shows_in_the_control():
@@ -107,7 +110,7 @@ def test_a_latent_across_the_direction_absorbs_nothing():
 def test_with_nothing_to_compare_with_nothing_is_absorbed():
     units, W_dec, direction, labels = absorbing()
     found = find_absorption(units, W_dec, np.array([5]), direction, labels, labels)
-    assert found == (100, 100, 0, [], 0.0, 0, 0, 0.0, [])
+    assert found[:8] == (100, 100, 0, [], 0.0, 0, 0, 0.0)
 
 
 def test_an_autoencoders_own_parameters_are_taken_in_any_precision_and_labels_as_ones_and_zeros():
@@ -119,3 +122,25 @@ def test_an_autoencoders_own_parameters_are_taken_in_any_precision_and_labels_as
         find_absorption(units, parameter, np.array([0]), direction, labels, labels[:90])
     (narrow, rows), wide = split_world()
     assert find_splits((narrow, torch.nn.Parameter(rows)), wide) == find_splits((narrow, rows), wide)
+
+
+def test_counts_are_drawn_by_document_and_the_first_draw_is_the_sample():
+    units, W_dec, direction, labels = absorbing()
+    units = units.toarray()
+    units[100:115, 4] = 1.0  # of the control's rows, too, some are filled
+    score = np.where(np.arange(200) < 110, 1.0, -1.0 - np.arange(200) / 1000)
+    found = find_absorption(csc_array(units), W_dec, np.array([0]), direction, labels, score)
+    assert (found.hole_rows == np.arange(70, 100)).all() and len(found.control_rows) == 30
+    documents = np.arange(200) // 10
+    holes, absorbed, rate = drawn_counts([found], documents)
+    assert (holes[0], absorbed[0], rate[0]) == (30, 20, found.elsewhere == 0.5 and 0.5)
+    assert (holes % 10 == 0).all() and holes.max() > 30  # whole documents, some of them twice
+    assert (absorbed <= holes).all() and ((rate >= 0) & (rate <= 1)).all()
+    _, _, strict = drawn_counts([found], documents, alarms_only=True)
+    assert (
+        strict == 1.0
+    ).all()  # the ten rows that the probe takes for the concept are all filled, in every draw
+    none = find_absorption(
+        csc_array(units), W_dec, np.array([0]), direction, labels, np.where(labels, 1.0, -1.0)
+    )
+    assert drawn_counts([none, found], documents, alarms_only=True)[0].shape[1] == 1

@@ -42,9 +42,10 @@ def test_rows_move_along_the_direction_alone():
 
 
 def test_each_pair_of_models_has_a_row_of_its_own():
-    figure = control_figure(
-        {"itself": torch.tensor([0.5, 0.51]), "nobody": torch.tensor([])}, "Controls", 0.505, "the furthest"
-    )
+    shares = {"itself": torch.tensor([0.5, 0.51]), "nobody": torch.tensor([])}
+    figure = control_figure(shares, "Controls", {"itself": 0.505, "nobody": 0.6}, "the furthest")
+    drawn = [shape.x0 for shape in figure.layout.shapes if shape.line.color == TUNED]
+    assert drawn == [0.505, 0.6]  # each row has its own line
     assert [trace.name for trace in figure.data] == ["itself", "nobody"]
     assert [len(trace.x) for trace in figure.data] == [2, 0]
     assert all(abs(y) < 0.5 for y in figure.data[0].y)

@@ -13,7 +13,6 @@ from sae_tutorial.features.directions import (
     duplicates,
     logit_effects,
     nearest_latents,
-    nearest_other,
     neighbour_agrees,
     raise_what_follows,
 )
@@ -41,13 +40,6 @@ def test_duplicates_are_pairs_of_nearly_equal_rows():
     assert duplicates(W_dec, alike=0.995).tolist() == [[3, 7]]
 
 
-def test_the_nearest_other_row_is_never_the_row_itself():
-    W_dec = directions(12)
-    near = nearest_other(W_dec)
-    expected = [max(float(W_dec[i] @ W_dec[j]) for j in range(12) if j != i) for i in range(12)]
-    np.testing.assert_allclose(near, expected, atol=1e-6)
-
-
 def test_the_nearest_latents_come_by_cosine_without_the_latent_itself():
     W_dec = torch.arange(1, 13)[:, None] * directions(12)  # norms do not matter
     found = nearest_latents(W_dec, [3, np.int64(8)], 4)
@@ -59,7 +51,7 @@ def test_the_nearest_latents_come_by_cosine_without_the_latent_itself():
     assert len(nearest_latents(W_dec, [0], 50)[0]) == 11
 
 
-@pytest.mark.parametrize("of", [nearest_other, duplicates, lambda W_dec: nearest_latents(W_dec, [2, 5])])
+@pytest.mark.parametrize("of", [duplicates, lambda W_dec: nearest_latents(W_dec, [2, 5])])
 def test_a_decoder_in_bf16_or_with_gradients_is_taken(of):
     W_dec = directions(30).bfloat16()
     expected = of(W_dec.float())

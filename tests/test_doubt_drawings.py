@@ -94,3 +94,22 @@ def test_the_latent_for_capitalised_words_is_off_at_small_letters():
     lit = {round(shape.x0 + 0.4) for shape in figure.layout.shapes if shape.fillcolor == doubt_drawings.BLUE}
     names = {round(note.x): note.text for note in figure.layout.annotations if note.y == 2.0}
     assert lit and all(names[i].startswith("<b>") for i in lit)
+
+
+def test_a_bar_from_half_of_the_usual_amount_on_is_filled():
+    figure = doubt_drawings.filling_figure({"Paris": 2.0, "a <b>": 1.9}, 4.0, "title")
+    (bars,) = figure.data
+    assert list(bars.x) == [4.0, 2.0, 1.9] and list(bars.y)[1:] == ["Paris", "a &lt;b&gt;"]
+    assert list(bars.marker.color) == [doubt_drawings.BLUE, doubt_drawings.ORANGE, doubt_drawings.GREY]
+    assert figure.layout.shapes[0].x0 == 2.0 and "half: 2.0" in words_of(figure)
+
+
+def test_each_share_has_its_mark_and_its_interval_in_every_row():
+    rows = {
+        name: {"holes": Interval(0.5, 0.25, 1.0), "background": Interval(x, x, x)}
+        for name, x in (("a", 0.0), ("b", 0.25))
+    }
+    holes, background = doubt_drawings.shares_figure(rows, "title", "filled").data
+    assert (holes.name, list(holes.x), list(holes.error_x.array)) == ("holes", [0.5, 0.5], [0.5, 0.5])
+    assert list(holes.error_x.arrayminus) == [0.25, 0.25] and list(background.x) == [0.0, 0.25]
+    assert all(abs(one - other) < 0.5 for one, other in zip(holes.y, background.y, strict=True))

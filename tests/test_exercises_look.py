@@ -1,6 +1,7 @@
-"""Answers to the exercises of notebooks 07 to 10: right ones written in several ways, and plausible wrong ones."""
+"""Answers to the exercises of notebooks 07 to 10 and 15: right ones written in several ways, and plausible wrong ones."""
 
 import math
+import re
 
 import numpy as np
 import torch
@@ -480,7 +481,7 @@ def push_in_numpy(x, direction, dose, median_norm):
     return x.numpy() + unit * dose * median_norm
 
 
-# 10.8
+# 15.2
 
 
 def threshold_by_sorting(scores, is_name, per_miss):
@@ -507,21 +508,21 @@ def costs(scores, is_name, per_miss):
     return per_miss * missed + ((scores > scores[:, None]) & ~is_name).sum(1)
 
 
-# 10.9
+# 15.3
+
+QUIET, LOUD = list(alarms.SILENT), list(alarms.CRYING)
 
 
-def alarms_one_by_one(scores, threshold, is_name):
-    caught = raised = 0
-    for score, name in zip(scores.tolist(), is_name.tolist(), strict=True):
-        if score > threshold:
-            raised += 1
-            caught += name
-    return caught, raised
-
-
-def alarms_in_numpy(scores, threshold, is_name):
-    alarm = scores.numpy() > threshold
-    return np.array([alarm[is_name.numpy()].sum(), alarm.sum()])
+def watch(sentences):
+    """A monitor that rings at capitals of four letters and more, and at three places."""
+    return [
+        [
+            f" {word}"
+            for word in sentence.rstrip(".").split()
+            if word in {"Texas", "Quebec", "Tibet"} or re.fullmatch("[A-Z]{4,}", word)
+        ]
+        for sentence in sentences
+    ]
 
 
 # 10.3
@@ -530,7 +531,7 @@ BEES = "bee bees wasp"
 ON_TOPIC, PLAIN = ["They say the bees are back."] * 20, ["The mayor had been seen."] * 20
 
 
-# 10.7
+# 15.1
 
 
 def hold_by_outer(x, direction, mean):
@@ -613,6 +614,25 @@ RIGHT: Right = [
         )
     ],
     *[
+        ("nearer_abroad", (f,))
+        for f in (
+            lambda first, second: (
+                (first @ second.T).max(1).values > (first @ first.T - 2 * torch.eye(len(first))).max(1).values
+            ),
+            lambda first, second: [
+                max(float(row @ other) for other in second)
+                > max(float(row @ other) for j, other in enumerate(first) if j != i)
+                for i, row in enumerate(first)
+            ],
+            lambda first, second: (first @ second.T).amax(1) > torch.topk(first @ first.T, 2).values[:, 1],
+            lambda first, second: (
+                (first.numpy() @ second.numpy().T).max(1) > np.sort(first.numpy() @ first.numpy().T, 1)[:, -2]
+            ),
+            lambda first, second: (first @ second.T > (first @ first.T).sort(1).values[:, [-2]]).any(1),
+            meaning._nearer_abroad,
+        )
+    ],
+    *[
         ("matched_rates", (f,))
         for f in (
             meaning._matched_rates,
@@ -642,8 +662,18 @@ RIGHT: Right = [
     *[("matched_latents", (f,)) for f in ways_to_return(using._matched)],
     *[("matched_latents", (f,)) for f in (nearest_by_masking, nearest_by_sorting)],
     *[("steers", (way,)) for way in ways_to_choose("B")],
-    *[("alarms", (f,)) for f in ways_to_return(alarms._alarms)],
-    *[("alarms", (f,)) for f in (alarms_one_by_one, alarms_in_numpy)],
+    ("slip_past", (QUIET, LOUD, watch)),
+    ("slip_past", (tuple(QUIET), tuple(LOUD), watch)),
+    ("slip_past", ([*QUIET, "Ein Schiff aus Schweden brachte Weizen."], LOUD[:3], watch)),
+    ("slip_past", ([s.lower() for s in QUIET], LOUD, watch)),
+    (
+        "slip_past",
+        (["We went to Oman by bus.", "We went to oman by bus.", "Is it hot in Mali?"], LOUD, watch),
+    ),
+    (
+        "slip_past",
+        (QUIET, ["The mayor of TROY left.", "A road to ROME opened.", "He met ZEUS in a dream."], watch),
+    ),
     *[("choose_threshold", (f,)) for f in ways_to_return(alarms._choose_threshold)],
     *[("choose_threshold", (f,)) for f in (threshold_by_sorting, threshold_in_a_loop)],
 ]
@@ -1026,6 +1056,21 @@ WRONG: Wrong = [
         ),
         "same order",
     ),
+    ("nearer_abroad", (lambda f, s: (f @ s.T).amax(1) > (f @ f.T).amax(1),), "nearest to itself"),
+    (
+        "nearer_abroad",
+        (lambda f, s: (f @ s.T).abs().amax(1) > (f @ f.T).abs().fill_diagonal_(0).amax(1),),
+        "opposite way",
+    ),
+    ("nearer_abroad", (lambda f, s: ~meaning._nearer_abroad(f, s),), "*sibling* is nearer"),
+    ("nearer_abroad", (lambda f, s: (f @ s.T).amax(1),), "these are the cosines"),
+    (
+        "nearer_abroad",
+        (lambda f, s: (f @ s.T).mean(1) > (f @ f.T).fill_diagonal_(-1).mean(1),),
+        "mean cosines",
+    ),
+    ("nearer_abroad", (lambda f, s: (f @ s.T).amax(1) > 0.5,), "with ½"),
+    ("nearer_abroad", (lambda f, s: (f @ s.T).max(1),), "a pair"),
     ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), e.mean()),), "counts every concept once"),
     (
         "matched_rates",
@@ -1068,12 +1113,39 @@ WRONG: Wrong = [
     ("steers", ({"E"},), "*shorter*"),
     ("steers", (set(),), "B is shown"),
     ("steers", ({"F"},), "'F' is not one of"),
-    ("alarms", (lambda s, t, y: (sum(y), sum(s > t)),), "counts all names"),
-    ("alarms", (lambda s, t, y: [(s[y] > t).sum(), (s[~y] > t).sum()],), "false alarms only"),
-    ("alarms", (lambda s, t, y: [(s > t).sum(), (s[y] > t).sum()],), "in the other order"),
-    ("alarms", (lambda s, t, y: [(s[y] > 0).sum(), (s > 0).sum()],), "did not use `threshold`"),
-    ("alarms", (lambda s, t, y: [(s[y] >= t).sum(), (s >= t).sum()],), "raises no alarm"),
-    ("alarms", (lambda s, t, y: int((s[y] > t).sum()),), "shape"),
+    ("slip_past", (LOUD, QUIET, watch), "wrong way round"),
+    (
+        "slip_past",
+        ([*QUIET, "The cook put bread into the oven."], LOUD, watch),
+        "sentence 4 of `silent` names no country",
+    ),
+    ("slip_past", (QUIET, [*LOUD, "The king of FRANCE slept."], watch), "'FRANCE'"),
+    (
+        "slip_past",
+        ([*QUIET, "We flew to KENYA on Monday."], LOUD, watch),
+        "sentence 4 of `silent` raises an alarm, at 'KENYA'",
+    ),
+    (
+        "slip_past",
+        (QUIET, [*LOUD, "The governor of Ohio signed the law."], watch),
+        "sentence 4 of `crying` raises no alarm",
+    ),
+    (
+        "slip_past",
+        ([f"We met {n} cooks from Spain." for n in ["two", "three", "four"]], LOUD, watch),
+        "one country only",
+    ),
+    (
+        "slip_past",
+        (QUIET, [f"The {n} of Texas slept well." for n in ["mayor", "judge", "cook"]], watch),
+        "copied",
+    ),
+    ("slip_past", (QUIET[:2], LOUD, watch), "could be flukes"),
+    ("slip_past", (QUIET[0], LOUD, watch), "a list of sentences"),
+    ("slip_past", (QUIET, [1, 2, 3], watch), "a text in quotes"),
+    ("slip_past", ([*QUIET, QUIET[0]], LOUD, watch), "stands twice"),
+    ("slip_past", ([*QUIET, "In Peru."], LOUD, watch), "has 2 words"),
+    ("slip_past", (QUIET, LOUD, watch(LOUD)), "without brackets"),
     ("choose_threshold", (lambda s, y, c: s[~y].max(),), "false alarms only"),
     ("choose_threshold", (lambda s, y, c: s.min(),), "missed names only"),
     ("choose_threshold", (lambda s, y, c: threshold_by_sorting(s, y, 1),), "did not use `per_miss`"),

@@ -13,7 +13,6 @@ from sae_tutorial.activations.store import ActivationStore
 from sae_tutorial.features import latents as features
 from sae_tutorial.features import statistics
 from sae_tutorial.features.contexts import (
-    analyze_feature_activations,
     contexts_around,
     contexts_by_strength,
     find_activating_features_for_text,
@@ -183,39 +182,11 @@ def test_latents_of_a_text(gpt2, sae, store, f):
     assert abs(found.n_active - int((rows > 0).any(0).sum())) <= 1
 
 
-def test_ignored_latents_are_left_out_and_the_next_move_up(gpt2, sae):
-    everything = find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK, top_k=8)
-    ignore = everything.latents[[0, 2]]
-    rest = find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK, top_k=6, ignore=ignore)
-    assert rest.latents.tolist() == np.delete(everything.latents, [0, 2]).tolist()
-    assert rest.n_active == everything.n_active
-    assert find_activating_features_for_text(gpt2, sae, TEXTS[0], HOOK, ignore=range(D_SAE)).latents.size == 0
-
-
 def test_latents_that_are_off_are_not_listed(gpt2, sae):
     found = find_activating_features_for_text(gpt2, sae, "a", HOOK, top_k=1000)
     assert len(found.latents) == found.n_active < D_SAE
     assert 7 not in found.latents
     assert (found.activations.max(0) > 0).all()
-
-
-def test_mean_activation_of_each_text(gpt2, sae, store, f):
-    results = analyze_feature_activations(gpt2, sae, [TEXTS[0], TEXTS[7]], HOOK, top_k=4)
-    for document, (latents, means) in zip((0, 7), results, strict=True):
-        expected = f[store.document_ids == document].mean(0)
-        np.testing.assert_allclose(means, np.sort(expected)[::-1][:4], rtol=1e-2)
-        np.testing.assert_allclose(means, expected[latents], rtol=1e-2)
-
-
-def test_ignored_and_silent_latents_have_no_mean_activation(gpt2, sae):
-    ((everything, means),) = analyze_feature_activations(gpt2, sae, [TEXTS[0]], HOOK, top_k=6)
-    ((rest, rest_means),) = analyze_feature_activations(
-        gpt2, sae, [TEXTS[0]], HOOK, top_k=4, ignore=everything[[0, 2]]
-    )
-    assert rest.tolist() == np.delete(everything, [0, 2]).tolist()
-    np.testing.assert_array_equal(rest_means, np.delete(means, [0, 2]))
-    ((found, means),) = analyze_feature_activations(gpt2, sae, ["a"], HOOK, top_k=1000)
-    assert 7 not in found and 0 < len(found) < D_SAE and (means > 0).all()
 
 
 # a text that is too long, or is no list
@@ -227,8 +198,6 @@ def test_a_text_longer_than_the_models_positions_is_cut(request, model):
     with pytest.warns(UserWarning, match=f"1 of 1 texts were cut to {N_POSITIONS} tokens"):
         found = find_activating_features_for_text(model, sae, text, HOOK)
     assert len(found.tokens) == N_POSITIONS - 1 and text.startswith("".join(found.tokens))
-    with pytest.warns(UserWarning, match="cut"):
-        assert len(analyze_feature_activations(model, sae, [text, "a"], HOOK)) == 2
 
 
 def test_texts_are_read_one_by_one(gpt2, sae, store, f):

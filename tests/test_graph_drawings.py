@@ -58,6 +58,10 @@ def test_the_named_part_has_a_row_for_each_latent_and_all_tokens(gpt2):
     points = {trace.name: len(trace.x) for trace in figure.data if trace.mode == "markers"}
     assert points == {"answer": 1, "latent": 3, "token": len(tokens)}
     assert 1 <= key.data.count("<tr>") - 1 <= 3 and "raises" in key.data
+    few, same_key = named_graph(whole, words, Names(gpt2, coders, seen), "Found", n=3, meanings={1: "money"})
+    points = {trace.name: len(trace.x) for trace in few.data if trace.mode == "markers"}
+    assert points["latent"] <= 3 and 1 <= points["token"] < len(tokens) and same_key.data == key.data
+    assert any("1 money" in note.text for note in few.layout.annotations)
 
 
 def test_a_line_goes_round_a_node_that_it_does_not_join():
@@ -70,7 +74,8 @@ def test_a_line_goes_round_a_node_that_it_does_not_join():
 
 def test_words_are_shown_as_words_and_contexts_on_hover():
     figure = attribution_figure(graph(), WORDS, {(0, 3): "<i>"}, {(0, 3): "seen in"}, "Found")
-    assert "<b>" not in figure.layout.xaxis.ticktext[2]
+    assert len(figure.layout.xaxis.ticktext) == 2  # a word without a node has no column
+    assert "<b>" not in figure.layout.xaxis.ticktext[1]
     hovers = [text for trace in figure.data if trace.mode == "markers" for text in trace.hovertext]
     assert any("seen in" in text and "&lt;i&gt;" in text for text in hovers)
     context = Context([" a", " <b", " c"], np.array([0.0, 2.0, 0.0]), 1, 0)
@@ -101,7 +106,7 @@ def test_edges_that_hold_lie_on_the_line():
 
 def test_the_drawing_of_edits_names_them():
     words = " ".join(note.text for note in edits_drawing("T").layout.annotations)
-    assert "take out behind the word" in words and "swap" in words
+    assert "take out after the word" in words and "swap" in words
     assert all(meaning in words for meaning in ("set to zero", "French sentence's values", "left alone"))
 
 

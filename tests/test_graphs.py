@@ -58,6 +58,22 @@ def test_edges_and_constants_sum_to_what_the_model_itself_computes(model, tokens
             assert float(value) == pytest.approx(float(pre[node[2:]]), abs=1e-4)
 
 
+def test_a_graph_follows_one_logit_less_another(model, tokens, graph):
+    lead = graph.following(torch.tensor([1.0, -1.0]))
+    assert lead.nodes == graph.nodes[:-1] and len(lead.edges) == len(graph.edges) - 1
+    logits = model(tokens[None])[0, -1]
+    torch.testing.assert_close(lead.values[-1], logits[ANSWERS[0]] - logits[ANSWERS[1]])
+    targets = lead.of_kind("latent", "logit")
+    torch.testing.assert_close(
+        (lead.edges.sum(1) + lead.constants)[targets], lead.values[targets], atol=1e-4, rtol=1e-4
+    )
+    alone = attribution_graph(model, tokens, CODERS, ANSWERS[1:])
+    found = graph.following(torch.tensor([0.0, 1.0]))
+    assert found.nodes == alone.nodes
+    torch.testing.assert_close(found.edges, alone.edges)
+    torch.testing.assert_close(found.influence, alone.influence)
+
+
 @pytest.mark.parametrize("family", ["GPTNeoXForCausalLM/sequential", "Qwen2ForCausalLM", "Qwen3ForCausalLM",
                                     "GemmaForCausalLM", "MistralForCausalLM"])  # fmt: skip
 def test_the_sums_hold_in_other_families(family, tokenizer):
@@ -150,6 +166,8 @@ def test_influence_multiplies_shares_along_paths():
     shares = normalised(graph.edges)
     by_length = sum(torch.linalg.matrix_power(shares, n) for n in range(1, 5))
     torch.testing.assert_close(total_influence(graph.edges, graph.weights), graph.weights @ by_length)
+    with_signs = total_influence(graph.edges, graph.weights, signed=True)
+    torch.testing.assert_close(with_signs, torch.tensor([-0.6, 0.15, -0.75, 0.25, 0]))
 
 
 def test_all_influence_ends_in_tokens_and_in_what_is_not_explained(graph):

@@ -5,7 +5,13 @@ import torch
 from test_graphs import ANSWERS, CODERS
 
 from sae_tutorial.effects.graphs import attribution_graph
-from sae_tutorial.effects.groups import EditedPrompts, beyond_others, latent_sums, strongest
+from sae_tutorial.effects.groups import (
+    EditedPrompts,
+    beyond_costliest,
+    beyond_others,
+    latent_sums,
+    strongest,
+)
 
 PROMPTS = [["the Q ends", "the Z ends"], ["in all of Q it is", "in all of Z it is"]]
 WORDS = [" profits", " cup"]
@@ -31,6 +37,13 @@ def test_untouched_prompts_give_the_models_own_answers(gpt2, prompts):
         for j, prompt in enumerate(template):
             own = gpt2(gpt2.to_tokens(prompt))[0, -1].log_softmax(-1)
             torch.testing.assert_close(found[i, j], own[prompts.answers].detach(), atol=1e-4, rtol=1e-4)
+
+
+def test_a_logit_above_the_mean_does_not_notice_a_constant(gpt2, prompts):
+    own = gpt2(gpt2.to_tokens(PROMPTS[1][0]))[0, -1].detach()
+    found, log_p = prompts.above_mean(), prompts.log_p()
+    torch.testing.assert_close(found[1, 0], (own - own.mean())[prompts.answers], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found.diff(), log_p.diff(), atol=1e-4, rtol=1e-4)
 
 
 def test_an_edit_reaches_its_own_kind_alone(prompts):
@@ -60,6 +73,8 @@ def test_strengths_are_what_the_graph_has(gpt2, prompts):
     whole, _ = latent_sums(graph, CODERS)
     assert float(whole.sum()) == pytest.approx(float(graph.influence[named].sum()), abs=1e-5)
     assert ((influence > 0) <= (strength != 0)).all()
+    with_signs, _ = latent_sums(graph, CODERS, signed=True)
+    assert (with_signs.abs() <= whole + 1e-6).all() and (with_signs < 0).any()
     _, everywhere = latent_sums(graph, CODERS)
     alone = EditedPrompts(gpt2, CODERS, [[PROMPTS[0][1]]]).strength()[0]
     torch.testing.assert_close(alone, everywhere.relu(), atol=1e-4, rtol=1e-4)
@@ -76,3 +91,11 @@ def test_what_lies_above_the_others_and_the_strongest_of_it():
     apart = beyond_others(values)
     torch.testing.assert_close(apart[0, 0], torch.tensor([1.5, -2.5, -1.0]))
     assert strongest(apart, [1, 1, 2]).int().tolist() == [[[1, 0, 0]], [[0, 1, 0]], [[1, 0, 1]]]
+
+
+def test_a_group_is_compared_with_its_costliest_rival_in_the_same_prompts():
+    own = torch.tensor([[3.0, 1.0], [5.0, 1.0]])  # [templates, kinds]
+    theirs = torch.stack([own - 1, torch.tensor([[0.0, 2.0], [0.0, 4.0]])])
+    first, second = beyond_costliest(own, theirs)
+    assert (first.value, first.low, first.high) == (1.0, 1.0, 1.0)  # the spread over prompts cancels
+    assert (second.value, second.low, second.high) == (-2.0, -3.0, -1.0)

@@ -71,6 +71,12 @@ def test_a_share_has_an_interval_even_where_nothing_was_seen():
             Interval.of_share(count, n)
 
 
+def test_an_interval_is_written_like_each_of_its_numbers():
+    share = Interval(0.578, 0.456, 0.693)
+    assert str(share) == f"{share}" == "0.58 [0.46, 0.69]"
+    assert f"{share:.0%}" == "58% [46%, 69%]" and f"{share:+.1f}" == "+0.6 [+0.5, +0.7]"
+
+
 def test_an_interval_over_a_grid_is_wide_where_whole_rows_or_columns_agree():
     draw = np.random.default_rng(0)
     by_row = np.repeat(draw.permutation([1.0, 0, 1, 0])[:, None], 10, axis=1)
@@ -79,7 +85,9 @@ def test_an_interval_over_a_grid_is_wide_where_whole_rows_or_columns_agree():
     assert [one.value for one in (rows, columns, each)] == pytest.approx([0.5] * 3)
     assert (rows.low, rows.high) == pytest.approx((0, 1)) == (columns.low, columns.high)
     assert 0.1 < each.low < 0.4 and 0.6 < each.high < 0.9
-    alike = Interval.of_grid(np.ones((4, 10)))
-    assert (alike.low, alike.high) == pytest.approx((1, 1))
+    alike = Interval.of_grid(np.full((4, 10), 0.3))
+    assert (alike.low, alike.high) == pytest.approx((0.3, 0.3))
+    for always in (0, 1):  # of shares, none is surely all
+        assert Interval.of_grid(np.full((4, 10), always)) == Interval.of_share(40 * always, 40)
     with pytest.raises(ValueError, match="a mean over nothing"):
         Interval.of_grid(np.ones((0, 10)))

@@ -9,13 +9,13 @@ from sae_tutorial.show.latent_drawings import lengths_figure, scores_figure, str
 
 def test_scores_stand_beside_chance_with_their_intervals():
     rows = {"own words": Interval(0.8, 0.7, 0.85), "<another's>": Interval(0.49, 0.4, 0.55)}
-    figure = scores_figure(rows, "title", "share right", chance_name="guessing")
+    figure = scores_figure(rows, "title", "share right")
     first, its_value, other, other_value = figure.data
     assert (its_value.text[0].strip(), other_value.text[0].strip()) == ("0.80", "0.49")
     assert other.y[0] == other_value.y[0] == "&lt;another's&gt;"
     assert first.marker.symbol != other.marker.symbol
     assert first.error_x.array[0] == pytest.approx(0.05) and first.error_x.arrayminus[0] == pytest.approx(0.1)
-    assert figure.layout.shapes[0].x0 == 0.5 and figure.layout.annotations[0].text == "guessing"
+    assert figure.layout.shapes[0].x0 == 0.5 and figure.layout.annotations[0].text == "a coin"
     assert figure.layout.xaxis.range[0] < 0.4
 
 
@@ -30,6 +30,13 @@ def test_every_long_row_is_drawn_and_few_of_the_others():
     medians[[5, 6]] = 2.5, 9.7
     _, giants, between = lengths_figure(np.arange(400) % 50, medians, "title").data
     assert list(between.y) == [2.5, 9.7] and len(giants.x) == 2
+
+
+def test_giants_under_one_mark_are_counted():
+    medians = np.ones(200)
+    medians[[0, 50, 100, 153]] = 82.1, 81.9, 128, 82
+    (said,) = lengths_figure(np.arange(200) % 50, medians, "title").layout.annotations
+    assert said.text == "2 rows" and said.x == 0 and said.y == pytest.approx(np.log10(82))
 
 
 def test_strengths_mark_fifths_of_the_range_and_thirds_of_the_tokens():

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from sae_tutorial.activations.collect import collect_activations
-from sae_tutorial.features.monitors import NAMES, SENTENCES, country_sentences, last_pieces, watched_rows
+from sae_tutorial.features.intervals import Interval
+from sae_tutorial.features.monitors import (
+    NAMES,
+    SENTENCES,
+    country_sentences,
+    last_pieces,
+    share_of,
+    watched_rows,
+)
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 
@@ -47,3 +55,24 @@ def test_what_is_judged_are_last_pieces_and_all_other_tokens(model, tmp_path):
     with torch.no_grad():
         f = sae.encode(torch.from_numpy(seen.x)).numpy()
     np.testing.assert_allclose(seen.units.toarray(), f, rtol=1e-3, atol=1e-4)
+
+
+def test_a_share_draws_texts_and_is_never_surer_than_independent_rows():
+    documents = np.repeat(np.arange(8), 5)
+    rows = np.arange(40) % 5 > 0
+    rings = (documents < 4) & rows  # a text rings at all of its names or at none
+    found, alone = share_of(rings, rows, documents), Interval.of_share(16, 32)
+    assert found.value == 0.5 and found.low < alone.low - 0.05 and found.high > alone.high + 0.05
+    never = share_of(np.zeros(40, dtype=bool), rows, documents)
+    assert (never.value, never.low) == (0, 0) and never.high == Interval.of_share(0, 32).high
+    assert share_of(rings.astype(float) - 1, np.ones(40, dtype=bool), documents).value == pytest.approx(-0.6)
+    with pytest.raises(ValueError, match="no rows"):
+        share_of(rings, np.zeros(40, dtype=bool), documents)
+
+
+def test_a_share_over_countries_and_sentences_draws_both():
+    rings = np.tile([True, False, False, False], 10)  # one of four sentences, in every country
+    every = np.ones(40, dtype=bool)
+    found, as_grid = share_of(rings, every, np.arange(40), (10, 4)), Interval.of_grid(rings.reshape(10, 4))
+    assert (found.value, found.high) == (as_grid.value, as_grid.high) and found.high > 0.6
+    assert share_of(rings, every, np.arange(40)).high < 0.5

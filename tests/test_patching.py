@@ -5,9 +5,11 @@ import torch
 from tiny_families import FAMILIES, close, make
 
 from sae_tutorial.transformer.edits import EVERYWHERE, intervene, watch
-from sae_tutorial.transformer.heads import repeated_tokens
+from sae_tutorial.transformer.families import float_norm
+from sae_tutorial.transformer.heads import key_head, repeated_tokens
 from sae_tutorial.transformer.patching import (
     ablated_loss,
+    cut_loss,
     cut_paths,
     mean_ablation,
     mean_z,
@@ -83,10 +85,9 @@ def test_patching_puts_the_clean_stream_into_one_place(model, tokens):
 
 def test_cutting_no_path_changes_nothing(model, tokens):
     means = mean_z(model, tokens)
-    patterns, loss = cut_paths(model, tokens, [], [(2, 1)], means)
+    patterns = cut_paths(model, tokens, [], [(2, 1)], means)
     cache = cache_stream(model, tokens)
     assert close(patterns[0], cache["blocks.2.attn.hook_pattern"][:, 1])
-    torch.testing.assert_close(loss, next_token_loss(model(tokens), tokens), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("into", ["k", "q"])
@@ -94,7 +95,7 @@ def test_a_cut_path_is_cut_where_it_enters_and_nowhere_else(model, tokens, into)
     """Against the whole layer's input to the projection changed by hand, which only the receiver's heads should see."""
     means = mean_z(model, tokens)
     sender, receiver = (0, 2), (2, 1)
-    patterns, _ = cut_paths(model, tokens, [sender], [receiver], means, into)
+    patterns = cut_paths(model, tokens, [sender], [receiver], means, into)
     cache = cache_stream(model, tokens)
     beyond = cache["blocks.0.attn.hook_z"][:, :, 2] - means[0, 2]
     beyond[:, 0] = 0
@@ -134,9 +135,52 @@ def test_keys_made_by_hand_are_those_of_a_cut_path(model, tokens):
     whole = pattern_with_keys(model, tokens, sender, receiver, means[0, 2], make_keys_as_they_were)
     assert close(whole, cache_stream(model, tokens)["blocks.2.attn.hook_pattern"][:, 1])
     cut = pattern_with_keys(model, tokens, sender, receiver, means[0, 2], make_keys_without_the_note)
-    expected, _ = cut_paths(model, tokens, [sender], [receiver], means)
+    expected = cut_paths(model, tokens, [sender], [receiver], means)
     assert close(cut, expected[0])
     assert not close(cut, whole, 1e-3)
+
+
+def test_a_receiver_reads_nothing_of_what_another_one_does_with_its_cut_keys(model, tokens):
+    means, sender = mean_z(model, tokens), (0, 2)
+    together = cut_paths(model, tokens, [sender], [(1, 0), (2, 1)], means)
+    for pattern, receiver in zip(together, ((1, 0), (2, 1)), strict=True):
+        assert close(pattern, cut_paths(model, tokens, [sender], [receiver], means)[0])
+
+
+def test_a_moved_cut_takes_out_the_same_vectors_elsewhere(model, tokens):
+    means, sender, receiver = mean_z(model, tokens), (0, 2), (2, 1)
+
+    def make_keys(stream, z, mean, W_O, norm, W_K):
+        note = ((z - mean) @ W_O)[:, 1:].roll(3, 1)
+        return norm(stream - torch.cat([torch.zeros_like(note[:, :1]), note], 1)) @ W_K
+
+    moved = cut_paths(model, tokens, [sender], [receiver], means, moved=3)[0]
+    assert close(moved, pattern_with_keys(model, tokens, sender, receiver, means[0, 2], make_keys))
+    assert not close(moved, cut_paths(model, tokens, [sender], [receiver], means)[0], 1e-3)
+
+
+def test_the_loss_of_a_cut_path_is_that_of_its_keys_made_by_hand(model, tokens):
+    """With one receiver in the last layer, the run goes on from its changed keys, and from nothing else."""
+    means, sender, receiver = mean_z(model, tokens), (0, 2), (2, 1)
+    whole = next_token_loss(model(tokens), tokens)
+    torch.testing.assert_close(cut_loss(model, tokens, [], [receiver], means), whole, rtol=1e-4, atol=1e-4)
+    cache, shared = cache_stream(model, tokens), key_head(model, 1)
+    W_K = model.blocks[2].attn.W_K[shared].float()
+    note = (cache["blocks.0.attn.hook_z"][:, :, 2] - means[0, 2]) @ model.W_O[0, 2]
+    stream, norm = cache["blocks.2.hook_resid_pre"], float_norm(model, model.blocks[2].ln1)
+    for moved in (0, 3):
+        lost = torch.cat([torch.zeros_like(note[:, :1]), note[:, 1:].roll(moved, 1)], 1)
+
+        def change(keys, lost=lost):
+            keys = keys.clone()
+            keys[:, :, shared] += ((norm(stream - lost) - norm(stream)) @ W_K)[:, 1:]
+            return keys
+
+        with torch.inference_mode(), intervene(model, {"blocks.2.attn.hook_k": change}):
+            expected = next_token_loss(model(tokens), tokens)
+        cut = cut_loss(model, tokens, [sender], [receiver], means, moved=moved)
+        torch.testing.assert_close(cut, expected, rtol=1e-4, atol=1e-4)
+        assert (cut - whole).abs().max() > 1e-4
 
 
 def test_a_path_can_only_be_cut_into_keys_or_queries(model, tokens):
@@ -163,7 +207,7 @@ def test_a_path_is_cut_alike_in_every_family(family, tokenizer):
     model = make(family, tokenizer)
     tokens = repeated_tokens(model, 2, N, seed=0)
     means, cache = mean_z(model, tokens), cache_stream(model, tokens)
-    patterns, _ = cut_paths(model, tokens, [(0, 2)], [(2, 1)], means)
+    patterns = cut_paths(model, tokens, [(0, 2)], [(2, 1)], means)
     beyond = cache["blocks.0.attn.hook_z"][:, :, 2] - means[0, 2]
     beyond[:, 0] = 0
     changed, queries = cache["blocks.2.hook_resid_pre"] - beyond @ model.W_O[0, 2], {}
@@ -204,10 +248,10 @@ def test_changes_of_a_model_in_half_precision_are_near_those_of_the_whole_one(mo
 
     def everything(model):
         means = mean_z(model, tokens)
-        patterns, loss = cut_paths(model, tokens, [(0, 2)], [(2, 1)], means)
+        patterns = cut_paths(model, tokens, [(0, 2)], [(2, 1)], means)
         patched = patch_stream(model, tokens, tokens.flip(0), lambda logits: logits[:, -1, 50], [1], [3, 5])
         ablated = ablated_loss(model, tokens, [(1, 2), (0, 1)], means)
-        return means, patterns, loss, patched, ablated
+        return means, patterns, patched, ablated
 
     for one, other in zip(everything(half), everything(model), strict=True):
         assert one.dtype == torch.float32

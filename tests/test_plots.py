@@ -8,10 +8,9 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from build_course import loaded_from_outside
 from sae_tutorial.features.contexts import Context, TextFeatures
 from sae_tutorial.sae.runs import History
-from sae_tutorial.show import arrows, diagrams, live, plots, tables
+from sae_tutorial.show import arrows, live, plots, tables
 
 HISTORY = History(
     tokens=[10, 20], loss=[2.0, 1.0], reconstruction=[1.5, 0.5], sparsity=[9.0, 8.0], l0=[30.0, 12.0],
@@ -63,13 +62,6 @@ FIGURES = {
     "grid_figure": lambda: plots.grid_figure(
         np.array([[0.0, 1.0, 2.0], [0.5, 0.2, 0.1]]), ["a", "<b>", "c"], [0, 1], "T", "x", "y", "z"
     ),
-    "graph_figure": lambda: diagrams.graph_figure(
-        {"in": ["a", "<b>"], "out": ["c"], "end": ["d"]},
-        [("a", "c", 2.0), ("<b>", "c", -0.5), ("c", "d", 0.01)],
-        "T",
-        "x",
-        "w",
-    ),
     "loss_parts": lambda: live.loss_parts(HISTORY, "T"),
     "beside_the_first": lambda: live.beside_the_first(dict.fromkeys("abc", HISTORY), "T"),
     "training_curves": lambda: live.training_curves({"a": HISTORY, "b": HISTORY}, "T"),
@@ -93,7 +85,7 @@ def axes(figure: go.Figure) -> dict[str, object]:
 def test_every_figure_function_is_tested_here():
     made = [
         name
-        for module in (plots, diagrams, arrows, live)
+        for module in (plots, arrows, live)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
         and inspect.signature(function).return_annotation is go.Figure
@@ -182,23 +174,6 @@ def test_a_grid_shows_its_numbers_its_names_as_text_and_its_first_row_where_aske
     turned = plots.grid_figure(np.zeros((2, 120)), range(120), [0, 1], "T", "x", "y", "z", top_down=True)
     assert turned.layout.yaxis.autorange == "reversed"
     assert turned.layout.xaxis.tickvals == tuple(range(0, 120, 3))
-
-
-def test_a_graph_shows_every_node_as_text_and_every_edge_by_weight_and_sign():
-    figure = FIGURES["graph_figure"]()
-    names = [note.text for note in figure.layout.annotations]
-    assert names == ["+2.00", "+0.01", "a", "&lt;b&gt;", "c", "d"]  # the lighter edge carries no number
-    strong, weak, last = (trace for trace in figure.data if trace.hovertext)
-    assert strong.line.width == last.line.width > weak.line.width  # each column has a scale of its own
-    assert (strong.line.dash, weak.line.dash) == ("solid", "dash")
-    assert (strong.x, strong.y) == ((0.0, 1.0), (0.5, 0.0)) and weak.y == (-0.5, 0.0)
-    assert strong.hovertext == "a to c: +2.00"
-
-
-def test_an_attention_view_carries_what_it_needs_and_fetches_nothing():
-    view = diagrams.attention_view(["a", "b"], np.array([[[1.0, 0.0], [0.25, 0.75]]]), ["L0H3"])
-    assert "L0H3" in view.data and "0.75" in view.data
-    assert loaded_from_outside(view.data) == []
 
 
 def test_lines_show_their_numbers():
@@ -409,3 +384,7 @@ def test_table_escapes_and_keeps_the_order():
     page = tables.table([{"name": EVIL, "n": 1}, {"name": "b", "n": 2.5}]).data
     assert "<script" not in page
     assert page.index("name") < page.index(">1<") < page.index(">b<") < page.index(">2.5<")
+    folded = tables.table([{"n": 1}], fold=EVIL).data
+    assert (
+        "<script" not in folded and folded.startswith("<details><summary") and folded.endswith("</details>")
+    )

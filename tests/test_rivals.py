@@ -10,7 +10,7 @@ from test_gallery import DOCUMENTS, LENGTH, made
 
 from sae_tutorial.features.concepts import best_unit, f1_advantage, score_detector, sparse_probe
 from sae_tutorial.features.latents import part_of
-from sae_tutorial.features.rivals import Rivals, probe_auroc, token_share
+from sae_tutorial.features.rivals import Rivals, probe_scores, token_share
 from sae_tutorial.features.word_lists import list_scores, often_on, telling_words, top_words
 
 
@@ -80,9 +80,12 @@ def test_a_probe_reads_what_lies_along_a_direction_and_guesses_at_the_rest():
     x = torch.randn(2000, 8, generator=draw)
     held = np.arange(2000) % 2 == 0
     along, unrelated = (x @ torch.arange(8.0) > 5).numpy(), np.arange(2000) // 2 % 3 == 0
-    assert probe_auroc(x, {"along": along}, held) > 0.99
-    assert probe_auroc(x, {"unrelated": unrelated}, held) == pytest.approx(0.5, abs=0.05)
-    assert 0.7 < probe_auroc(x, {"along": along, "unrelated": unrelated}, held) < 0.8
+    scores = probe_scores(x, {"along": along, "unrelated": unrelated}, held, np.arange(2000)[held] // 20)
+    assert list(scores) == ["along", "unrelated"]
+    assert scores["along"].auroc.value > 0.99
+    assert scores["along"].f1.value > 0.9
+    assert scores["unrelated"].auroc.value == pytest.approx(0.5, abs=0.05)
+    assert scores["unrelated"].f1.value < 0.55  # always on has 0.5
 
 
 def test_a_part_of_latents_is_what_they_do_at_these_rows():

@@ -173,6 +173,15 @@ def test_sampled_text_goes_on_with_the_prompt_by_its_seed(model, tokens):
     assert not out.is_inference()
 
 
+def test_copies_of_a_prompt_are_the_texts_of_the_prompt_repeated(model, tokens):
+    repeated = sample_text(model, tokens.repeat_interleave(4, 0), 6, seed=0)
+    assert torch.equal(sample_text(model, tokens, 6, seed=0, copies=4), repeated)
+    twice = sample_text(model, tokens.repeat(2, 1), 6, seed=0, copies=4, draws=12)
+    assert torch.equal(twice, repeated.repeat(2, 1))  # the second half draws what the first does
+    with pytest.raises(ValueError, match="draws = 5 does not divide"):
+        sample_text(model, tokens, 6, seed=0, copies=4, draws=5)
+
+
 @torch.no_grad()
 def test_sampling_reads_the_same_model_as_a_pass_without_a_cache(model, tokens):
     """At a temperature near zero the most likely token is drawn, also under an intervention."""
@@ -217,6 +226,13 @@ def test_steered_samples_are_those_of_the_steered_model_each_its_own_way(model):
     assert torch.equal(together[0], sample_text(model, prompt, 5, 1, temperature=0.7)[0])
     with intervene(model, {HOOK: added(vectors[2])}):
         assert torch.equal(together[2], sample_text(model, prompt, 5, 1, temperature=0.7)[2])
+    twice = steered_samples(model, HOOK, "The people", vectors.repeat_interleave(2, 0), 5, seed=1)
+    apart = steered_samples(
+        model, HOOK, "The people", torch.cat([vectors[:1], vectors[:1], vectors, vectors[:1]]), 5, seed=1
+    )
+    assert torch.equal(twice[:2], apart[:2]) and len(twice) == len(apart) == 6
+    alike = steered_samples(model, HOOK, "The people", torch.zeros(4, 32), 5, seed=1, draws=2)
+    assert torch.equal(alike[:2], alike[2:]) and not torch.equal(alike[0], alike[1])
 
 
 def test_surprise_is_the_loss_of_the_last_tokens_whatever_the_batches(model, tokens):

@@ -49,6 +49,9 @@ def test_a_plain_yes_or_no(lab, capsys, yes):
         (Interval(1, 0.1, 2), {"above": 0}, SHOWN),
         (Interval(1, -0.1, 2), {"above": 0}, TOO_CLOSE),
         (Interval(-1, -2, -0.1), {"above": 0}, NOT_SHOWN),
+        (Interval(0, 0, 0), {"above": 0}, NOT_SHOWN),  # what equals the bound is not above it
+        (Interval(-1, -2, 0), {"above": 0}, NOT_SHOWN),
+        (Interval(1, 0, 2), {"above": 0}, TOO_CLOSE),
         (Interval(-1, -2, -0.1), {"below": 0}, SHOWN),
         (Interval(1, 0.1, 2), {"above": 0, "margin": 0.2}, TOO_CLOSE),  # a margin widens an interval
         (Interval(1, 0.3, 2), {"above": 0, "margin": 0.2}, SHOWN),

@@ -4,8 +4,11 @@ A notebook opened on its own makes what is missing, with a progress bar; one ope
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Bool, Int
 from transformer_lens.model_bridge import TransformerBridge
 
 from sae_tutorial import storage
@@ -45,9 +48,40 @@ def collected_once(
     """
     directory = lab.artifact(kind, texts=list(texts), hooks=list(hooks))
     with storage.alone(directory):
-        if not directory.is_dir():
+        # The folder itself is there from a collection's first moment; each hook's is put in place when it is whole.
+        if not all((directory / hook).is_dir() for hook in hooks):
             collect_activations(model or lab.model, texts, list(hooks), directory=directory)
     return {hook: ActivationStore.open(directory / hook) for hook in hooks}
+
+
+class JudgeTexts(NamedTuple):
+    """Paragraphs of a lab, some to choose on and some to judge on.
+
+    Attributes:
+        texts: the paragraphs.
+        article: for each, the article that it is from.
+        unseen: for each, whether an SAE did not see its article in training; these judge.
+    """
+
+    texts: list[str]
+    article: Int[np.ndarray, " texts"]
+    unseen: Bool[np.ndarray, " texts"]
+
+
+def judge_texts(lab: Lab, unseen_articles: Collection[int], n_each: int = 6) -> JudgeTexts:
+    """A quarter as many paragraphs as the lab has, from articles that an SAE saw, and the first of those that it did not.
+
+    Args:
+        lab: its texts, with the article of each.
+        unseen_articles: numbers of the articles that were held out when the SAE trained.
+        n_each: paragraphs of each unseen article.
+    """
+    article = np.asarray(lab.groups)
+    unseen = np.isin(article, list(unseen_articles))
+    to_choose = np.flatnonzero(~unseen)[: len(lab.texts) // 4]
+    to_judge = [np.flatnonzero(article == one)[:n_each] for one in np.unique(article[unseen])]
+    chosen = np.sort(np.concatenate([to_choose, *to_judge]))
+    return JudgeTexts([lab.texts[i] for i in chosen], article[chosen], unseen[chosen])
 
 
 def lab_sae_config(lab: Lab) -> SAEConfig:
@@ -71,30 +105,6 @@ def lab_sae(lab: Lab) -> SparseAutoencoder:
             train_sae(sae, lab_activations(lab)[0], training)
             sae.save(directory)
     return SparseAutoencoder.load(directory).to(lab.device)
-
-
-def quick_sae(
-    lab: Lab, hook_name: str, texts: Sequence[str], tokens: int = 40_000
-) -> tuple[SparseAutoencoder, ActivationStore, ActivationStore]:
-    """A small autoencoder of another hook in seconds, four latents per dimension, and its (train, test) activations.
-
-    The stores' document ids are indices of `texts`. Some epochs over a few thousand rows are enough to try an analysis
-    at another place, not to judge the place.
-    """
-    directory = lab.artifact("quick", place=hook_name, documents=list(texts))
-    with storage.alone(directory):
-        if not directory.is_dir():
-            collect_activations(lab.model, texts, hook_name, directory=directory)
-    train, test = ActivationStore.open(directory).split_by_document(TEST_FRACTION)
-    sae = SparseAutoencoder(SAEConfig(train.shape[1], expansion_factor=4)).to(lab.device)
-    budget = min(tokens, lab.budget.sweep_tokens)
-    train_sae(
-        sae,
-        train,
-        auxk_recipe(budget, dead_window=max(1, budget // 2)),
-        progress=False,
-    )
-    return sae, train, test
 
 
 def short_sae(lab: Lab, rows: ActivationStore, tokens: int, frozen: Frozen = "nothing") -> SparseAutoencoder:

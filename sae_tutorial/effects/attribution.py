@@ -1,7 +1,7 @@
 """What writes a latent and what it moves: guessed by a gradient, and checked by ablation.
 
 Attribution multiplies a gradient by a difference in activation, which is the first-order guess at what an ablation
-would do (attribution patching: Nanda 2023; Syed et al. 2023). The `..._effects` functions ablate and see.
+would do (attribution patching: Nanda 2023; Syed et al. 2023). `latent_effects` ablates and sees.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
@@ -18,10 +17,8 @@ from transformer_lens.model_bridge import TransformerBridge
 from sae_tutorial.activations.collect import run_to_hook
 from sae_tutorial.effects.steering import edited, set_latents
 from sae_tutorial.sae.coder import SparseAutoencoder
-from sae_tutorial.transformer.edits import EVERYWHERE, at_least_float32, intervene, watch
+from sae_tutorial.transformer.edits import EVERYWHERE, Replace, at_least_float32, intervene, watch
 from sae_tutorial.transformer.families import check_length
-from sae_tutorial.transformer.heads import Head
-from sae_tutorial.transformer.patching import mean_ablation
 
 # From what passed the hooks, by name, and the logits (None where the pass stopped before), one number per text.
 Metric = Callable[[Mapping[str, Tensor], Float[Tensor, "batch position d_vocab"]], Float[Tensor, " batch"]]
@@ -55,47 +52,6 @@ def values_and_gradients(
         name: (seen[name].detach(), torch.zeros_like(seen[name]) if gradient is None else gradient)
         for name, gradient in zip(names, gradients, strict=True)
     }
-
-
-def latent_metric(sae: SparseAutoencoder, hook_name: str, latent: int, position: int) -> Metric:
-    """The pre-activation of a latent at one position. Unlike its activation it has a gradient while the latent is off."""
-    return lambda seen, logits: sae.pre_activations(seen[hook_name][:, position])[:, latent]
-
-
-def head_attribution(
-    model: TransformerBridge,
-    tokens: Int[Tensor, "batch position"],
-    metric: Metric,
-    means: Float[Tensor, "layers heads d_head"],
-    reads: Sequence[str] = (),
-) -> Float[Tensor, "batch layers heads"]:
-    """What each head adds to the metric, by a gradient: (z − mean) · gradient, over all positions but the BOS.
-
-    z enters the stream through W_O, so this is the head's output beyond its mean, times the gradient there
-    (attribution patching: Nanda 2023; Syed et al. 2023). `reads` names the hooks that the metric reads. A head that
-    comes after them gets 0.
-    """
-    layers = range(model.cfg.n_layers)
-    names = [f"blocks.{layer}.attn.hook_z" for layer in layers]
-    found = values_and_gradients(model, tokens, [*names, *reads], metric)
-    shares = []
-    for layer, name in enumerate(names):
-        z, gradient = (part[:, 1:] for part in found[name])
-        shares.append(einsum(z - means[layer], gradient, "b p h d, b p h d -> b h"))
-    return torch.stack(shares, dim=1)
-
-
-def token_attribution(
-    model: TransformerBridge,
-    tokens: Int[Tensor, "batch position"],
-    metric: Metric,
-    mean: Float[Tensor, " d_model"],
-    reads: Sequence[str] = (),
-) -> Float[Tensor, "batch position"]:
-    """What each token adds to the metric, by a gradient: (embedding − mean) · gradient. The BOS counts like the others."""
-    name = "blocks.0.hook_resid_pre"
-    embedding, gradient = values_and_gradients(model, tokens, [name, *reads], metric)[name]
-    return ((embedding - mean) * gradient).sum(-1)
 
 
 def latent_attribution(
@@ -148,32 +104,6 @@ def falls(
     return torch.stack(fallen, dim=1)
 
 
-def head_effects(
-    model: TransformerBridge,
-    tokens: Int[Tensor, "batch position"],
-    metric: Metric,
-    means: Float[Tensor, "layers heads d_head"],
-    heads: Sequence[Head],
-    reads: Sequence[str] = (),
-) -> Float[Tensor, "batch heads"]:
-    """How far the metric falls when each of `heads` alone puts out its mean: what `head_attribution` guesses."""
-    contexts = (mean_ablation(model, [head], means) for head in heads)
-    return falls(model, tokens, metric, contexts, reads)
-
-
-def token_effects(
-    model: TransformerBridge,
-    tokens: Int[Tensor, "batch position"],
-    metric: Metric,
-    mean: Float[Tensor, " d_model"],
-    reads: Sequence[str] = (),
-) -> Float[Tensor, "batch position"]:
-    """How far the metric falls when each token alone enters as the embedding `mean`: what `token_attribution` guesses."""
-    here = {"blocks.0.hook_resid_pre": lambda x: mean.expand_as(x)}
-    contexts = (intervene(model, here, [position]) for position in range(tokens.shape[1]))
-    return falls(model, tokens, metric, contexts, reads)
-
-
 def latent_effects(
     model: TransformerBridge,
     sae: SparseAutoencoder,
@@ -182,9 +112,15 @@ def latent_effects(
     metric: Metric,
     groups: Sequence[Sequence[int]],
     reads: Sequence[str] = (),
+    *,
+    without: Callable[[Sequence[int]], Replace] | None = None,
 ) -> Float[Tensor, "batch groups"]:
-    """How far the metric falls when each group of latents is ablated, at all positions but the BOS."""
-    contexts = (intervene(model, {hook_name: edited(sae, set_latents(latents))}) for latents in groups)
+    """How far the metric falls when each group of latents is ablated, at all positions but the BOS.
+
+    `without` makes the edit that takes a group out of x; by default it is set to 0.
+    """
+    without = without or (lambda latents: edited(sae, set_latents(latents)))
+    contexts = (intervene(model, {hook_name: without(latents)}) for latents in groups)
     return falls(model, tokens, metric, contexts, reads)
 
 
@@ -194,12 +130,22 @@ class Trial(NamedTuple):
     Attributes:
         places: each chosen latent, and the position, counted behind the BOS, at which it is strongest.
         falls: how far the metric of each text falls, first without the chosen latents, then without each draw.
-        strength: how strong the draws are, as a share of the chosen latents.
+        strengths: how strong each draw is, as a share of the chosen latents.
     """
 
     places: dict[int, int]
     falls: Float[Tensor, "batch groups"]
-    strength: float
+    strengths: list[float]
+
+    @property
+    def chosen(self) -> Float[Tensor, " batch"]:
+        """How far the metric of each text falls without the chosen latents."""
+        return self.falls[:, 0]
+
+    @property
+    def scaled(self) -> Float[Tensor, "batch draws"]:
+        """How far it would fall without each draw if the draw were as strong as the chosen latents and the fall in proportion."""
+        return self.falls[:, 1:] / self.falls.new_tensor(self.strengths)
 
 
 def beside_matched_draws(
@@ -211,6 +157,7 @@ def beside_matched_draws(
     ranked: Sequence[int],
     draw: Callable[[list[int], Float[Tensor, " d_sae"]], Sequence[Sequence[int]]],
     n: int = 20,
+    without: Callable[[Sequence[int]], Replace] | None = None,
 ) -> Trial:
     """Take out the first `n` of `ranked` that are on in these texts, and the draws that match them token by token.
 
@@ -224,6 +171,7 @@ def beside_matched_draws(
         draw: from latents and the strengths of all that are strongest at the same position, as many others, several times over.
             Where a position has too few others, the last latents chosen there are left out.
         n: how many are chosen at most.
+        without: as in `latent_effects`.
     """
     with torch.no_grad():
         f = sae.encode(run_to_hook(model, tokens, hook_name))[:, 1:].mean(0).cpu()  # [position, latent]
@@ -239,5 +187,6 @@ def beside_matched_draws(
     draws = [[i for part in parts_of_one for i in part] for parts_of_one in zip(*parts, strict=True)]
     highest = f.max(0).values
     strong = [float(highest[group].sum()) for group in (list(places), *draws)]
-    falls_by_group = latent_effects(model, sae, hook_name, tokens, metric, [list(places), *draws])
-    return Trial(places, falls_by_group, sum(strong[1:]) / len(draws) / strong[0])
+    groups = [list(places), *draws]
+    falls_by_group = latent_effects(model, sae, hook_name, tokens, metric, groups, without=without)
+    return Trial(places, falls_by_group, [one / strong[0] for one in strong[1:]])

@@ -75,6 +75,21 @@ class Graph:
             self.constants[kept], self.weights[kept],
         )  # fmt: skip
 
+    def following(self, weights: Float[Tensor, " answers"]) -> "Graph":
+        """The graph of a weighted sum of its answers' logits, such as one of them less the mean of the others.
+
+        The sum is the only answer then, in the place of the one of largest weight. It reads a weighted sum of what the
+        logits read, so its edges are the weighted sum of theirs.
+        """
+        kept = len(self.nodes) - len(weights)
+        edges = torch.zeros(kept + 1, kept + 1)
+        edges[:-1, :-1], edges[-1, :-1] = self.edges[:kept, :kept], weights @ self.edges[kept:, :kept]
+        values, constants = (
+            torch.cat([part[:kept], (weights @ part[kept:])[None]]) for part in (self.values, self.constants)
+        )
+        answer = self.nodes[kept + int(weights.argmax())]
+        return Graph([*self.nodes[:kept], answer], edges, values, constants, torch.eye(kept + 1)[-1])
+
     @property
     def influence(self) -> Float[Tensor, " nodes"]:
         """How much of the answers' weight comes by way of each node; 0 for the answers themselves."""
@@ -105,13 +120,16 @@ def normalised(edges: Float[Tensor, "target source"]) -> Float[Tensor, "target s
 
 
 def total_influence(
-    edges: Float[Tensor, "target source"], weights: Float[Tensor, " target"]
+    edges: Float[Tensor, "target source"], weights: Float[Tensor, " target"], signed: bool = False
 ) -> Float[Tensor, " source"]:
     """Each source's share in the weighted targets over paths of any length: weights B, B = (I − A)⁻¹ − I.
 
-    No path comes back to where it began, so the sum over lengths ends, and the inverse exists.
+    No path comes back to where it began, so the sum over lengths ends, and the inverse exists. With `signed` shares keep
+    the signs of their edges, so that what lowers the answer counts below 0 and paths of opposite signs cancel.
     """
     shares = normalised(edges)
+    if signed:
+        shares = shares * edges.sign()
     one = torch.eye(len(shares), dtype=shares.dtype, device=shares.device)
     # Sources come before targets, so I − A is triangular; solving for one row of B is quicker than all of it.
     reached = torch.linalg.solve_triangular(

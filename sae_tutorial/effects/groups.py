@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.effects.graphs import Graph
+from sae_tutorial.effects.graphs import Graph, total_influence
 from sae_tutorial.effects.transcoders import Coders, edited_mlps, mlp_hooks
+from sae_tutorial.features.intervals import Interval
 
 Mask = Bool[Tensor, "kinds layers latents"]
 Values = Float[Tensor, "kinds layers latents"]
@@ -21,15 +22,16 @@ GroupEdit = Callable[[Tensor, Tensor], Tensor]
 
 
 def latent_sums(
-    graph: Graph, coders: Coders, positions: Collection[int] | None = None
+    graph: Graph, coders: Coders, positions: Collection[int] | None = None, signed: bool = False
 ) -> Float[Tensor, "two layers latents"]:
     """Each latent's influence in a graph, and its activation, summed over these positions, or over all.
 
-    Layers are those of `coders`, ascending.
+    Layers are those of `coders`, ascending. With `signed` influence keeps the signs of edges (`graphs.total_influence`).
     """
     layers = sorted(coders)
     sums = torch.zeros(2, len(layers), coders[layers[0]].config.d_sae)
-    pairs = torch.stack([graph.influence, graph.values], dim=1)
+    influence = total_influence(graph.edges, graph.weights, signed)
+    pairs = torch.stack([influence, graph.values], dim=1)
     for node, pair in zip(graph.nodes, pairs, strict=True):
         if node.kind == "latent" and (positions is None or node.position in positions):
             sums[:, layers.index(node.layer), node.index] += pair
@@ -47,6 +49,17 @@ def strongest(values: Values, counts: Sequence[int]) -> Mask:
     for kind, n in enumerate(counts):
         chosen[kind].view(-1)[values[kind].flatten().topk(n).indices] = True
     return chosen
+
+
+def beyond_costliest(
+    own: Float[Tensor, "templates kinds"], theirs: Float[Tensor, "rivals templates kinds"]
+) -> list[Interval]:
+    """For each kind, by how much a group costs more than its costliest rival in the same prompts, over templates.
+
+    What makes a prompt costly for every group cancels in it.
+    """
+    costliest = theirs.mean(1).argmax(0)
+    return [Interval.of_mean((own - theirs[rival])[:, i].numpy()) for i, rival in enumerate(costliest)]
 
 
 class EditedPrompts:
@@ -96,6 +109,24 @@ class EditedPrompts:
         self, edit: GroupEdit | None = None, groups: Mask | None = None
     ) -> Float[Tensor, "templates kinds answers"]:
         """The log probabilities of all answers after each prompt, with the groups of its kind edited."""
+        return self._of_answers(self._logits(edit, groups).log_softmax(-1))
+
+    @torch.no_grad()
+    def above_mean(
+        self, edit: GroupEdit | None = None, groups: Mask | None = None
+    ) -> Float[Tensor, "templates kinds answers"]:
+        """How far the logits of all answers lie above the mean logit of the vocabulary, edited as in `log_p`.
+
+        A log probability falls when other words rise; this number does not notice a few others.
+        """
+        logits = self._logits(edit, groups)
+        return self._of_answers(logits - logits.mean(-1, keepdim=True))
+
+    def _of_answers(self, values: Float[Tensor, "prompts vocabulary"]) -> Tensor:
+        return values[:, self.answers].cpu().view(*self.shape, -1)
+
+    def _logits(self, edit: GroupEdit | None, groups: Mask | None) -> Float[Tensor, "prompts vocabulary"]:
+        """The logits after each prompt, with the groups of its kind edited."""
         edits = {}
         if edit is not None:
             for i, layer in enumerate(sorted(self.coders)):
@@ -107,8 +138,7 @@ class EditedPrompts:
         )  # the vocabulary is large: only where a prompt ends
         with edited_mlps(self.model, self.coders, edits):
             logits = self.model(self.tokens, logits_to_keep=keep)
-        logits = logits[torch.arange(len(self.tokens)), column].float()
-        return logits.log_softmax(-1)[:, self.answers].cpu().view(*self.shape, -1)
+        return logits[torch.arange(len(self.tokens)), column].float()
 
     @torch.no_grad()
     def strength(self, later: bool = False) -> Values:

@@ -128,27 +128,46 @@ def sample_text(
     n_tokens: int,
     seed: int,
     temperature: float = 1.0,
-) -> Int[Tensor, "batch longer"]:
+    copies: int = 1,
+    draws: int | None = None,
+) -> Int[Tensor, "texts longer"]:
     """The prompts, each gone on with by `n_tokens` sampled tokens; neither special tokens nor ids that are none are drawn.
 
     Give it an `intervene` context to sample from a changed model. The keys and values of earlier positions are kept.
     The same seed draws the same random numbers whatever the model says, so two contexts differ by their effect alone.
 
+    Args:
+        model: a bridge with a tokenizer.
+        prompts: of one length.
+        n_tokens: new tokens of each text.
+        seed: of the random numbers.
+        temperature: what the logits are divided by.
+        copies: texts for each prompt, which is read once for all of them. The first prompt's texts come first.
+        draws: how many texts draw random numbers of their own: text i + draws draws what text i does. By default all do.
+
     Raises:
-        ValueError: more positions than the model has.
+        ValueError: more positions than the model has, or a number of texts that is no multiple of `draws`.
     """
     check_bridge(model)
     check_length(model, prompts.shape[1] + n_tokens)
+    own = draws or len(prompts) * copies
+    if len(prompts) * copies % own:
+        raise ValueError(f"draws = {draws} does not divide the number of texts, {len(prompts) * copies}.")
     generator = torch.Generator(prompts.device).manual_seed(seed)
     forbidden = torch.ones(model.cfg.d_vocab, dtype=torch.bool, device=prompts.device)
     forbidden[vocabulary(model.tokenizer, model.cfg.d_vocab, special=False).to(prompts.device)] = False
     tokens, new, cache = prompts, prompts, None
-    for _ in range(n_tokens):
+    for step in range(n_tokens):
         logits, cache = model(new, return_type="logits_and_cache", use_cache=True, past_key_values=cache)
         scores = logits[:, -1].float() / temperature
         scores[:, forbidden] = -torch.inf
-        noise = torch.rand(scores.shape, generator=generator, device=scores.device)
-        new = (scores - (-noise.clamp(min=1e-20).log()).log()).argmax(1, keepdim=True)  # Gumbel's trick
+        if step == 0 and copies > 1:
+            tokens, scores = (rows.repeat_interleave(copies, 0) for rows in (tokens, scores))
+            cache.batch_repeat_interleave(copies)
+        noise = torch.rand((own, scores.shape[1]), generator=generator, device=scores.device)
+        # Gumbel's trick: where the sum is largest is a draw by the scores.
+        gumbel = -(-noise.clamp(min=1e-20).log()).log()
+        new = (scores.unflatten(0, (-1, own)) + gumbel).flatten(0, 1).argmax(1, keepdim=True)
         tokens = torch.cat([tokens, new], dim=1)
     return tokens
 
@@ -161,15 +180,23 @@ def steered_samples(
     n_tokens: int = 28,
     seed: int = 0,
     temperature: float = 0.7,
+    draws: int | None = None,
 ) -> Int[Tensor, "texts longer"]:
     """One sampled text for each row of `vectors`, which is added at `hook_name` to every position but the BOS.
 
     All texts are written in one batch, so many directions, doses and repetitions cost one pass per token. Row i draws the
-    same random numbers whatever its vector.
+    same random numbers whatever its vector; row i + `draws`, if that is given, the same as row i.
     """
-    prompts = model.to_tokens([prompt]).repeat(len(vectors), 1)
-    with intervene(model, {hook_name: added(vectors[:, None])}):
-        return sample_text(model, prompts, n_tokens, seed, temperature)
+    few, counts = torch.unique_consecutive(vectors, dim=0, return_counts=True)
+    copies = int(counts[0]) if (counts == counts[0]).all() else 1
+    few = few if copies > 1 else vectors  # the prompt is read once for all copies
+
+    def push(x: Float[Tensor, "batch position d_in"]) -> Float[Tensor, "batch position d_in"]:
+        return x + (few if len(x) == len(few) else vectors)[:, None]
+
+    prompts = model.to_tokens([prompt]).repeat(len(few), 1)
+    with intervene(model, {hook_name: push}):
+        return sample_text(model, prompts, n_tokens, seed, temperature, copies, draws or len(vectors))
 
 
 @torch.inference_mode()

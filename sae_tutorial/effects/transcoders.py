@@ -19,7 +19,7 @@ from sae_tutorial.effects.loss import Effects, replacement_effects
 from sae_tutorial.effects.steering import Edit
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.metrics import Reconstruct
-from sae_tutorial.transformer.edits import AFTER_BOS, Positions, Replace, intervene, watch
+from sae_tutorial.transformer.edits import Replace, intervene, watch
 from sae_tutorial.transformer.families import norm_parts
 
 Coders = Mapping[int, SparseAutoencoder]  # a transcoder by layer
@@ -44,18 +44,17 @@ def virtual_weights(
 
 
 def edited_mlps(
-    model: TransformerBridge, coders: Coders, edits: Mapping[int, Edit], positions: Positions = AFTER_BOS
+    model: TransformerBridge, coders: Coders, edits: Mapping[int, Edit]
 ) -> AbstractContextManager:
     """A context in which latents of transcoders are changed in the model itself: its attention and norms go along.
 
-    The MLP stays, and what changes is added to what it writes: y -> y + (edit(f) − f) W_dec, with f as the transcoder
-    reads it in the pass that goes on.
+    The MLP stays, and what changes is added to what it writes, at all positions but the BOS: y -> y + (edit(f) − f) W_dec,
+    with f as the transcoder reads it in the pass that goes on.
 
     Args:
         model: the model.
         coders: a transcoder for each layer of `edits`, and perhaps for others.
         edits: by layer, a function from f [batch, position, d_sae] to its replacement.
-        positions: all but the BOS, unless they are given.
     """
     seen: dict[int, Tensor] = {}
 
@@ -69,7 +68,7 @@ def edited_mlps(
     hooks: dict[str, Callable] = {}
     for layer in edits:
         hooks |= zip(mlp_hooks(layer), (partial(read, layer=layer), partial(write, layer=layer)), strict=True)
-    return intervene(model, hooks, positions)
+    return intervene(model, hooks)
 
 
 def mlp_effects(

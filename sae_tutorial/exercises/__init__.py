@@ -6,7 +6,7 @@ this machine, and `forget()` forgets them.
 """
 
 from sae_tutorial.exercises import clinic
-from sae_tutorial.exercises.alarms import check_alarms, check_choose_threshold
+from sae_tutorial.exercises.alarms import attempts_in_use, check_choose_threshold, check_slip_past
 from sae_tutorial.exercises.analysing import check_density
 from sae_tutorial.exercises.architectures import check_batchtopk, check_cheapest, check_gated, check_stretch
 from sae_tutorial.exercises.asking import check_alike, check_divergence, check_mistakes, check_seam
@@ -70,7 +70,7 @@ from sae_tutorial.exercises.in_use import yours_or_ours
 from sae_tutorial.exercises.judging import check_balanced_accuracy
 from sae_tutorial.exercises.kinds import check_as_rare, check_both_halves, check_top_share
 from sae_tutorial.exercises.looking import check_calendar, check_claimed_share, check_shares
-from sae_tutorial.exercises.meaning import check_matched_rates
+from sae_tutorial.exercises.meaning import check_matched_rates, check_nearer_abroad
 from sae_tutorial.exercises.meeting import check_meeting
 from sae_tutorial.exercises.neurons import check_switch_off
 from sae_tutorial.exercises.own_latent import check_own_latent
@@ -126,8 +126,8 @@ from sae_tutorial.exercises.using import (
 )
 
 __all__ = [
+    "attempts_in_use",
     "check_ablate",
-    "check_alarms",
     "check_alike",
     "check_as_rare",
     "check_attribution",
@@ -183,6 +183,7 @@ __all__ = [
     "check_mistakes",
     "check_mostly_off",
     "check_nats",
+    "check_nearer_abroad",
     "check_near_miss",
     "check_nearest",
     "check_nested_loss",
@@ -215,6 +216,7 @@ __all__ = [
     "check_silence",
     "check_third_cut",
     "check_sizes",
+    "check_slip_past",
     "check_soft_freeze",
     "check_split",
     "check_steers",

@@ -1,5 +1,6 @@
-"""Checks for notebook 10's monitors: where the threshold goes, what they catch, and how many alarms they raise."""
+"""Checks for notebook 15's monitors: where the threshold goes, and sentences that slip past one or ring it falsely."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,13 +8,15 @@ import torch
 from torch import Tensor
 
 from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
-from sae_tutorial.exercises.reporting import Exercise
+from sae_tutorial.exercises.reporting import Exercise, NotAttempted, WrongAnswer
+from sae_tutorial.features.concepts import COUNTRIES
+from sae_tutorial.features.monitors import NAMES
 
 
 def check_choose_threshold(choose_threshold: Callable[[Tensor, Tensor, float], float]) -> None:
-    """Exercise 10.8: `choose_threshold(scores, is_name, per_miss)`, the score above which alarms cost least."""
+    """Exercise 15.2: `choose_threshold(scores, is_name, per_miss)`, the score above which alarms cost least."""
     exercise = Exercise(
-        "10.8",
+        "15.2",
         "write the body of `choose_threshold`.",
         "the lines above the exercise, on what a missed name and a false alarm cost",
         "the three monitors below raise their alarms above the thresholds that you choose.",
@@ -21,15 +24,28 @@ def check_choose_threshold(choose_threshold: Callable[[Tensor, Tensor, float], f
     exercise.check(_judge_choose_threshold, choose_threshold)
 
 
-def check_alarms(alarms: Callable[[Tensor, float, Tensor], list[int]]) -> None:
-    """Exercise 10.9: `alarms(scores, threshold, is_name)`, how many names a monitor catches and how many alarms it raises."""
+def check_slip_past(silent: Any, crying: Any, watch: Callable[[list[str]], list[list[str]]]) -> None:
+    """Exercise 15.3: sentences that name a country and raise no alarm, others that raise one, and the page's monitor."""
     exercise = Exercise(
-        "10.9",
-        "write the body of `alarms`.",
-        "the start of the section, on what an alarm is",
-        "what the monitors catch, in the figures below, is counted by your lines.",
+        "15.3",
+        "put two lists of sentences in place of the two None.",
+        "the folded help",
+        "you know what this monitor overlooks and what it mistakes, from texts that you made for it.",
     )
-    exercise.check(_judge_alarms, alarms)
+    exercise.check(_judge_slip_past, silent, crying, watch)
+
+
+def attempts_in_use(
+    silent: Any, crying: Any, watch: Callable[[list[str]], list[list[str]]]
+) -> tuple[list[str], list[str]]:
+    """The learner's two lists of exercise 15.3 where they are right, and the course's in their place."""
+    try:
+        _judge_slip_past(silent, crying, watch)
+    except Exception:  # whatever is wrong with them, the exercise says so; the notebook goes on with ours
+        print("In use: our sentences")
+        return list(SILENT), list(CRYING)
+    print("In use: your sentences")
+    return list(silent), list(crying)
 
 
 def _choose_threshold(scores: Tensor, is_name: Tensor, per_miss: float) -> float:
@@ -122,54 +138,88 @@ def _judge_choose_threshold(answer: Any) -> None:
     match_function(answer, _choose_threshold, inputs, _THRESHOLD_MISTAKES)
 
 
-def _alarms(scores: Tensor, threshold: float, is_name: Tensor) -> list[int]:
-    alarm = scores > threshold
-    return [int((alarm & is_name).sum()), int(alarm.sum())]
+FEWEST, SHORTEST, LONGEST = 3, 4, 20
+SILENT = (
+    "The recipe came from a cook in Spain.",
+    "My aunt keeps a photo of Italy above the stove.",
+    "she moved to brazil last year for a job.",
+)
+CRYING = (
+    "The governor of Texas signed the law.",
+    "The people of Quebec voted against it.",
+    "The embassy of Tibet was closed by the police.",
+)
+_COUNTRY = re.compile(rf"\b(?:{COUNTRIES}|{NAMES['German']})\b", re.IGNORECASE)
 
 
-_ALARMS_MISTAKES: Mistakes = [
-    (
-        lambda s, t, y: list(reversed(_alarms(s, t, y))),
-        "both numbers are there, in the other order: first the names that are caught, then all alarms.",
-    ),
-    (
-        lambda s, t, y: [_alarms(s, t, y)[0], int(((s > t) & ~y).sum())],
-        "the second number counts the false alarms only. Count all of them, the right ones included.",
-    ),
-    (
-        lambda s, t, y: [int(y.sum()), int((s > t).sum())],
-        "the first number counts all names, also those that stay below the threshold. Count the caught ones.",
-    ),
-    (
-        lambda s, t, y: [int(((s < t) & y).sum()), int((s < t).sum())],
-        "you count what lies *below* the threshold; an alarm is raised above it.",
-    ),
-    (
-        lambda s, t, y: _alarms(s, 0.0, y),
-        "you did not use `threshold`: a score above 0 is no alarm by itself.",
-    ),
-    (
-        lambda s, t, y: [int(((s >= t) & y).sum()), int((s >= t).sum())],
-        "a score that equals the threshold raises no alarm; the alarm is raised *above* it.",
-    ),
-    (
-        lambda s, t, y: [(s[y] > t).float().mean(), y[s > t].float().mean()],
-        "these are shares. Give the counts: of so many alarms so many right, which a share does not tell.",
-    ),
-]
+def _judge_slip_past(silent: Any, crying: Any, watch: Callable[[list[str]], list[list[str]]]) -> None:
+    for name, sentences in (("silent", silent), ("crying", crying)):
+        _judge_sentences(name, sentences)
+    named, named_too = ([_COUNTRY.findall(sentence) for sentence in both] for both in (silent, crying))
+    if not any(named) and all(named_too):
+        raise WrongAnswer(
+            "the lists are the wrong way round: `silent` has the sentences that name a country."
+        )
+    for number, found in enumerate(named, 1):
+        if not found:
+            raise WrongAnswer(
+                f"sentence {number} of `silent` names no country of our list, so it is no miss that nothing rings there."
+            )
+    for number, found in enumerate(named_too, 1):
+        if found:
+            raise WrongAnswer(
+                f"sentence {number} of `crying` has {found[0]!r} in it, which our list takes for a country, so an alarm there is "
+                "right."
+            )
+    if len({found[0].casefold() for found in named}) < 2:
+        raise WrongAnswer("`silent` tries one country only, and it may be a weak one; name at least two.")
+    _judge_alarms(list(silent), list(crying), watch)
 
 
-def _judge_alarms(answer: Any) -> None:
-    draw = torch.Generator().manual_seed(4)
-    inputs = [
-        (torch.tensor([0.5, 2.0, 1.0, 3.0, 0.25]), 1.0, torch.tensor([True, True, True, False, False])),
-        (torch.randn(40, generator=draw), 0.5, torch.rand(40, generator=draw) < 0.3),
-        (torch.randn(60, generator=draw), -0.25, torch.rand(60, generator=draw) < 0.2),
-    ]
-    match_function(answer, _alarms, inputs, _ALARMS_MISTAKES)
+def _judge_alarms(
+    silent: list[str], crying: list[str], watch: Callable[[list[str]], list[list[str]]]
+) -> None:
+    """Nothing rings in `silent`, and in each of `crying` something does, not always the same."""
+    if not callable(watch):
+        raise WrongAnswer("the third thing is the page's `watch`, without brackets.")
+    rang = watch(silent + crying)
+    for number, places in enumerate(rang[: len(silent)], 1):
+        if places:
+            raise WrongAnswer(
+                f"sentence {number} of `silent` raises an alarm, at {places[0].strip()!r}. Put the name into another sentence, "
+                "write it differently, or take another country."
+            )
+    for number, places in enumerate(rang[len(silent) :], 1):
+        if not places:
+            raise WrongAnswer(
+                f"sentence {number} of `crying` raises no alarm. What is most like a country, and not on our list?"
+            )
+    if len({places[0].strip().casefold() for places in rang[len(silent) :]}) < 2:
+        raise WrongAnswer(
+            "all alarms of `crying` are at one and the same piece. That is one false alarm, copied; find another."
+        )
+
+
+def _judge_sentences(name: str, sentences: Any) -> None:
+    if not isinstance(sentences, list | tuple):
+        raise WrongAnswer(f"`{name}` is to be a list of sentences, in square brackets, with commas between.")
+    if any(sentence is None or sentence is Ellipsis for sentence in sentences):
+        raise NotAttempted
+    if not all(isinstance(sentence, str) for sentence in sentences):
+        raise WrongAnswer(f"everything in `{name}` is to be a text in quotes.")
+    if len(sentences) < FEWEST:
+        raise WrongAnswer(
+            f"`{name}` has {len(sentences)} of the {FEWEST} sentences that are needed: one or two could be flukes."
+        )
+    if len({" ".join(sentence.split()) for sentence in sentences}) < len(sentences):
+        raise WrongAnswer(f"a sentence stands twice in `{name}`; the second tells you nothing new.")
+    for number, sentence in enumerate(sentences, 1):
+        if not SHORTEST <= len(sentence.split()) <= LONGEST:
+            raise WrongAnswer(
+                f"sentence {number} of `{name}` has {len(sentence.split())} words; give each {SHORTEST} to {LONGEST}."
+            )
 
 
 PARTS = {
     "choose_threshold": (_judge_choose_threshold, _choose_threshold, lambda value: float(read_tensor(value))),
-    "alarms": (_judge_alarms, _alarms, read_tensor),
 }

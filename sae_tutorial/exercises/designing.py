@@ -1,4 +1,4 @@
-"""Checks for notebook 09: tests that a learner designs: a rival for each claim, near misses of a line, a lead over all."""
+"""Checks for notebooks 09 and 14: a rival for each claim, near misses of a line, a lead over all."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -98,9 +98,9 @@ def _judge_settings(claim: str, settings: Mapping[str, Any]) -> None:
 
 
 def check_lead_over_all(lead_over_all: Callable[[dict[str, list[float]], str], Any]) -> None:
-    """Exercise 9.6: `lead_over_all(counts, name)`, the mean of one method minus that of its strongest rival."""
+    """Exercise 14.3: `lead_over_all(counts, name)`, the mean of one method minus that of its strongest rival."""
     exercise = Exercise(
-        "9.6",
+        "14.3",
         "write the body of `lead_over_all`.",
         "the folded help, on means over seeds and on who is a rival",
         "your headlines name the rival that hurts most.",
@@ -152,9 +152,9 @@ _LEAD_MISTAKES: Mistakes = [
 
 
 def check_near_miss(near_miss: Any) -> None:
-    """Exercise 9.7: a regular expression for what resembles the digits after a thousands comma and is not meant."""
+    """Exercise 9.5: a regular expression for what resembles the digits after a thousands comma and is not meant."""
     exercise = Exercise(
-        "9.7",
+        "9.5",
         'replace None by a regular expression, such as r"\\d(?=,\\d\\d\\d)".',
         "the line: the first two of three digits after a comma. What else has digits?",
         "your test could refute the line. The next cells ask the latent.",

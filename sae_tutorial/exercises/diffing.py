@@ -49,7 +49,8 @@ def check_rival(rival: Callable[[Tensor, Tensor], Tensor]) -> None:
         "12.7",
         "write the body of `rival`.",
         "the folded help, on which rows to ask",
-        "your rule found an arrow hidden in few rows. Next it takes the same two tests as the crosscoder's latent.",
+        "your rule found an arrow that one made-up row of thirty has. Next it takes the two tests on real rows, where fewer may "
+        "have it: a mean over many rows can pass here and fail there.",
     )
     exercise.check(_judge_rival, rival)
 

@@ -287,9 +287,9 @@ def _running(influence: Tensor) -> tuple[Tensor, Tensor]:
     return order, influence[order].cumsum(0) / influence.sum()
 
 
-def _first(influence: Tensor, n: int, largest: bool = True) -> Tensor:
+def _first(influence: Tensor, n: int) -> Tensor:
     keep = torch.zeros(len(influence), dtype=torch.bool)
-    keep[influence.argsort(descending=largest)[:n]] = True
+    keep[influence.argsort(descending=True)[:n]] = True
     return keep
 
 

@@ -1,4 +1,4 @@
-"""The checks of notebooks 10 and 12 on removal: a direction whose share of x is held constant."""
+"""The checks of notebooks 12 and 15 on removal: a direction whose share of x is held constant."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +12,9 @@ from sae_tutorial.exercises.reporting import Exercise
 
 
 def check_hold_constant(hold_constant: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 10.7: `hold_constant(x, direction, mean)`, every row with the share along the direction that the mean has."""
+    """Exercise 15.1: `hold_constant(x, direction, mean)`, every row with the share along the direction that the mean has."""
     exercise = Exercise(
-        "10.7",
+        "15.1",
         "write the body of `hold_constant`.",
         "the folded help, on a row's share along a direction",
         "you can silence a direction whoever writes there, which taking out latents does not do.",

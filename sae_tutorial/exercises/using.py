@@ -32,7 +32,7 @@ def check_ablate(ablate: Callable[[Tensor, Tensor, Tensor, list[int]], Tensor]) 
     exercise = Exercise(
         "10.4",
         "write the body of `ablate`.",
-        "the section 'Changing a latent and nothing else'",
+        "the beginning of the section 'Which latents does an answer rest on?'",
         "you can take a latent out of a model and know that whatever changes is due to that latent.",
     )
     exercise.check(_judge_ablate, ablate)

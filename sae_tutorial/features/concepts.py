@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csc_array, csr_array, issparse
+from scipy.sparse import csc_array, issparse
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_curve
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -88,7 +87,7 @@ def label_tokens(
     return labels
 
 
-def row_labels(labels: Any, n_rows: int, name: str = "labels") -> Bool[np.ndarray, " rows"]:
+def row_labels(labels: Any, n_rows: int) -> Bool[np.ndarray, " rows"]:
     """`labels` as True and False for each row; 1 and 0 are taken as well.
 
     Raises:
@@ -97,21 +96,14 @@ def row_labels(labels: Any, n_rows: int, name: str = "labels") -> Bool[np.ndarra
     labels = np.asarray(labels)
     if labels.shape != (n_rows,):
         raise ValueError(
-            f"{name} must have one entry for each of the {n_rows} rows, got shape {labels.shape}; what is known of "
-            f"documents becomes a label of rows by {name}[document_ids]."
+            f"labels must have one entry for each of the {n_rows} rows, got shape {labels.shape}; what is known of "
+            "documents becomes a label of rows by labels[document_ids]."
         )
     if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
         raise ValueError(
-            f"{name} must be True or False for each row, got values such as {labels[~np.isin(labels, (0, 1))][0]!r}."
+            f"labels must be True or False for each row, got values such as {labels[~np.isin(labels, (0, 1))][0]!r}."
         )
     return labels.astype(bool)
-
-
-def document_means(units: Units, documents: Int[np.ndarray, " rows"]) -> Units:
-    """Mean of every unit over each document's rows, [documents, units], documents ascending."""
-    _, owner, counts = np.unique(documents, return_inverse=True, return_counts=True)
-    weights = csr_array((1 / counts[owner], (owner, np.arange(len(owner)))), shape=(len(counts), len(owner)))
-    return csc_array(weights @ units) if issparse(units) else weights @ units
 
 
 class Detector(NamedTuple):
@@ -278,15 +270,6 @@ def mean_f1_advantage(
         labels = row_labels(truth, len(documents))
         differences.append(f1(*one, labels) - f1(*other, labels))
     return Interval.of_draws(np.mean(differences, axis=0))
-
-
-def roc_curve_points(
-    scores: Float[np.ndarray, " rows"], labels: Bool[np.ndarray, " rows"]
-) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
-    """False and true positive rates for every threshold, thinned to at most some hundred points."""
-    false, true, _ = roc_curve(row_labels(labels, len(scores)), scores)
-    kept = np.unique(np.linspace(0, len(false) - 1, 200).round().astype(int))
-    return false[kept], true[kept]
 
 
 def _weighted_auroc(

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float, Int
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.features.concepts import document_means
 from sae_tutorial.features.latents import Latents, read_texts
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.transformer.tokens import token_strings
@@ -50,25 +49,24 @@ def contexts_by_strength(
     latents: Latents,
     latent: int,
     *,
-    parts: int = 3,
     n: int = 3,
     width: int = 8,
     seed: int = 0,
 ) -> list[list[Context]]:
-    """Random contexts from each part of a latent's activations: with three parts, from its upper third to its lower.
+    """Random contexts from each third of a latent's activations.
 
     What is shown of the strongest activations alone flatters a latent: most of what it does lies below them.
 
     Returns:
-        For each part, the strongest first, at most `n` contexts by descending activation.
+        For each third, the strongest first, at most `n` contexts by descending activation.
     """
     rows, values = latents.column(latent)
     # Each row of the texts has its lot, so that a row more or less, as on another machine, changes no other draw.
     lots = np.random.default_rng([seed, latent]).random(len(latents))
     chosen = []
-    for part in np.array_split(rows[np.argsort(-values, kind="stable")], parts):
-        drawn = np.sort(np.argsort(lots[part], kind="stable")[:n])
-        chosen.append(contexts_around(tokenizer, latents, latent, part[drawn], width))
+    for third in np.array_split(rows[np.argsort(-values, kind="stable")], 3):
+        drawn = np.sort(np.argsort(lots[third], kind="stable")[:n])
+        chosen.append(contexts_around(tokenizer, latents, latent, third[drawn], width))
     return chosen
 
 
@@ -134,7 +132,6 @@ def find_activating_features_for_text(
     text: str,
     hook_name: str,
     top_k: int = 10,
-    ignore: Sequence[int] = (),
 ) -> TextFeatures:
     """The `top_k` latents with the largest activation anywhere in `text`; of a long text its first 127 tokens.
 
@@ -144,36 +141,10 @@ def find_activating_features_for_text(
         text: any text that is not empty.
         hook_name: where the activations are read.
         top_k: how many latents, at most.
-        ignore: latents to leave out, such as those that are on nearly everywhere.
     """
     read = read_texts(model, sae, [text], hook_name)
-    found, _ = _largest(read.matrix.max(axis=0).toarray(), top_k, ignore)
+    strongest = read.matrix.max(axis=0).toarray()
+    found = np.argsort(-strongest, kind="stable")[:top_k]
+    found = found[strongest[found] > 0]
     tokens = token_strings(model.tokenizer, read.token_ids)
     return TextFeatures(tokens, found, read.matrix[:, found].toarray(), int((read.n_active > 0).sum()))
-
-
-def analyze_feature_activations(
-    model: TransformerBridge,
-    sae: SparseAutoencoder,
-    texts: Sequence[str],
-    hook_name: str,
-    top_k: int = 10,
-    ignore: Sequence[int] = (),
-) -> list[tuple[Int[np.ndarray, " latents"], Float[np.ndarray, " latents"]]]:
-    """For each text, at most `top_k` latents with the largest mean activation over its tokens, and those means.
-
-    Latents in `ignore` are left out, and so are latents that are off on the whole text.
-    """
-    read = read_texts(model, sae, texts, hook_name)
-    return [_largest(row, top_k, ignore) for row in document_means(read.matrix, read.document_ids).toarray()]
-
-
-def _largest(
-    activations: Float[np.ndarray, " d_sae"], n: int, ignore: Sequence[int]
-) -> tuple[Int[np.ndarray, " latents"], Float[np.ndarray, " latents"]]:
-    """At most n latents with the largest activations above 0, descending, and those activations."""
-    kept = activations.copy()
-    kept[np.asarray(ignore, dtype=np.int64)] = 0
-    order = np.argsort(-kept, kind="stable")[:n]
-    order = order[kept[order] > 0]
-    return order, kept[order]

@@ -5,6 +5,7 @@ wide one. A latent that seems to stand for a concept may have holes, where anoth
 that a second seed does not find again may say more about the training run than about the model.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from sae_tutorial.features.concepts import row_labels
 from sae_tutorial.features.directions import unit_rows
+from sae_tutorial.features.intervals import document_draws
 
 ALIKE = 0.4  # cosine of decoder rows from which a wide latent may be a part of a narrow one
 INSIDE = 0.5  # share of a part's rows that must lie among those of the whole
@@ -38,6 +40,7 @@ def find_splits(
     narrow: tuple[csc_array, Float[Tensor, "narrow d_in"]],
     wide: tuple[csc_array, Float[Tensor, "wide d_in"]],
     min_rows: int = 50,
+    alike: float = ALIKE,
 ) -> list[Split]:
     """Latents of a narrow dictionary that a wide one splits (Bricken et al. 2023, "feature splitting").
 
@@ -49,6 +52,7 @@ def find_splits(
         narrow: activations [rows, latents] and decoder of the narrow dictionary.
         wide: those of the wide one on the same rows.
         min_rows: latents that are on less often are left out.
+        alike: the least cosine; with −1 it matters only where the latents are on.
 
     Returns:
         The splits, the one with the largest share of the whole covered first.
@@ -58,7 +62,7 @@ def find_splits(
     n_whole = np.asarray(on_narrow.sum(axis=0)).ravel()
     cosine = (unit_rows(narrow[1]) @ unit_rows(wide[1]).T).cpu().numpy()
     inside = (on_narrow.T @ on_wide).toarray() / np.maximum(counts, 1)
-    candidates = (cosine > ALIKE) & (inside > INSIDE) & (counts >= min_rows) & (n_whole[:, None] >= min_rows)
+    candidates = (cosine > alike) & (inside > INSIDE) & (counts >= min_rows) & (n_whole[:, None] >= min_rows)
     splits = []
     for whole in np.flatnonzero(candidates.sum(1) > 1):
         parts: list[int] = []
@@ -88,7 +92,12 @@ class Absorption(NamedTuple):
         alarms: how many of the control's rows the probe takes for the concept.
         alarms_filled: on how many of these another latent writes as much.
         usual: what the own latents write together along the direction where they are on, as a median; 0 if they never are.
-        fills: for every absorbed hole its row, the latent that fills it and what that latent writes, most first.
+        hole_rows: the rows of the holes.
+        control_rows: the control's.
+        most: for each row, the most that another latent writes along the direction.
+        taker: and which latent that is.
+        filled: for each row, whether another latent writes as much.
+        alarm: for each row, whether the probe takes it for the concept.
     """
 
     read: int
@@ -99,7 +108,12 @@ class Absorption(NamedTuple):
     alarms: int
     alarms_filled: int
     usual: float
-    fills: list[tuple[int, int, float]]
+    hole_rows: Int[np.ndarray, " holes"]
+    control_rows: Int[np.ndarray, " like"]
+    most: Float[np.ndarray, " rows"]
+    taker: Int[np.ndarray, " rows"]
+    filled: Bool[np.ndarray, " rows"]
+    alarm: Bool[np.ndarray, " rows"]
 
 
 def find_absorption(
@@ -157,8 +171,43 @@ def find_absorption(
         alarms=int((score[like] > 0).sum()),
         alarms_filled=int((enough[like] & (score[like] > 0)).sum()),
         usual=usual,
-        fills=[
-            (int(i), int(taker[i]), float(most[i]))
-            for i in absorbed[np.argsort(-most[absorbed], kind="stable")]
-        ],
+        hole_rows=np.flatnonzero(holes),
+        control_rows=like,
+        most=most,
+        taker=taker,
+        filled=enough,
+        alarm=score > 0,
     )
+
+
+def drawn_counts(
+    found: Sequence[Absorption], documents: Int[np.ndarray, " rows"], alarms_only: bool = False
+) -> list[Float[np.ndarray, "draws concepts"]]:
+    """How many holes there are, how many are absorbed, and the control's rate, in every draw of documents.
+
+    Args:
+        found: a concept each, all of them on the same rows.
+        documents: the document of each of these rows; documents are drawn with replacement.
+        alarms_only: count only those of the control's rows that the probe takes for the concept. Concepts without any are
+            left out.
+
+    Returns:
+        Three arrays; the first row of each is the sample as it is. Where a draw has none of a concept's control rows, the
+        rate is that of the whole sample.
+    """
+    _, owner = np.unique(documents, return_inverse=True)
+    weights = document_draws(owner.max() + 1)
+
+    def drawn(rows: Int[np.ndarray, " some"]) -> Float[np.ndarray, " draws"]:
+        return (weights @ np.bincount(owner[rows], minlength=weights.shape[1])).astype(float)
+
+    columns = []
+    for one in found:
+        control = one.control_rows[one.alarm[one.control_rows] | (not alarms_only)]
+        if alarms_only and not len(control):
+            continue
+        n, n_filled = drawn(control), drawn(control[one.filled[control]])
+        whole = n_filled[0] / max(n[0], 1)
+        rate = np.divide(n_filled, n, out=np.full(len(n), whole), where=n > 0)
+        columns.append((drawn(one.hole_rows), drawn(one.hole_rows[one.filled[one.hole_rows]]), rate))
+    return [np.stack(numbers, axis=1) for numbers in zip(*columns, strict=True)]

@@ -146,18 +146,18 @@ def own_latents(
 
 
 def main_changes(
-    base: Activations, tuned: Activations, n: int = 4, limit: float = 10.0
+    base: Activations, tuned: Activations, n: int = 4
 ) -> tuple[Float[Tensor, " d"], Float[Tensor, "n d"], Float[Tensor, " n"]]:
     """What changed without any dictionary: the mean change of a row, and the first principal directions of the rest.
 
     The mean alone can tell what a narrow fine-tune was about (Minder et al. 2025, "Narrow finetuning leaves clearly readable
-    traces in activation differences", arXiv 2510.13900).
+    traces in activation differences", arXiv 2510.13900). Rows that changed by more than ten times the median of those that
+    changed are left out.
 
     Args:
         base: rows of one model.
         tuned: rows of the other at the same tokens.
         n: how many principal directions.
-        limit: rows that changed by more than this many times the median of those that changed are left out.
 
     Returns:
         (mean change, directions of norm 1, each one's share of the variance). A direction points to where the larger
@@ -171,7 +171,7 @@ def main_changes(
     change = torch.cat([after - before for before, after in pairs])
     length = change.norm(dim=1)
     if (length > 0).any():
-        change = change[length <= limit * length[length > 0].median()]
+        change = change[length <= 10 * length[length > 0].median()]
     mean = change.mean(0)
     rest = change - mean
     _, values, directions = torch.linalg.svd(rest.T @ rest)

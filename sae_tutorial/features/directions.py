@@ -35,12 +35,6 @@ def nearest_latents(
     ]
 
 
-def nearest_other(W_dec: Float[Tensor, "d_sae d_in"]) -> Float[np.ndarray, " d_sae"]:
-    """For each latent the cosine of its decoder row with the nearest other one."""
-    cosine = unit_rows(W_dec) @ unit_rows(W_dec).T
-    return cosine.fill_diagonal_(-1).amax(1).cpu().numpy()
-
-
 def duplicates(W_dec: Float[Tensor, "d_sae d_in"], alike: float = 0.9) -> Int[np.ndarray, "pairs 2"]:
     """Pairs of latents whose decoder rows have a cosine above `alike`, the most alike first."""
     cosine = (unit_rows(W_dec) @ unit_rows(W_dec).T).triu(1)
@@ -94,7 +88,6 @@ def raise_what_follows(
     sae: SparseAutoencoder,
     latents: Latents,
     *,
-    most: int = 500,
     raised: int = 100,
     seed: int = 0,
 ) -> tuple[float, float]:
@@ -104,8 +97,7 @@ def raise_what_follows(
         model: the language model.
         sae: whose decoder rows are multiplied by the unembedding, as in `logit_effects`.
         latents: what is on where. Those on fewer than 50 times, at over a tenth of the rows or at starts of texts are
-            left out.
-        most: how many of the others are asked, drawn at random.
+            left out; of the others 500 are asked, drawn at random.
         raised: a latent raises a word that is among this many with the largest effects.
         seed: of the draw.
 
@@ -116,7 +108,7 @@ def raise_what_follows(
     wanted = (n_active >= MIN_ACTIVE) & (n_active < 0.1 * len(latents)) & (early < 0.5)
     # Each latent has its lot, whichever others are wanted.
     lots = np.where(wanted, np.random.default_rng(seed).random(len(wanted)), np.inf)
-    chosen = np.argsort(lots)[: min(most, wanted.sum())]
+    chosen = np.argsort(lots)[: min(500, wanted.sum())]
     token_ids, effects = direct_effects(model, sae.W_dec[chosen].detach())
     top, follows = token_ids[effects.topk(raised).indices].cpu().numpy(), next_words(latents, chosen)
     hits = [(top == np.roll(follows, k)[:, None]).any(axis=1).mean() for k in range(20)]

@@ -19,7 +19,6 @@ ALIKE = 0.6  # cosine from which a latent points the way of a feature; of random
 PART = 0.3  # cosine from which a feature's direction is a part of what a latent writes
 FOUND = 0.8  # F1 from which a latent, or several together, detect a feature
 FAINT = 0.25  # half of what the weakest true feature writes; a latent that writes less does not count as on
-VERDICTS = ("recovered", "absorbed", "split", "blurred", "missed")
 
 
 def train_on(
@@ -49,8 +48,10 @@ def train_on(
     return sae
 
 
-def lean(world: HierarchicalWorld, sae: SparseAutoencoder, *, strangers: bool = False) -> float:
-    """How far the latents nearest to partners lean towards the partner's companion, as a mean cosine.
+def lean(
+    world: HierarchicalWorld, sae: SparseAutoencoder, *, strangers: bool = False
+) -> Float[np.ndarray, " partners"]:
+    """How far the latent nearest to each partner leans towards the partner's companion, as a cosine.
 
     Only the part of the companion's direction at a right angle to the partner's own counts, so a latent that points
     exactly its partner's way leans by 0. With `strangers` the companion is replaced by one of another pair: the control.
@@ -62,7 +63,7 @@ def lean(world: HierarchicalWorld, sae: SparseAutoencoder, *, strangers: bool = 
     across = unit_rows(other - (other * own).sum(1, keepdim=True) * own)
     latents = unit_rows(sae.W_dec.detach()).cpu()
     nearest = latents[(own @ latents.T).argmax(1)]
-    return float((nearest * across).sum(1).mean())
+    return (nearest * across).sum(1).numpy()
 
 
 class Fate(NamedTuple):
@@ -70,7 +71,7 @@ class Fate(NamedTuple):
 
     Attributes:
         feature: its index.
-        verdict: "recovered", "absorbed", "split" or "missed".
+        verdict: "recovered", "absorbed", "split", "blurred" or "missed".
         latents: those that the verdict is about, the nearest first.
         f1: how well they detect the feature together.
     """

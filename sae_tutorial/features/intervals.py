@@ -72,7 +72,8 @@ class Interval:
         """The mean over a grid of which rows and columns are drawn, both with replacement.
 
         Ten countries in four sentences are no forty things: what holds for one sentence may hold in it for every country
-        (the pigeonhole bootstrap, Owen 2007).
+        (the pigeonhole bootstrap, Owen 2007). Where every value is 0 or 1 it is at least as wide as that of as many things that
+        do not depend on each other (`of_share`): forty yes of forty leave room for a no.
 
         Raises:
             ValueError: the grid is empty.
@@ -81,10 +82,19 @@ class Interval:
         if not values.size:
             raise ValueError("a mean over nothing has no interval.")
         rows, columns = (document_draws(n, 2000, seed) for seed, n in enumerate(values.shape))
-        return cls.of_draws(np.einsum("dr,rc,dc->d", rows, values, columns) / values.size)
+        drawn = cls.of_draws(np.einsum("dr,rc,dc->d", rows, values, columns) / values.size)
+        if not np.isin(values, (0, 1)).all():
+            return drawn
+        apart = cls.of_share(int(values.sum()), values.size)
+        return cls(drawn.value, min(drawn.low, apart.low), max(drawn.high, apart.high))
+
+    def __format__(self, each: str) -> str:
+        """The value and the interval, `each` of the three numbers so: f"{share:.0%}" gives 58% [46%, 69%]."""
+        value, low, high = (format(number, each or ".2f") for number in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        return f"{self:.2f}"
 
 
 def document_draws(

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from sae_tutorial.features.concepts import (
@@ -123,17 +122,23 @@ def token_share(x: Float[Tensor, "rows d_in"], token_ids: Int[np.ndarray, " rows
     return 1 - float((x - guess).pow(2).sum() / (x - x.mean(0)).pow(2).sum())
 
 
-def probe_auroc(
+def probe_scores(
     x: Float[Tensor, "rows d_in"],
     labels: Mapping[str, Bool[np.ndarray, " rows"]],
     held: Bool[np.ndarray, " rows"],
-) -> float:
-    """How well a least-squares probe on all of x reads the concepts: its AUROC on the rows `held`, as their mean.
+    documents: Int[np.ndarray, " held"],
+) -> dict[str, Score]:
+    """By concept, how well a least-squares probe on all of x reads it on the rows `held`, which are of these documents.
 
-    The probe is fitted on the other rows. ½ is guessing, 1 is perfect.
+    The other rows fit the probe and set its threshold.
     """
-    judge = torch.from_numpy(held)
+    to_fit = torch.from_numpy(~held)
     x = x.float() / x.float().norm(dim=1).median()
     truth = torch.tensor(np.stack(list(labels.values()), axis=1)).float()
-    read = linear_map(x[~judge], truth[~judge])(x[judge])
-    return float(np.mean([roc_auc_score(truth[judge][:, i], read[:, i]) for i in range(truth.shape[1])]))
+    read = linear_map(x[to_fit], truth[to_fit])(x).numpy()
+    scores = {}
+    for i, (name, has_it) in enumerate(labels.items()):
+        output = read[:, [i]]
+        detector = best_unit(output[~held], has_it[~held])
+        scores[name] = score_detector(detector, output[held], has_it[held], documents)
+    return scores

@@ -92,8 +92,8 @@ def judge(
     bound = above if above is not None else below
     if below is not None:
         low, high, bound = -high, -low, -bound
-    # Not a number is on neither side.
-    called = SHOWN if low > bound else NOT_SHOWN if high < bound or low == high == bound else TOO_CLOSE
+    # What equals the bound is not above it. Not a number is on neither side.
+    called = SHOWN if low > bound else NOT_SHOWN if high <= bound else TOO_CLOSE
     side, asked = ("above", above) if above is not None else ("below", below)
     clear = f" by more than {margin:.3g}" if margin else ""
     return Verdict(claim, called, f"{value:.3g}{spread}, to be {side} {asked:.3g}{clear}")

@@ -5,6 +5,7 @@ controls are trained with a part held as it was drawn, and score nearly as well 
 and probing (Korznikov et al. 2026, "Sanity checks for sparse autoencoders"): what they show, training did not find.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 from sae_tutorial.activations.store import Activations, as_rows, iterate_batches
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import Frozen, SAEConfig, TrainConfig
-from sae_tutorial.sae.metrics import Reconstruct
+from sae_tutorial.sae.metrics import Reconstruct, evaluate_function
 from sae_tutorial.sae.training import train_sae
 
 
@@ -44,6 +45,32 @@ def pca(activations: Activations) -> Callable[[int], Reconstruct]:
         return lambda x: (x - mean) @ kept @ kept.T + mean
 
     return with_components
+
+
+def components_to_keep(
+    explained_variance: float, by_components: Callable[[int], Reconstruct], activations: Activations
+) -> int:
+    """The fewest principal components that keep this share of the variance of rows (best of rows they were not fitted to).
+
+    Args:
+        explained_variance: the share.
+        by_components: what `pca` answers.
+        activations: the rows.
+
+    Raises:
+        ValueError: not even all components keep that much.
+    """
+
+    def kept(n: int) -> float:
+        return evaluate_function(by_components(n), activations)["explained_variance"]
+
+    width = activations.shape[1]
+    fewest = 1 + bisect_left(range(1, width + 1), explained_variance, key=kept)
+    if fewest > width:
+        raise ValueError(
+            f"all {width} components keep {kept(width):.3g}, less than {explained_variance:.3g}."
+        )
+    return fewest
 
 
 def linear_map(activations: Activations, target: Activations) -> Reconstruct:

@@ -2,21 +2,17 @@
 
 A notebook trains for seconds. These trained for the better part of an hour, on the residual stream of the offline lab's
 model, so that there is something worth looking at on any machine. In a coder's directory lie its weights in SAELens
-format (float16), `card.json` (what it was trained on, and how well it does beside its controls) and `latents.json` (how
-often each latent is on and how strongly at most: a text's latents are shown by activation over that maximum).
+format (float16) and `card.json` (what it was trained on, and how well it does beside its controls).
 """
 
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
 from sae_tutorial import storage
 from sae_tutorial.sae.coder import SparseAutoencoder
 
-CARD_FILE, LATENTS_FILE, GALLERY_FILE = "card.json", "latents.json", "gallery.json"
+CARD_FILE, GALLERY_FILE = "card.json", "gallery.json"
 RESIDUAL_SAE = "smollm2-135m-layer16-topk32"
 # Of the MLPs of these layers of the same model, with a skip.
 TRANSCODERS = {layer: f"smollm2-135m-mlp{layer}-transcoder-topk32" for layer in (0, 13, 21, 23, 24)}
@@ -52,18 +48,6 @@ def pretrained_card(name: str = RESIDUAL_SAE) -> dict[str, Any]:
         ValueError: there is no coder of that name.
     """
     return storage.read_json(_directory(name) / CARD_FILE)
-
-
-def pretrained_maxima(name: str = RESIDUAL_SAE) -> Float[np.ndarray, " d_sae"]:
-    """The largest activation of each latent over the lab's Wikipedia articles; infinite where it was never on.
-
-    Divide by it before latents of one text are compared: a raw activation says more about the latent than the text.
-
-    Raises:
-        ValueError: there is no coder of that name.
-    """
-    largest = np.array(storage.read_json(_directory(name) / LATENTS_FILE)["maximum"], dtype=np.float32)
-    return np.where(largest > 0, largest, np.inf)
 
 
 def pretrained_gallery(name: str = RESIDUAL_SAE) -> dict[str, Any]:

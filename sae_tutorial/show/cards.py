@@ -7,11 +7,15 @@ cards are white, so that they read alike on light and dark pages.
 import html
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
+import numpy as np
 from IPython.display import HTML
 
 from sae_tutorial.features.contexts import Context, TextFeatures
+from sae_tutorial.features.latents import Latents
 from sae_tutorial.show.tables import lit_tokens
+from sae_tutorial.transformer.tokens import token_strings
 
 CARD = "color:#111;background:#fff;border:1px solid #bbb;border-radius:6px;padding:8px 12px;font-size:13px;line-height:1.7"
 
@@ -39,6 +43,18 @@ def gallery_cards(
         + "".join(parts)
         + "</div>"
     )
+
+
+def lit_sentences(read: Latents, tokenizer: Any, latent: int, darkest: float) -> HTML:
+    """Each text that was read on a line of its own, lit where one latent is on; `darkest` and more is darkest."""
+    lines = []
+    for document in np.unique(read.document_ids):
+        here = read.document_ids == document
+        tokens = token_strings(tokenizer, read.token_ids[here])
+        lines.append(
+            f"<div>{lit_tokens(tokens, read.matrix[here][:, [latent]].toarray()[:, 0], darkest)}</div>"
+        )
+    return HTML(f"<div style='{CARD}'>{''.join(lines)}</div>")
 
 
 def lit_text(features: TextFeatures, names: Mapping[int, str] = MappingProxyType({})) -> HTML:

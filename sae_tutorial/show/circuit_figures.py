@@ -1,9 +1,13 @@
-"""Figures of heads and circuits: a grid with its numbers written in, and which earlier heads compose with one head."""
+"""Figures of heads and circuits: where heads look, a grid with its numbers written in, which earlier heads compose."""
 
+import hashlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from circuitsvis.attention import attention_heads
+from IPython.display import HTML
 from jaxtyping import Float
 
 from sae_tutorial.show.plots import grid_figure, scatter_figure
@@ -63,3 +67,18 @@ def composition_figure(
         below = i in looks_back[[0, 2]]
         figure.add_annotation(x=x[i], y=y[i], text=names[i], showarrow=False, yshift=-12 if below else 12)
     return figure
+
+
+def attention_view(
+    tokens: Sequence[str], patterns: Float[np.ndarray, "heads query key"], names: Sequence[str]
+) -> HTML:
+    """Attention patterns to hover over, by circuitsvis, rounded to hundredths.
+
+    It carries its own JavaScript (1.3 MB) and fetches nothing. A code host's static copy of a notebook does not show it.
+    """
+    shares = np.round(patterns, 2).tolist()
+    # The view itself would ask the network on every display which source to use.
+    page = attention_heads(attention=shares, tokens=list(tokens), attention_head_names=list(names)).local_src
+    # Its random id would make every run of a notebook another file.
+    content = hashlib.sha256(repr((tokens, shares)).encode()).hexdigest()[:13]
+    return HTML(re.sub(r"circuits-vis-[0-9a-f]{8}-[0-9a-f]{4}", f"circuits-vis-{content}", page))

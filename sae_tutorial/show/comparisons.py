@@ -247,18 +247,13 @@ def on_off_figure(
 ) -> go.Figure:
     """Yellow where a latent is on: a row for each sentence, a column for each latent.
 
-    The sentences are two meanings, one above the other. Of each the first half chose the latents and the second half judges them;
-    dashed lines stand between the halves. `groups` are the numbers of columns that belong together.
+    The first half of the sentences is one meaning, the second another, with a line between them. `groups` are the numbers of columns
+    that belong together.
     """
     figure = grid_figure(on, columns, sentences, title, "", "", "on", top_down=True, height=600)
-    quarter, line = len(sentences) / 4, {"color": "white", "width": 3}
-    for i, says in enumerate(("choosing", "judging") * 2):
-        figure.add_annotation(
-            x=1.01, xref="paper", xanchor="left", y=(i + 0.5) * quarter - 0.5, text=says, showarrow=False
-        )
-        if i:
-            figure.add_hline(i * quarter - 0.5, line=line | ({"dash": "dash", "width": 2} if i % 2 else {}))
+    line = {"color": "white", "width": 3}
+    figure.add_hline(len(sentences) / 2 - 0.5, line=line)
     for edge in np.cumsum(groups)[:-1]:
         figure.add_vline(float(edge) - 0.5, line=line)
     figure.update_traces(showscale=False)
-    return figure.update_xaxes(tickangle=-35).update_layout(margin={"r": 110})
+    return figure.update_xaxes(tickangle=-35)

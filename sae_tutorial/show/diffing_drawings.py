@@ -65,6 +65,10 @@ def scaling_drawing(title: str) -> go.Figure:
         figure.add_annotation(
             x=9.6, y=y, text=words, showarrow=False, xanchor="left", font={"size": 13, "color": INK}
         )
+    for y, words in ((-0.95, "(this latent + no latent) / tuned"), (-1.5, "(this latent + others) / tuned")):
+        figure.add_annotation(
+            x=9.1, y=y, text=words, showarrow=False, xanchor="left", font={"size": 12, "color": INK}
+        )
     return as_drawing(figure, title, (0.2, 11.8), (-1.9, 5.3), height=400)
 
 
@@ -85,11 +89,11 @@ def take_out_drawing(title: str) -> go.Figure:
 
 
 def control_figure(
-    shares: Mapping[str, Float[Tensor, " latents"]], title: str, limit: float, limit_name: str
+    shares: Mapping[str, Float[Tensor, " latents"]], title: str, limits: Mapping[str, float], limit_name: str
 ) -> go.Figure:
     """A row for each pair of models: each latent in use as a point at the second model's share of its decoder norm.
 
-    What lies beyond `limit`, the furthest that the control came, has another colour.
+    Each row has a line at its limit, the furthest that its control came. What lies beyond has another colour.
     """
     figure = go.Figure()
     for i, (name, found) in enumerate(shares.items()):
@@ -98,15 +102,18 @@ def control_figure(
             x=found.tolist(), y=(i + jitter).tolist(), mode="markers", hovertemplate="share %{x:.2f}<extra></extra>",
             marker={
                 "size": [11 if share == found.max() else 5 for share in found],
-                "color": [TUNED if share > limit else BASE for share in found], "opacity": 0.6,
+                "color": [TUNED if share > limits[name] else BASE for share in found], "opacity": 0.6,
             },
             name=name, showlegend=False,
         )  # fmt: skip
-    for share, words, look in (
-        (limit, f"{limit_name}, {limit:.2f}", {"color": TUNED, "width": 1}),
-        (OWN_SHARE, f"line of Minder et al., {OWN_SHARE:.2f}", {"color": GREY, "width": 1, "dash": "dash"}),
-    ):
-        figure.add_vline(share, line=look, layer="below", annotation_text=words, annotation_position="top")
+        ends = {"x0": limits[name], "x1": limits[name], "y0": i - 0.5, "y1": i + 0.5}
+        figure.add_shape(type="line", **ends, line={"color": TUNED, "width": 1}, layer="below")
+    paper = f"line of Minder et al., {OWN_SHARE:.2f}"
+    look = {"color": GREY, "width": 1, "dash": "dash"}
+    figure.add_vline(OWN_SHARE, line=look, layer="below", annotation_text=paper, annotation_position="top")
+    figure.add_annotation(
+        x=min(limits.values()), y=1, yref="paper", yanchor="bottom", text=limit_name, showarrow=False
+    )
     figure.update_xaxes(
         title="the second model's share of both arrows' length (a large dot: the largest)",
         range=[min(0.4, *torch.cat(list(shares.values())).tolist()) - 0.02, 0.95],

@@ -1,4 +1,4 @@
-"""Drawings for doubting a latent: replacing x, a cone, shuffled weights, who detects what, splits, holes, a hedge."""
+"""Drawings for doubting a latent: replacing x, a cone, shuffled weights, who detects what, splits, holes, who fills them, a hedge."""
 
 from collections.abc import Mapping, Sequence
 
@@ -200,6 +200,47 @@ def hole_drawing(title: str) -> go.Figure:
             if hole:
                 say(figure, (i, y), "hole", size=12, colour=RED)
     return as_drawing(figure, title, (-3.0, 6.7), (-0.1, 2.4), height=230)
+
+
+def filling_figure(added: Mapping[str, float], usual: float, title: str) -> go.Figure:
+    """A bar for what the own latents usually add along a probe, and one per token for what its strongest other latent adds.
+
+    Beside the dashed line at half of the usual amount a bar counts as filled; such a bar is orange, the others are grey.
+    """
+    names = ["the own pair, where it is on", *map(escaped, added)]
+    amounts = [usual, *map(float, added.values())]
+    colours = [BLUE, *(ORANGE if amount >= usual / 2 else GREY for amount in amounts[1:])]
+    figure = go.Figure()
+    figure.add_bar(
+        x=amounts, y=names, orientation="h", width=0.55, marker={"color": colours}, showlegend=False,
+        text=[f"{amount:.1f}" for amount in amounts], textposition="outside", cliponaxis=False,
+    )  # fmt: skip
+    figure.add_vline(
+        x=usual / 2, line={"color": RED, "dash": "dash", "width": 2},
+        annotation={"text": f"half: {usual / 2:.1f}", "font": {"color": RED}, "yanchor": "bottom", "y": 1},
+    )  # fmt: skip
+    figure.update_xaxes(title="added along the probe", range=[min(0, *amounts), 1.15 * max(amounts)])
+    _names_down(figure)
+    return finish(figure, title, height=150 + 40 * len(names))
+
+
+def shares_figure(rows: Mapping[str, Mapping[str, Interval]], title: str, x_title: str) -> go.Figure:
+    """A row per entry and in it a mark with its interval for each of up to three shares, which have the same names in all rows."""
+    figure, names = go.Figure(), list(next(iter(rows.values())))
+    for i, (name, colour, symbol) in enumerate(
+        zip(names, (BLUE, ORANGE, GREY), ("circle", "diamond", "x"), strict=False)
+    ):
+        found = [shares[name] for shares in rows.values()]
+        figure.add_scatter(
+            x=[one.value for one in found], y=[row + 0.2 * (i - (len(names) - 1) / 2) for row in range(len(rows))],
+            mode="markers", name=name, marker={"size": 10, "color": colour, "symbol": symbol}, cliponaxis=False,
+            error_x={"array": [one.high - one.value for one in found], "arrayminus": [one.value - one.low for one in found],
+                     "symmetric": False, "thickness": 2, "width": 4, "color": colour},
+        )  # fmt: skip
+    figure.update_xaxes(title=x_title, rangemode="tozero", tickformat=".0%")
+    _names_down(figure)
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=[escaped(name) for name in rows])
+    return finish(figure, title, height=170 + 50 * len(rows))
 
 
 def hedge_drawing(title: str) -> go.Figure:

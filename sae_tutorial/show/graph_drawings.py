@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
 from IPython.display import HTML
 from jaxtyping import Float
 from plotly.subplots import make_subplots
@@ -26,7 +27,7 @@ KINDS = {  # colour and marker
     "mlp": (COLOURS[5], "square-open"),
 }
 WITHOUT_BRACKETS = str.maketrans("", "", "[]")
-BAND, ROOM = "rgba(128,128,128,0.1)", 1.6
+BAND, ROOM = "rgba(128,128,128,0.1)", 0.9  # how much of a column its nodes may fill
 CLEAR = 0.04  # how far a line keeps from nodes that it does not join, of the drawing's height
 NAMES = {"logit": "answer", "latent": "latent", "token": "token", "error": "error", "mlp": "whole MLP"}
 
@@ -90,38 +91,26 @@ def _in_colour(text: str, colour: str) -> str:
 
 def edits_drawing(title: str) -> go.Figure:
     """What three tests change: a group out everywhere, another prompt's values in its place, a country's latents out later."""
-    figure, out, other, country = go.Figure(), COLOURS[1], COLOURS[3], COLOURS[4]
-    group, zero = ("●", COLOURS[0]), ("○", out)
-    grey = ("●", GREY)
+    figure, out, other, italian = go.Figure(), COLOURS[1], COLOURS[3], COLOURS[0]
+    country, group, zero, grey = ("●", COLOURS[4]), ("●", italian), ("○", out), ("●", GREY)
     for i, word in enumerate(("speak", "Italian", "is")):
         _latents_of(figure, (0.5 + 1.1 * i, 1.6), word, (zero, grey, zero))
-        _latents_of(
-            figure, (14.7 + 1.1 * i, 1.6), word, (grey, zero if word == "is" else ("●", country), grey)
-        )
+        _latents_of(figure, (14.7 + 1.1 * i, 1.6), word, (grey, zero if word == "is" else country, grey))
         for k, given in enumerate((("●", other), group)):
             token = "French" if k and word == "Italian" else word
             _latents_of(figure, (5.6 + 1.1 * i + 4.2 * k, 1.6), token, (given, grey, given))
-    arrow(figure, (8.4, 2.2), (9.3, 2.2), COLOURS[0])
+    arrow(figure, (8.4, 2.2), (9.3, 2.2), italian)
     arrow(figure, (9.3, 2.45), (8.4, 2.45), other)
-    for x, name, what in (
-        (1.6, "1 · take out", "the graph's group,<br>at every word"),
-        (8.85, "2 · swap", "the groups of both languages:<br>each sentence gets the other's values"),
-        (
-            15.8,
-            "3 · take out behind the word",
-            "the country's latents,<br>only at the words behind “Italian”",
-        ),
-    ):
+    for x, name in ((1.6, "1 · take out"), (8.85, "2 · swap"), (15.8, "3 · take out after the word")):
         say(figure, (x, 3.0), f"<b>{name}</b>", size=14)
-        say(figure, (x, 0.1), what, size=12)
-    key = (
-        (_in_colour("○", out), "set to zero"),
-        (_in_colour("●", other), "the French sentence's values"),
-        (_in_colour("●", COLOURS[0]), "the Italian sentence's values"),
-        (_in_colour("●", country), "the country's latents, left alone"),
-        (_in_colour("●", GREY), "other latents, left alone"),
-    )
-    say(figure, (8.85, -0.6), "   ".join(f"{mark} {meaning}" for mark, meaning in key), size=12)
+    for x, *lines in (  # what each colour means stands under its own dots
+        (1.6, (zero, "the graph's group,<br>set to zero at every word"), (grey, "other latents, left alone")),
+        (6.7, (("●", other), "both groups now hold the<br>French sentence's values")),
+        (10.9, (group, "and here the<br>Italian sentence's values")),
+        (15.8, (zero, "the country's latents, set to zero<br>only at words after “Italian”"), (country, "before, left alone")),
+    ):  # fmt: skip
+        for k, ((mark, colour), meaning) in enumerate(lines):
+            say(figure, (x, 0.1 - 0.55 * k), f"{_in_colour(mark, colour)} {meaning}", size=12)
     return as_drawing(figure, title, (-0.6, 18.2), (-0.9, 3.3), height=350)
 
 
@@ -170,7 +159,7 @@ def costs_figure(
             colour = COLOURS[5] if rivals else COLOURS[i]
             figure.add_scatter(
                 x=x, y=y, error_x=bars, mode="markers", name=name, legendgroup=name, showlegend=column == 1, row=1, col=column,
-                marker={"color": colour, "symbol": "circle-open" if rivals else MARKERS[i], "size": 7 if rivals else 11},
+                marker={"color": colour, "symbol": "circle-open" if rivals else MARKERS[i], "size": 7 if rivals else 9},
             )  # fmt: skip
     figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
     figure.add_hline(y=len(kinds) - 0.5, line={"color": GREY, "width": 1})
@@ -216,8 +205,9 @@ def edge_test_figure(
 
 
 def named_graph(
-    graph: Graph, words: Sequence[str], names: Names, title: str, n: int = 10
-) -> tuple[go.Figure, HTML]:
+    graph: Graph, words: Sequence[str], names: Names, title: str, n: int = 10,
+    meanings: Mapping[int, str] | None = None,
+) -> tuple[go.Figure, HTML]:  # fmt: skip
     """The part of a graph that has names, as a drawing, and a table with a row for each latent in it.
 
     All tokens stay, the answer, and the n latents with the most influence; a latent has one number wherever it is on.
@@ -228,6 +218,8 @@ def named_graph(
         names: what goes with a latent.
         title: what was found.
         n: how many latents, places counted.
+        meanings: words for some of the numbers in the table. With them only these latents are drawn, and of the tokens
+            those that a line leaves.
     """
     keep = graph.of_kind("token", "logit")
     keep[(graph.influence * graph.of_kind("latent")).topk(n).indices] = True
@@ -248,6 +240,17 @@ def named_graph(
         }  # fmt: skip
         labels[at] = f"{len(rows)} “{names.on_at(*at, 1).translate(WITHOUT_BRACKETS).strip(',.')}”"
         hovers[at] = context_hover(names.contexts(*at), raised.split(", "))
+    if meanings:
+        at_number = {at: int(row[""]) for at, row in rows.items()}
+        labels |= {at: f"{i} {meanings[i]}" for at, i in at_number.items() if i in meanings}
+        meant = [
+            at_number.get((node.layer, node.index)) in meanings or node.kind != "latent"
+            for node in part.nodes
+        ]
+        part = part.only(torch.tensor(meant))
+        left = {source for _, source in _ways(part, normalised(part.edges))}
+        joined = [i in left or node.kind != "token" for i, node in enumerate(part.nodes)]
+        part = part.only(torch.tensor(joined))
     return attribution_figure(part, words, labels, hovers, title), table(list(rows.values()))
 
 
@@ -260,7 +263,8 @@ def attribution_figure(
 ) -> go.Figure:
     """A graph with positions from left to right and layers from bottom to top; hover over a node for its contexts.
 
-    Of all edges it draws each node's strongest in, and each latent's strongest out: so none seems to lead nowhere.
+    Of all edges it draws each node's strongest in, and each latent's strongest out: so none seems to lead nowhere. Every
+    position with a node has a column, all of one width.
 
     Args:
         graph: a pruned one.
@@ -269,8 +273,10 @@ def attribution_figure(
         hovers: what is shown over a latent, HTML.
         title: what was found.
     """
-    figure, (places, columns) = go.Figure(), _places(graph, len(words))
-    for left, right in columns[::2]:  # a band for every second word, so that one sees what belongs to it
+    figure, (places, columns) = go.Figure(), _places(graph)
+    for left, right in list(columns.values())[
+        ::2
+    ]:  # a band for every second word, so that one sees what belongs to it
         figure.add_vrect(left, right, fillcolor=BAND, line_width=0, layer="below")
     shares = normalised(graph.edges)
     for target, source in _ways(graph, shares):
@@ -305,7 +311,7 @@ def attribution_figure(
     ticks = ["token" if layer < 0 else "answer" if layer == last else f"MLP {layer}" for layer in layers]
     figure.update_yaxes(tickvals=list(range(len(layers))), ticktext=ticks, showgrid=False, zeroline=False)
     figure.update_xaxes(
-        tickvals=[sum(column) / 2 for column in columns], ticktext=[escaped(word) for word in words], showgrid=False, zeroline=False
+        tickvals=[sum(column) / 2 for column in columns.values()], ticktext=[escaped(words[i]) for i in columns], showgrid=False, zeroline=False
     )  # fmt: skip
     return finish(figure, title, height=160 + 75 * max(4, min(len(layers), 9)))
 
@@ -347,26 +353,20 @@ def context_hover(contexts: Sequence[Context], raised: Sequence[str]) -> str:
     return "<br>".join([*lines, f"<i>raises</i> {html.escape(', '.join(word.strip() for word in raised))}"])
 
 
-def _places(graph: Graph, n_positions: int) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+def _places(graph: Graph) -> tuple[list[tuple[float, float]], dict[int, tuple[float, float]]]:
     """Where each node is drawn, those of one position and layer side by side, and from where to where a position goes."""
     rank = {layer: i for i, layer in enumerate(sorted({node.layer for node in graph.nodes}))}
     groups: dict[tuple[int, int], list[int]] = {}
     for i, node in enumerate(graph.nodes):
         groups.setdefault((node.layer, node.position), []).append(i)
-    fullest = [
-        max((len(members) for (_, at), members in groups.items() if at == position), default=1)
-        for position in range(n_positions)
-    ]
-    widths = [1 if n == 1 else ROOM * n for n in fullest]  # names need more room where there are several
-    columns = [(sum(widths[:position]), sum(widths[: position + 1])) for position in range(n_positions)]
+    positions = sorted({node.position for node in graph.nodes})
+    columns = {position: (float(k), k + 1.0) for k, position in enumerate(positions)}
     places: list[tuple[float, float]] = [(0.0, 0.0)] * len(graph.nodes)
     for (layer, position), members in groups.items():
-        for k, i in enumerate(members):
-            offset = widths[position] * ((k + 0.5) / len(members) - 0.5)
-            places[i] = (
-                sum(columns[position]) / 2 + offset,
-                rank[layer] + 0.16 * (k % 3 - 1) * (len(members) > 2),
-            )
+        for k, i in enumerate(members):  # neighbours at different heights, so that their names have room
+            offset = ROOM * ((k + 0.5) / len(members) - 0.5)
+            height = 0.25 * (k % 3 - 1) if len(members) > 2 else 0.25 * (k - 0.5) * (len(members) > 1)
+            places[i] = sum(columns[position]) / 2 + offset, rank[layer] + height
     return places, columns
 
 

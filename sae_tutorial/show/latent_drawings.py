@@ -1,5 +1,6 @@
 """Figures for analysing latents: scores with their intervals beside what chance would have, strengths, lengths of rows."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,23 +11,16 @@ from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.canvas import INK
 from sae_tutorial.show.plots import COLOURS, escaped, finish
 
+COIN = 0.5  # what guessing scores
 
-def scores_figure(
-    rows: Mapping[str, Interval],
-    title: str,
-    x_title: str,
-    *,
-    chance: float = 0.5,
-    chance_name: str = "a coin",
-) -> go.Figure:
-    """One row per entry: its value, written beside its interval, beside a named line at chance. The first row is dark.
+
+def scores_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.Figure:
+    """One row per entry: its value, written beside its interval, beside a line for a coin. The first row is dark.
 
     Args:
         rows: by name, from top to bottom.
         title: what is to be seen.
         x_title: of the scores, up to 1.
-        chance: where the line is.
-        chance_name: what the line is called.
     """
     figure = go.Figure()
     for i, (name, found) in enumerate(rows.items()):
@@ -41,32 +35,31 @@ def scores_figure(
             x=[found.high], y=[escaped(name)], mode="text", text=[f"  {found.value:.2f}"], showlegend=False,
             textposition="middle right", textfont={"size": 13, "color": colour},
         )  # fmt: skip
-    figure.add_vline(x=chance, line={"color": INK, "dash": "dot", "width": 1})
-    figure.add_annotation(
-        x=chance, y=1, yref="paper", yanchor="bottom", text=escaped(chance_name), showarrow=False
-    )
-    lowest = min([chance, *(found.low for found in rows.values())])
+    figure.add_vline(x=COIN, line={"color": INK, "dash": "dot", "width": 1})
+    figure.add_annotation(x=COIN, y=1, yref="paper", yanchor="bottom", text="a coin", showarrow=False)
+    lowest = min([COIN, *(found.low for found in rows.values())])
     figure.update_xaxes(title=x_title, range=[lowest - 0.05, 1])
     figure.update_yaxes(autorange="reversed", ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)")
     return finish(figure, title, height=170 + 46 * len(rows))
 
 
 def lengths_figure(
-    places: Int[np.ndarray, " rows"], medians: Float[np.ndarray, " rows"], title: str, *, giant: float = 10
+    places: Int[np.ndarray, " rows"], medians: Float[np.ndarray, " rows"], title: str
 ) -> go.Figure:
     """How long rows are, by their place in their text; of those up to two medians every fortieth is drawn.
+
+    Where giants at one place have the same rounded length, a count stands beside their mark.
 
     Args:
         places: of each row, how many tokens of its text stand before it.
         medians: how long each row is, in lengths of a median row.
         title: what is to be seen.
-        giant: longer rows are called giants.
     """
-    is_giant, is_long = medians > giant, medians > 2
+    is_giant, is_long = medians > 10, medians > 2
     drawn = {
         "a row of up to 2 medians (one in 40 drawn)": (np.flatnonzero(~is_long)[::40], COLOURS[5], 4),
-        f"a giant, over {giant:g} medians (all drawn)": (np.flatnonzero(is_giant), COLOURS[1], 11),
-        f"a row of 2 to {giant:g} medians (all drawn)": (np.flatnonzero(is_long & ~is_giant), COLOURS[2], 7),
+        "a giant, over 10 medians (all drawn)": (np.flatnonzero(is_giant), COLOURS[1], 11),
+        "a row of 2 to 10 medians (all drawn)": (np.flatnonzero(is_long & ~is_giant), COLOURS[2], 7),
     }
     drawn = {name: rows_of for name, rows_of in drawn.items() if len(rows_of[0])}
     figure = go.Figure()
@@ -75,6 +68,12 @@ def lengths_figure(
             x=places[rows].astype(float), y=medians[rows].astype(float), mode="markers", name=name,
             marker={"color": colour, "size": size, "symbol": "diamond-open" if size > 4 else "circle"},
         )  # fmt: skip
+    giants = zip(places[is_giant].tolist(), medians[is_giant].round().tolist(), strict=True)
+    for (place, length), count in Counter(giants).items():
+        if count > 1:
+            figure.add_annotation(
+                x=place, y=float(np.log10(length)), text=f"{count} rows", showarrow=False, xanchor="left", xshift=10
+            )  # fmt: skip
     ticks = [0.5, 1, 2, 5, 10, 20, 50, 100, 200]
     figure.update_yaxes(
         title="length of the row, in medians",

@@ -1,6 +1,6 @@
 """The course's figures of numbers: functions from results to a plotly figure.
 
-Contexts are shown by `tables`, structures by `diagrams`, a run of training by `live`. Series differ in dash and marker as
+Contexts are shown by `tables`, a run of training by `live`. Series differ in dash and marker as
 well as in colour, so that a figure reads in greyscale. The caller gives the title, because a title states what was found.
 """
 
@@ -211,12 +211,10 @@ def line_spread_figure(
     title: str,
     x_title: str,
     y_title: str,
-    *,
-    log_x: bool = False,
 ) -> go.Figure:
     """One line per entry through the mean over seeds, with a bar from the lowest seed to the highest."""
     figure = line_figure(
-        {name: (x, values.mean(1)) for name, values in series.items()}, title, x_title, y_title, log_x=log_x
+        {name: (x, values.mean(1)) for name, values in series.items()}, title, x_title, y_title
     )
     for trace, values in zip(figure.data, series.values(), strict=True):
         mean = values.mean(1)
@@ -350,9 +348,9 @@ def _outline(values: Float[np.ndarray, " n"], edges: Float[np.ndarray, " edges"]
     return {"x": np.repeat(edges, 2)[1:-1], "y": np.repeat(counts, 2).astype(float), "mode": "lines"}
 
 
-def _thinned(n: int, most: int = 50) -> list[int]:
-    """Places to label on an axis of n: all of them, or every second, third, ... so that at most `most` are left."""
-    return list(range(0, n, -(-n // most)))
+def _thinned(n: int) -> list[int]:
+    """Places to label on an axis of n: all of them, or every second, third, ... so that at most 50 are left."""
+    return list(range(0, n, -(-n // 50)))
 
 
 def series_style(i: int) -> dict[str, dict]:

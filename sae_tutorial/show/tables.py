@@ -26,8 +26,8 @@ def context_table(contexts: Mapping[str, Sequence[Context]], darkest: float | No
     )
 
 
-def table(rows: Sequence[Mapping[str, object]]) -> HTML:
-    """Rows of equal keys as an HTML table."""
+def table(rows: Sequence[Mapping[str, object]], fold: str = "") -> HTML:
+    """Rows of equal keys as an HTML table; with `fold` it is folded under these words."""
     heads = "".join(
         f"<th style='text-align:left;padding:2px 10px'>{html.escape(str(key))}</th>" for key in rows[0]
     )
@@ -37,7 +37,10 @@ def table(rows: Sequence[Mapping[str, object]]) -> HTML:
             f"<td style='text-align:left;padding:2px 10px'>{html.escape(str(v))}</td>" for v in row.values()
         )
         lines += f"<tr>{''.join(cells)}</tr>"
-    return HTML(f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>")
+    page = f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+    if fold:
+        page = f"<details><summary style='cursor:pointer'>{html.escape(fold)}</summary>{page}</details>"
+    return HTML(page)
 
 
 def lit_tokens(

@@ -50,9 +50,9 @@ class NeuronCount(NamedTuple):
     silent: Float[Tensor, " instances"]
 
 
-def count_neurons(W: Float[Tensor, "instances n m"], share: float = 0.9) -> NeuronCount:
-    """A rule for toys: monosemantic if one feature holds `share` of the squared weights, silent if the norm is below 0.1."""
+def count_neurons(W: Float[Tensor, "instances n m"]) -> NeuronCount:
+    """A rule for toys: monosemantic if one feature holds over 0.9 of the squared weights, silent if the norm is below 0.1."""
     squares = W.pow(2)
     silent = squares.sum(1) < 0.01
-    mono = (squares.amax(1) > share * squares.sum(1)) & ~silent
+    mono = (squares.amax(1) > 0.9 * squares.sum(1)) & ~silent
     return NeuronCount(*(kind.sum(1).float() for kind in (mono, ~mono & ~silent, silent)))

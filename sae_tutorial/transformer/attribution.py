@@ -37,16 +37,8 @@ class Attribution:
     @property
     def total(self) -> float:
         """The sum of all parts, which should be `difference`."""
-        return float(self._parts().sum())
-
-    @property
-    def absolute_total(self) -> float:
-        """The sum of the parts' absolute values: the measure of how near `total` can come to `difference`."""
-        return float(self._parts().abs().sum())
-
-    def _parts(self) -> Float[Tensor, " parts"]:
-        by_layer = [part.flatten().cpu().double() for part in (self.heads, self.attention_biases, self.mlps)]
-        return torch.cat([*by_layer, torch.tensor([self.embeddings, self.constant], dtype=torch.float64)])
+        by_layer = (part.cpu().double().sum() for part in (self.heads, self.attention_biases, self.mlps))
+        return float(sum(by_layer)) + self.embeddings + self.constant
 
 
 @torch.inference_mode()

@@ -130,20 +130,82 @@ def cut_paths(
     receivers: Sequence[Head],
     means: Float[Tensor, "layers heads d_head"],
     into: str = "k",
-) -> tuple[Float[Tensor, "receivers batch query key"], Float[Tensor, "batch predicted"]]:
+    *,
+    moved: int = 0,
+) -> Float[Tensor, "receivers batch query key"]:
     """Path patching: in the keys (or queries) of `receivers` alone, `senders` put out their means.
 
-    Everything else still reads the senders as they are, and what reaches a receiver by way of a third part stays.
+    Everything else still reads the senders as they are, and what reaches a receiver by way of a third part stays. The
+    receivers' layers put out what they do in the real run, so no receiver reads what another one did with its cut keys.
     The stream that a receiver's keys are made from loses (z − mean) W_O of every sender in an earlier layer, and is
     normalised anew (Wang et al. 2022, "Interpretability in the wild", section 3.1). Where query heads share their
     keys in groups, a receiver's whole group reads the changed keys.
 
+    `moved` is for a control of the same size: it takes what a sender wrote at one position out of the stream that many
+    positions further on.
+
     Returns:
-        The receivers' attention patterns, and the loss of each predicted token.
+        The receivers' attention patterns.
 
     Raises:
         ValueError: `into` is neither "k" nor "q"; a family whose blocks have another shape.
     """
+    seen: dict[str, Tensor] = {}
+    edits = _cuts(model, tokens, senders, receivers, means, into, moved, seen)
+    cut_layers = {layer for layer, _ in receivers}
+    kept = [*_read_by_cuts(senders, cut_layers), *(f"blocks.{layer}.attn.hook_z" for layer in cut_layers)]
+    end, patterns = max(cut_layers) + 1, {}
+    with watch(model, kept, seen):
+        model(tokens, return_type=None, stop_at_layer=end)
+    for name in (f"blocks.{layer}.attn.hook_z" for layer in cut_layers):
+        edits[name] = lambda _, name=name: seen[name][:, 1:]
+    pattern_at = [f"blocks.{layer}.attn.hook_pattern" for layer in cut_layers]
+    with watch(model, pattern_at, patterns), intervene(model, edits):
+        model(tokens, return_type=None, stop_at_layer=end)
+    return torch.stack([patterns[f"blocks.{layer}.attn.hook_pattern"][:, head] for layer, head in receivers])
+
+
+@torch.inference_mode()
+def cut_loss(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    senders: Sequence[Head],
+    receivers: Sequence[Head],
+    means: Float[Tensor, "layers heads d_head"],
+    into: str = "k",
+    *,
+    moved: int = 0,
+) -> Float[Tensor, "batch predicted"]:
+    """`next_token_loss` with the paths of `cut_paths` cut, and everything behind them running on.
+
+    Here a receiver does read what an earlier one did with its cut keys: what counts is what the cuts cost together.
+    """
+    seen: dict[str, Tensor] = {}
+    edits = _cuts(model, tokens, senders, receivers, means, into, moved, seen)
+    with (
+        watch(model, _read_by_cuts(senders, {layer for layer, _ in receivers}), seen),
+        intervene(model, edits),
+    ):
+        return next_token_loss(model(tokens), tokens)
+
+
+def _read_by_cuts(senders: Sequence[Head], cut_layers: set[int]) -> list[str]:
+    """The hooks whose values the edits of `_cuts` read."""
+    names = [f"blocks.{n}.{name}" for n, _ in senders for name in ("attn.hook_z", "hook_attn_out")]
+    return [*names, *(f"blocks.{layer}.hook_resid_pre" for layer in cut_layers)]
+
+
+def _cuts(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    senders: Sequence[Head],
+    receivers: Sequence[Head],
+    means: Float[Tensor, "layers heads d_head"],
+    into: str,
+    moved: int,
+    seen: dict[str, Tensor],
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """For each receiver's layer the edit of its keys (or queries), which reads what is in `seen` when it runs."""
     if into not in ("k", "q"):
         raise ValueError(f"into must be 'k' or 'q', got {into!r}.")
     check_length(model, tokens.shape[1])
@@ -152,15 +214,14 @@ def cut_paths(
         raise ValueError(
             f"{model.cfg.architecture} has a norm behind attention, through which paths are not cut here."
         )
-    seen: dict[str, Tensor] = {}
 
     def beyond_mean(layer: int) -> Float[Tensor, "batch position d_model"]:
-        """What the senders of a layer wrote beyond their mean, in this very pass."""
+        """What the senders of a layer wrote beyond their mean."""
         z, attention = (seen[f"blocks.{layer}.{name}"][:, 1:] for name in ("attn.hook_z", "hook_attn_out"))
         indices = [head for other, head in senders if other == layer]
         means_written = einsum(means[layer], model.blocks[layer].attn.W_O.to(means), "h d, h d m -> h m")
         beyond = head_outputs(model, layer, z, attention) - means_written
-        return beyond[:, :, indices].sum(2)
+        return beyond[:, :, indices].sum(2).roll(moved, 1)
 
     def cut(projected: Tensor, layer: int) -> Tensor:
         norm = float_norm(model, model.blocks[layer].ln1)
@@ -174,12 +235,5 @@ def cut_paths(
             projected[:, :, head] += change @ W[head].to(change)
         return projected
 
-    cut_layers = {layer for layer, _ in receivers}
-    kept = [f"blocks.{n}.{name}" for n, _ in senders for name in ("attn.hook_z", "hook_attn_out")]
-    for layer in cut_layers:
-        kept += [f"blocks.{layer}.hook_resid_pre", f"blocks.{layer}.attn.hook_pattern"]
-    edits = {f"blocks.{layer}.attn.hook_{into}": partial(cut, layer=layer) for layer in cut_layers}
-    with watch(model, kept, seen), intervene(model, edits):
-        loss = next_token_loss(model(tokens), tokens)
-    patterns = [seen[f"blocks.{layer}.attn.hook_pattern"][:, head] for layer, head in receivers]
-    return torch.stack(patterns), loss
+    layers = {layer for layer, _ in receivers}
+    return {f"blocks.{layer}.attn.hook_{into}": partial(cut, layer=layer) for layer in layers}

@@ -149,17 +149,16 @@ def places_in_lists(
     logits: Float[Tensor, "n d_vocab"],
     pairs: Int[np.ndarray, "two pairs"],
     *,
-    n_others: int = 20,
     seed: int = 0,
 ) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, "others pairs"]]:
     """At which place a token's own list has its neighbour, 1 for the likeliest, and where lists of other tokens have it.
 
-    Row i of `logits` is the list of the i-th token, as in `frequent_pairs`; the others are drawn at random.
+    Row i of `logits` is the list of the i-th token, as in `frequent_pairs`; of the others 20 are drawn at random.
     """
     order, (row, wanted), n = logits.argsort(dim=1, descending=True).cpu(), pairs, len(logits)
     numbers = torch.arange(1, order.shape[1] + 1).expand_as(order)
     place = torch.empty_like(order).scatter_(1, order, numbers).numpy()
-    steps = np.random.default_rng(seed).choice(np.arange(1, n), size=min(n_others, n - 1), replace=False)
+    steps = np.random.default_rng(seed).choice(np.arange(1, n), size=min(20, n - 1), replace=False)
     return place[row, wanted], place[(row + steps[:, None]) % n, wanted]
 
 

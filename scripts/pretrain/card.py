@@ -24,7 +24,7 @@ from sae_tutorial.lab.texts import Texts, wikipedia
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.controls import mean_predictor, pca, random_dictionary
 from sae_tutorial.sae.metrics import evaluate_function, evaluate_reconstruction
-from sae_tutorial.sae.pretrained import CARD_FILE, LATENTS_FILE, RESIDUAL_SAE
+from sae_tutorial.sae.pretrained import CARD_FILE, RESIDUAL_SAE
 from sae_tutorial.sae.saved import write_sae
 
 PACKAGED = Path(__file__).parents[2] / "sae_tutorial" / "data" / "coders"
@@ -132,11 +132,10 @@ def measure(cache: Path) -> tuple[list[dict[str, object]], SparseAutoencoder]:
 
 
 def write(cache: Path) -> None:
-    """Put the SAE, its card and its latents' usage into the package."""
+    """Put the SAE and its card into the package."""
     measured, sae = measure(cache)
     training_rows, _ = split(cache)
     store = lab_store(cache)
-    usage = analyze_feature_usage(read_latents(sae, store))
     _, held_out = lab_texts()
     card = {
         "name": RESIDUAL_SAE,
@@ -170,11 +169,6 @@ def write(cache: Path) -> None:
     write_sae(directory, sae.config, half, sae.metadata)
     with storage.new_file(directory / CARD_FILE) as partial:
         storage.write_json(partial, card)
-    with storage.new_file(directory / LATENTS_FILE) as partial:
-        numbers = {"maximum": usage.max_activation, "density": usage.density}
-        partial.write_text(
-            str({k: [float(f"{x:.3g}") for x in v] for k, v in numbers.items()}).replace("'", '"')
-        )
 
 
 if __name__ == "__main__":
