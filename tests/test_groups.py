@@ -67,12 +67,15 @@ def test_strengths_are_what_the_graph_has(gpt2, prompts):
     assert at_end.shape == (2, 2, len(CODERS), CODERS[0].config.d_sae)
     tokens = gpt2.to_tokens(PROMPTS[0][1])[0]
     graph = attribution_graph(gpt2, tokens, CODERS, ANSWERS)
-    influence, strength = latent_sums(graph, CODERS, positions=[len(tokens) - 1])
-    torch.testing.assert_close(strength.relu(), at_end[0, 1], atol=1e-4, rtol=1e-4)
+    last, layers = torch.zeros_like(at_end[0, 1]), sorted(CODERS)
+    for node, value in zip(graph.nodes, graph.values.tolist(), strict=True):
+        if node.kind == "latent" and node.position == len(tokens) - 1:
+            last[layers.index(node.layer), node.index] = value
+    torch.testing.assert_close(last.relu(), at_end[0, 1], atol=1e-4, rtol=1e-4)
     named = graph.of_kind("latent")
-    whole, _ = latent_sums(graph, CODERS)
+    whole, strength = latent_sums(graph, CODERS)
     assert float(whole.sum()) == pytest.approx(float(graph.influence[named].sum()), abs=1e-5)
-    assert ((influence > 0) <= (strength != 0)).all()
+    assert ((whole > 0) <= (strength != 0)).all()
     with_signs, _ = latent_sums(graph, CODERS, signed=True)
     assert (with_signs.abs() <= whole + 1e-6).all() and (with_signs < 0).any()
     _, everywhere = latent_sums(graph, CODERS)

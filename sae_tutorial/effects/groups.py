@@ -4,7 +4,7 @@ Prompts come in kinds (a language each, say) and templates. A group is a mask wi
 `Bool[kinds, layers, latents]`, so that what two groups share is `one & other`.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,10 +21,8 @@ Values = Float[Tensor, "kinds layers latents"]
 GroupEdit = Callable[[Tensor, Tensor], Tensor]
 
 
-def latent_sums(
-    graph: Graph, coders: Coders, positions: Collection[int] | None = None, signed: bool = False
-) -> Float[Tensor, "two layers latents"]:
-    """Each latent's influence in a graph, and its activation, summed over these positions, or over all.
+def latent_sums(graph: Graph, coders: Coders, signed: bool = False) -> Float[Tensor, "two layers latents"]:
+    """Each latent's influence in a graph, and its activation, summed over positions.
 
     Layers are those of `coders`, ascending. With `signed` influence keeps the signs of edges (`graphs.total_influence`).
     """
@@ -33,7 +31,7 @@ def latent_sums(
     influence = total_influence(graph.edges, graph.weights, signed)
     pairs = torch.stack([influence, graph.values], dim=1)
     for node, pair in zip(graph.nodes, pairs, strict=True):
-        if node.kind == "latent" and (positions is None or node.position in positions):
+        if node.kind == "latent":
             sums[:, layers.index(node.layer), node.index] += pair
     return sums
 
