@@ -85,8 +85,11 @@ class Interval:
         drawn = cls.of_draws(np.einsum("dr,rc,dc->d", rows, values, columns) / values.size)
         if not np.isin(values, (0, 1)).all():
             return drawn
-        apart = cls.of_share(int(values.sum()), values.size)
-        return cls(drawn.value, min(drawn.low, apart.low), max(drawn.high, apart.high))
+        return drawn.widened_to(cls.of_share(int(values.sum()), values.size))
+
+    def widened_to(self, other: "Interval") -> "Interval":
+        """The same value, with an interval that holds the other's, too."""
+        return Interval(self.value, min(self.low, other.low), max(self.high, other.high))
 
     def __format__(self, each: str) -> str:
         """The value and the interval, `each` of the three numbers so: f"{share:.0%}" gives 58% [46%, 69%]."""

@@ -136,5 +136,4 @@ def share_of(
     found = Interval.of_draws(weights @ summed / np.maximum(weights @ counted, 1))
     if np.asarray(values).dtype != bool:
         return found
-    alone = Interval.of_share(int(summed.sum()), int(counted.sum()))
-    return Interval(found.value, min(found.low, alone.low), max(found.high, alone.high))
+    return found.widened_to(Interval.of_share(int(summed.sum()), int(counted.sum())))
