@@ -158,8 +158,8 @@ def is_progress(output: NotebookNode) -> bool:
 def for_commit(nb: NotebookNode) -> NotebookNode:
     """Make a notebook that has run fit to be committed, in place.
 
-    Progress goes, plotly figures get a picture for places that run no JavaScript, and the metadata is the same
-    whoever ran the notebook; of a cell's own metadata its tags stay.
+    Progress goes, plotly figures get a picture for places that run no JavaScript and the tag with which nbval leaves
+    them alone, and the metadata is the same whoever ran the notebook; of a cell's own metadata its tags stay.
     """
     without_progress(nb)
     nb.metadata = nbformat.from_dict(METADATA)
@@ -168,6 +168,7 @@ def for_commit(nb: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", []):
             if PLOTLY in output.get("data", {}):
                 output.data["image/png"] = picture(output.data[PLOTLY])
+                cell.metadata.tags = sorted({*cell.metadata.get("tags", []), "nbval-ignore-output"})
     nbformat.validate(nb)
     return nb
 

@@ -126,6 +126,53 @@ def test_outputs_that_nbval_cannot_compare_are_tagged(nb):
             assert "nbval-ignore-output" in cell.metadata.get("tags", []), f"cell {number}"
 
 
+def test_what_a_cell_makes_to_be_looked_at_is_shown(nb):
+    assert not [
+        cell.source
+        for cell in nb.cells
+        if cell.cell_type == "code" and lost_values(cell.source, shown_by(nb))
+    ]
+
+
+def test_the_search_for_what_is_not_shown_finds_it():
+    names = {"plots", "show_source"}
+    assert lost_values("plots.bars(x)\nprint(1)", names) == ["plots.bars(x)"]
+    assert lost_values("show_source(f)\ny = 1", names) == ["show_source(f)"]
+    for source in ("print(1)\nplots.bars(x)", "figure = plots.bars(x)\nfigure", "lab.check(1)\nprint(1)"):
+        assert not lost_values(source, names)
+
+
+def shown_by(nb: NotebookNode) -> set[str]:
+    """What the notebook imports from `sae_tutorial.show`: modules and functions whose values are there to be looked at."""
+    imports = [
+        node
+        for cell in code_cells(nb)
+        for node in ast.walk(parsed(cell.source))
+        if isinstance(node, ast.ImportFrom)
+    ]
+    return {
+        alias.asname or alias.name
+        for node in imports
+        if (node.module or "").startswith("sae_tutorial.show")
+        for alias in node.names
+    }
+
+
+def lost_values(source: str, names: set[str]) -> list[str]:
+    """Calls of `names` whose value a cell neither keeps nor shows: Jupyter shows only that of the last line."""
+    calls = [
+        line.value
+        for line in parsed(source).body[:-1]
+        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Call)
+    ]
+    return [ast.unparse(call) for call in calls if ast.unparse(call.func).split(".")[0] in names]
+
+
+def parsed(source: str) -> ast.Module:
+    """A cell's code, without what only Jupyter reads."""
+    return ast.parse(re.sub(r"(?m)^\s*%.*$", "    pass", source))
+
+
 def test_a_code_hosting_site_shows_it(path):
     assert path.stat().st_size <= execute_notebooks.LARGEST_MEGABYTES * 2**20
 
@@ -300,11 +347,7 @@ def test_the_schedules_end_at_headings_of_the_notebooks():
 def names_in(cells):
     """The names that cells make, and those that they use."""
     made, used = set(), set()
-    for node in (
-        node
-        for cell in cells
-        for node in ast.walk(ast.parse(re.sub(r"(?m)^\s*%.*$", "    pass", cell.source)))
-    ):
+    for node in (node for cell in cells for node in ast.walk(parsed(cell.source))):
         if isinstance(node, ast.Name):
             (made if isinstance(node.ctx, ast.Store) else used).add(node.id)
         elif isinstance(node, ast.Import | ast.ImportFrom):

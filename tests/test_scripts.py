@@ -93,7 +93,7 @@ def test_a_dead_kernel_stops_the_run_and_shows_the_cell(tmp_path, capsys):
     assert "os._exit(1)" in log
 
 
-def test_what_is_committed_carries_a_picture_and_no_progress(monkeypatch):
+def test_what_is_committed_carries_a_picture_and_its_tag_and_no_progress(monkeypatch):
     monkeypatch.setattr(execute_notebooks, "picture", lambda figure: f"PNG of {figure.layout.title.text}")
     progress = new_output("stream", name="stderr", text="50%")
     nb = notebook(
@@ -103,7 +103,7 @@ def test_what_is_committed_carries_a_picture_and_no_progress(monkeypatch):
             progress,
             shown(widget={"model_id": "1"}),
             shown(plotly=FIGURE),
-            tags=["nbval-ignore-output"],
+            tags=["wide"],
         ),
         code("1", execution={"started": "today"}),
     )
@@ -112,7 +112,7 @@ def test_what_is_committed_carries_a_picture_and_no_progress(monkeypatch):
     (figure,) = nb.cells[1].outputs
     assert figure.data == {execute_notebooks.PLOTLY: FIGURE, "image/png": "PNG of Up"}
     assert nb.metadata == execute_notebooks.METADATA
-    assert [cell.metadata for cell in nb.cells] == [{}, {"tags": ["nbval-ignore-output"]}, {}]
+    assert [cell.metadata for cell in nb.cells] == [{}, {"tags": ["nbval-ignore-output", "wide"]}, {}]
 
 
 # --------------------------------------------------------------------------------------------- pages
