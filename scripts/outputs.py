@@ -34,7 +34,7 @@ SKIPPED = {
     ): "tokens that a probe recognises, by near ties at its threshold",
     (
         "12_what_fine_tuning_changed",
-        "[judged(name) for name in found]",
+        '"passes the ownership rule": "yes"',
     ): "a first latent of each start of a short training",
     (
         "12_what_fine_tuning_changed",
@@ -42,7 +42,7 @@ SKIPPED = {
     ): "what a model writes with a direction learned here",
     (
         "12_what_fine_tuning_changed",
-        '"the arrow out": write_without(',
+        '"the arrow out": after_eight(',
     ): "what a model writes without a direction learned here",
     (
         "08_beyond_l1",

@@ -5,7 +5,7 @@ import torch
 from tiny_families import close, make
 
 from sae_tutorial.effects.attribution import (
-    beside_matched_draws,
+    chosen_and_drawn,
     latent_attribution,
     latent_effects,
     measure,
@@ -174,37 +174,20 @@ def test_attributions_of_a_model_in_half_precision_are_near_those_of_the_whole_o
         assert close(one, other, 0.25)  # TopK chooses other latents here and there
 
 
-@torch.no_grad()
-def test_chosen_latents_stand_beside_draws_that_match_them_token_by_token(model, tokens, sae):
-    f = sae.encode(run(model, tokens))[:, 1:].mean(0)
-    asked = []
-
-    def two_groups(latents, strength):
-        others = [i for i in strength.nonzero().flatten().tolist() if i not in latents]
-        return [others[: len(latents)], others[len(others) - len(latents) :]]
+def test_chosen_latents_get_partners_that_are_strongest_at_the_same_token():
+    f = torch.tensor(
+        [[3.0, 2, 0, 1, 0, 0, 5], [0, 1, 4, 0, 3, 0, 6]]
+    )  # strongest at token 0: 0, 1, 3; at 1: 2, 4, 6
+    asked = {}
 
     def draw(latents, strength):
-        asked.append((latents, strength))
-        return two_groups(latents, strength)
+        asked[tuple(latents)] = strength.tolist()
+        others = [i for i in strength.nonzero().flatten().tolist() if i not in latents]
+        return [others, others[::-1]]
 
-    ranked = f.sum(0).argsort(descending=True).tolist()
-    trial = beside_matched_draws(model, sae, HOOK, tokens, answer_lead, ranked, draw, n=4)
-    assert 0 < len(trial.places) <= 4 and set(trial.places) <= set(ranked[:4])
-    assert all(f[:, latent].argmax() == place for latent, place in trial.places.items())
-    assert sorted(latent for latents, _ in asked for latent in latents) == sorted(trial.places)
-    for latents, strength in asked:
-        assert all((strength > 0)[latents]) and len(strength.nonzero()) >= 2 * len(latents)
-    draws = [
-        [i for latents, strength in asked for i in two_groups(latents, strength)[number]] for number in (0, 1)
-    ]
-    assert not set(trial.places) & {i for group in draws for i in group}
-    expected = latent_effects(model, sae, HOOK, tokens, answer_lead, [list(trial.places), *draws])
-    torch.testing.assert_close(trial.falls, expected)
-    untouched = latent_effects(
-        model, sae, HOOK, tokens, answer_lead, [[0], [1]], without=lambda group: lambda x: x + 0 * group[0]
-    )
-    assert untouched.abs().max() == 0  # the edit that is given is the one that runs
-    strong = [float(f[:, group].max(0).values.sum()) for group in (list(trial.places), *draws)]
-    assert trial.strengths == pytest.approx([strong[1] / strong[0], strong[2] / strong[0]], rel=1e-4)
-    torch.testing.assert_close(trial.chosen, expected[:, 0])
-    torch.testing.assert_close(trial.scaled[:, 1], expected[:, 2] * strong[0] / strong[2])
+    kept, groups = chosen_and_drawn(f, [5, 2, 0, 4, 1], draw, n=2)
+    assert kept == [0, 2]  # 5 is off, and two are enough
+    assert groups == [[1, 3, 4, 6], [3, 1, 6, 4]]
+    assert asked == {(0,): [3, 2, 0, 1, 0, 0, 0], (2,): [0, 0, 4, 0, 3, 0, 6]}
+    kept, _ = chosen_and_drawn(f, [2, 0, 4, 1], draw, n=4)
+    assert kept == [0, 2]  # three are on at a token: two of them chosen would leave one partner

@@ -70,6 +70,27 @@ def test_names_of_latents_side_by_side_stand_one_above_the_other() -> None:
     assert (first.x, first.y) == (0.9, 0.001)
 
 
+def test_a_ring_marks_where_a_kind_is_densest_and_names_its_heaviest() -> None:
+    places = np.array([[0.0, 0], [0.1, 0], [0, 0.1], [9, 9], [5, 5], [5.1, 5]])
+    names, kinds = ["a · x", "<b>", "c", "far", "grey", "grey"], ["k", "k", "k", "k", "pale", "pale"]
+    figure = latent_map(places, names, kinds, "map", pale="pale", weight=np.array([0.1, 0.9, 0.5, 1, 1, 1]))
+    (ring,), (note,) = figure.layout.shapes, figure.layout.annotations
+    assert note.text.split("<br>") == ["<b>k</b>", "&lt;b&gt;", "c"] and note.ax > 9
+    assert ring.x0 < 0 < ring.x1 < 5 and ring.line.color == figure.data[1].marker.color
+
+
+def test_a_second_crowd_has_a_ring_and_names_of_words_go_first() -> None:
+    places = np.array([[0.0, 0], [0.1, 0], [0, 0.1], [9, 0.1], [9, 0], [9.1, 0], [9, 9]])
+    names = ["12 · 34", "mountain · valley", "%", "river · water", "5", "6", "far"]
+    figure = latent_map(places, names, ["k"] * 7, "map", weight=np.arange(7.0))
+    assert len(figure.layout.shapes) == 2
+    said = [note.text.split("<br>")[1:] for note in figure.layout.annotations]
+    assert said == [["mountain · valley"], ["river · water"]]
+    assert (
+        figure.layout.annotations[0].ay - figure.layout.annotations[1].ay > 1
+    )  # one label does not cover the other
+
+
 def boxes(figure: go.Figure) -> list[tuple[float, float, float, float]]:
     """The middle and half the size of each label of a circle's first panel, in units of its axes."""
     words = figure.data[0]

@@ -1,9 +1,9 @@
-"""A grid's numbers are those given, and of the earlier heads those that stand out are named."""
+"""A grid's numbers are those given, and a missing one is marked."""
 
 import numpy as np
 
 from build_course import loaded_from_outside
-from sae_tutorial.show.circuit_figures import attention_view, composition_figure, numbered_grid
+from sae_tutorial.show.circuit_figures import attention_view, numbered_grid
 
 
 def test_numbers_over_a_level_are_written_and_no_zero_has_a_minus() -> None:
@@ -31,14 +31,9 @@ def test_by_row_the_colours_are_shares_and_the_numbers_stay() -> None:
     assert np.array(figure.data[0].text).tolist() == [["1", "-2"], ["30", "60"]]
 
 
-def test_only_heads_before_the_receiver_are_drawn_and_the_strongest_are_named() -> None:
-    previous, composition = np.random.default_rng(0).random((2, 4, 3))
-    previous[1, 2], composition[0, 1] = 2, 2
-    figure = composition_figure(previous, composition, (3, 0), "t")
-    assert len(figure.data[0].x) == 9
-    named = {annotation.text for annotation in figure.layout.annotations}
-    assert {"1.2", "0.1"} <= named and not any(name.startswith("3.") for name in named)
-    assert 4 <= len(named) <= 6
+def test_a_square_without_a_number_has_a_dash() -> None:
+    figure = numbered_grid(np.array([[1.0, np.nan]]), ["a", "b"], ["u"], "t", "x", "y", "z")
+    assert [(mark.x, mark.y, mark.text) for mark in figure.layout.annotations] == [(1, 0, "–")]
 
 
 def test_an_attention_view_carries_what_it_needs_and_fetches_nothing() -> None:

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show import comparisons
-from sae_tutorial.show.comparisons import BLUE, GREY, KIND_COLOURS, RED
+from sae_tutorial.show.comparisons import (
+    BLUE,
+    GREY,
+    KIND_COLOURS,
+    RED,
+    costs_figure,
+    edge_test_figure,
+)
 
 
 def words(figure) -> str:
@@ -120,3 +128,31 @@ def test_a_grid_of_latents_has_a_line_between_the_meanings():
     lines = [shape.x0 if shape.yref != "y" else shape.y0 for shape in figure.layout.shapes]
     assert lines == [3.5, 0.5]  # between the meanings, and between the groups
     assert "&lt;a&gt;" in figure.layout.xaxis.ticktext
+
+
+def test_edges_that_hold_lie_on_the_line():
+    edges = np.array([0.5, 0.1])
+    figure = edge_test_figure(edges, {"held": edges, "free": -edges}, "T", ["a", "b"], {1: "at Italian"})
+    line, held, free = figure.data
+    assert tuple(line.x) == tuple(line.y) == (0.1, 0.5)
+    assert tuple(held.x) == tuple(held.y) and tuple(free.y) == (-0.5, -0.1) and free.name == "free"
+    (note,) = figure.layout.annotations
+    assert (note.text, note.x, note.y) == ("at Italian", 0.1, -0.1)
+
+
+def test_what_groups_cost_is_drawn_by_kind_with_their_mean():
+    group, rivals = np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros((3, 2))
+    figure = costs_figure({"out": {"the graph's": group, "rivals": rivals}}, ["a", "b"], "T", "nats")
+    own, others = figure.data
+    assert tuple(own.x) == (2.0, 3.0, 2.5) and len(others.x) == 9
+    assert tuple(figure.layout.yaxis.ticktext) == ("a", "b", "mean of all")
+    assert own.error_x.array[0] > 0 and others.error_x.array is None
+
+
+def test_intervals_have_a_panel_for_each_test_and_a_row_for_each_entry():
+    found = {"six": Interval(1.0, 0.5, 2.0), "all": Interval(3.0, 2.5, 3.5)}
+    figure = comparisons.intervals_figure({"out": found, "swapped": found}, "T", "nats", grey=["all"])
+    six, everything, *others = figure.data
+    assert len(others) == 2 and (six.x, six.y, six.text) == ((1.0,), ("six",), ("1.00",))
+    assert (six.error_x.array[0], six.error_x.arrayminus[0]) == (1.0, 0.5)
+    assert six.marker.color != everything.marker.color

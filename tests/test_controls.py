@@ -10,6 +10,7 @@ from sae_tutorial.sae.controls import (
     components_to_keep,
     linear_map,
     mean_predictor,
+    most_explained,
     pca,
     random_dictionary,
 )
@@ -68,6 +69,21 @@ def test_a_random_dictionary_is_untrained_and_not_handicapped(x):
         scaled.W_enc.data *= factor
         scores.append(evaluate_reconstruction(scaled, x, progress=False)["explained_variance"])
     assert scores[1] == max(scores)  # its size is the best one
+
+
+def test_a_greedy_search_explains_all_of_what_few_directions_made_and_more_with_more_of_them():
+    draw = torch.Generator().manual_seed(0)
+    directions = torch.nn.functional.normalize(torch.randn(40, 16, generator=draw), dim=1)
+    made = torch.zeros(50, 40)
+    made.scatter_(1, torch.rand(50, 40, generator=draw).topk(2).indices, 1.0)
+    x = made @ directions
+    x = torch.cat([x, -x])  # its mean is zero
+    one, two, six = (most_explained(directions, x, k) for k in (1, 2, 6))
+    assert one < two < six <= 1
+    assert most_explained(torch.eye(16), x, 16) == pytest.approx(1, abs=1e-5)
+    assert most_explained(
+        directions[:1], x[:50] * 0 + directions[0] * torch.arange(50.0)[:, None], 1
+    ) == pytest.approx(1, abs=1e-5)
 
 
 def test_the_linear_map_finds_an_affine_map_and_nothing_beyond_it():

@@ -1,5 +1,6 @@
 """Drawings for doubting a latent show what is clear of zero, who detects what, which latent goes to which, and where the holes are."""
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
@@ -15,7 +16,8 @@ def words_of(figure: go.Figure) -> str:
     ("draw", "words"),
     [
         (doubt_drawings.replacement_drawing, ["clean run", "replaced run", "x̂", "CE(x̂)"]),
-        (doubt_drawings.hole_drawing, ["Paris", "Peru", "hole"]),
+        (doubt_drawings.hole_drawing, ["Paris", "false alarm", "hole"]),
+        (doubt_drawings.verdict_drawing, ["threshold", "too close to call", "not shown"]),
         (doubt_drawings.cone_drawing, ["its start", "0.8 along", "0.6 across"]),
         (doubt_drawings.shuffle_drawing, ["embedding", "its twin", "other places"]),
         (doubt_drawings.hedge_drawing, ["mouse", "cheese", "leans"]),
@@ -42,8 +44,15 @@ def test_what_touches_zero_is_hollow_and_what_does_not_is_filled():
     clear = doubt_drawings.forest_figure({"above": rows["above"]}, "title", "nats")
     assert clear.layout.xaxis.title.text == "nats"
     assert len(figure.layout.shapes) == 1
-    figure = doubt_drawings.forest_figure(rows, "title", "nats", needed=0.11)
-    assert [shape.x0 for shape in figure.layout.shapes] == [0, 0.11] and "right of 0.11" in words_of(figure)
+    figure = doubt_drawings.forest_figure(rows, "title", "nats", band=(0, 0.11))
+    assert [(shape.x0, shape.x1) for shape in figure.layout.shapes] == [(0, 0), (0, 0.11)]
+    # Beside a band only what touches it is hollow.
+    assert [trace.marker.symbol for trace in figure.data] == ["circle-open", "circle-open", "circle"]
+    assert "band" in figure.layout.xaxis.title.text and "not shown" in words_of(figure)
+    figure = doubt_drawings.forest_figure(rows, "title", "nats", band=(-0.3, 0.05))
+    assert [trace.marker.symbol for trace in figure.data] == ["circle", "circle-open", "circle-open"]
+    figure = doubt_drawings.forest_figure({"above": rows["above"]}, "title", "nats", band=(0, 0.05))
+    assert figure.layout.xaxis.title.text == "nats"
 
 
 def test_every_seed_has_a_dot_in_the_row_of_its_method_and_the_colour_of_its_group():
@@ -57,15 +66,16 @@ def test_every_seed_has_a_dot_in_the_row_of_its_method_and_the_colour_of_its_gro
     assert list(figure.layout.yaxis.ticktext) == list(counts)
 
 
-def test_every_score_is_written_on_its_patch_and_its_colour_is_what_lies_above_the_floor():
+def test_every_score_is_written_on_its_patch_and_what_the_figure_is_about_is_blue():
     scores = {"a day": {"ours": 0.5, "theirs": 0.25}, "a <b>": {"ours": 1.0, "theirs": 0.0}}
-    (patches,) = doubt_drawings.rivals_figure(scores, {"a day": 0.25, "a <b>": 0.125}, "title", "F1").data
-    assert [list(row) for row in patches.text] == [["0.50", "0.25", "0.25"], ["1.00", "0.00", "0.12"]]
-    assert list(patches.x) == ["ours", "theirs", "always<br>on"] and list(patches.y) == [
-        "a day",
-        "a &lt;b&gt;",
-    ]
-    assert patches.z.tolist() == [[0.25, 0.0, 0.0], [0.875, -0.125, 0.0]] and patches.zmin == 0
+    own, others = doubt_drawings.rivals_figure(
+        scores, {"a day": 0.25, "a <b>": 0.125}, "title", ["ours"]
+    ).data
+    assert own.text.tolist() == [["0.50", "", ""], ["1.00", "", ""]]
+    assert others.text.tolist() == [["", "0.25", "0.25"], ["", "0.00", "0.12"]]
+    assert np.isnan(own.z).tolist() == [[False, True, True]] * 2
+    assert list(own.x) == ["ours", "theirs", "always<br>on"] and list(own.y) == ["a day", "a &lt;b&gt;"]
+    assert own.colorscale != others.colorscale and (own.zmin, own.zmax) == (0, 1)
 
 
 def test_a_tree_has_a_box_per_latent_and_a_line_per_edge_within_its_frame():
@@ -81,35 +91,24 @@ def test_a_tree_has_a_box_per_latent_and_a_line_per_edge_within_its_frame():
     assert all(below[1] < above[0] for below, above in zip(column, column[1:], strict=False))
 
 
-def test_every_hole_is_filled_by_the_other_latent():
+def test_the_pair_is_off_in_the_holes_and_in_the_background():
     figure = doubt_drawings.hole_drawing("title")
-    dotted = [shape for shape in figure.layout.shapes if shape.line.dash == "dot"]
-    lit = [shape for shape in figure.layout.shapes if shape.fillcolor == doubt_drawings.ORANGE]
-    assert len(dotted) == 2
-    assert {shape.x0 for shape in dotted} == {shape.x0 for shape in lit}
-
-
-def test_the_latent_for_capitalised_words_is_off_at_small_letters():
-    figure = doubt_drawings.hole_drawing("title")
-    lit = {round(shape.x0 + 0.4) for shape in figure.layout.shapes if shape.fillcolor == doubt_drawings.BLUE}
-    names = {round(note.x): note.text for note in figure.layout.annotations if note.y == 2.0}
-    assert lit and all(names[i].startswith("<b>") for i in lit)
+    rows = {colour: {round(shape.x0 + 0.4) for shape in figure.layout.shapes if shape.fillcolor == colour}
+            for colour in (doubt_drawings.BLUE, doubt_drawings.ORANGE)}  # fmt: skip
+    dotted = {round(shape.x0 + 0.4) for shape in figure.layout.shapes if shape.line.dash == "dot"}
+    concept = {round(note.x) for note in figure.layout.annotations if note.text.startswith("<b>")}
+    filled = {round(note.x) for note in figure.layout.annotations if "filled" in note.text}
+    assert len(dotted & concept) == len(dotted - concept) == 2  # as many tokens of the background as holes
+    assert {shape.fillcolor for shape in figure.layout.shapes if shape.line.dash == "dot"} == {
+        doubt_drawings.PALE
+    }
+    assert not dotted & rows[doubt_drawings.BLUE] and filled == rows[doubt_drawings.ORANGE]
 
 
 def test_a_bar_from_half_of_the_usual_amount_on_is_filled():
-    figure = doubt_drawings.filling_figure({"Paris": 2.0, "a <b>": 1.9}, 4.0, "title")
+    figure = doubt_drawings.filling_figure({"Paris": ("Rome", 2.0), "a <b>": ("c", 1.9)}, 4.0, "title")
     (bars,) = figure.data
     assert list(bars.x) == [4.0, 2.0, 1.9] and list(bars.y)[1:] == ["Paris", "a &lt;b&gt;"]
     assert list(bars.marker.color) == [doubt_drawings.BLUE, doubt_drawings.ORANGE, doubt_drawings.GREY]
-    assert figure.layout.shapes[0].x0 == 2.0 and "half: 2.0" in words_of(figure)
-
-
-def test_each_share_has_its_mark_and_its_interval_in_every_row():
-    rows = {
-        name: {"holes": Interval(0.5, 0.25, 1.0), "background": Interval(x, x, x)}
-        for name, x in (("a", 0.0), ("b", 0.25))
-    }
-    holes, background = doubt_drawings.shares_figure(rows, "title", "filled").data
-    assert (holes.name, list(holes.x), list(holes.error_x.array)) == ("holes", [0.5, 0.5], [0.5, 0.5])
-    assert list(holes.error_x.arrayminus) == [0.25, 0.25] and list(background.x) == [0.0, 0.25]
-    assert all(abs(one - other) < 0.5 for one, other in zip(holes.y, background.y, strict=True))
+    assert list(bars.text) == ["4.0: the own pair", "2.0: Rome", "1.9: c"]
+    assert figure.layout.shapes[0].x0 == 2.0 and "half of the pair: 2.0" in words_of(figure)

@@ -29,7 +29,6 @@ from answers import last_line, said
 
 import copies
 from sae_tutorial import exercises
-from sae_tutorial.effects import topics
 from sae_tutorial.exercises import (
     alarms,
     analysing,
@@ -127,7 +126,8 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "soft_freeze": (exercises.check_soft_freeze, rivals._FREEZE_MISTAKES),
     "paired_draws": (exercises.check_paired_draws, rivals._PAIRED_MISTAKES),
     "lead_over_all": (exercises.check_lead_over_all, designing._LEAD_MISTAKES),
-    "matched_rates": (exercises.check_matched_rates, meaning._RATE_MISTAKES),
+    "find_holes": (exercises.check_find_holes, meaning._HOLE_MISTAKES),
+    "lean": (exercises.check_lean, meaning._LEAN_MISTAKES),
     "nearer_abroad": (exercises.check_nearer_abroad, meaning._NEARER_MISTAKES),
     "gated": (exercises.check_gated, architectures._GATED_MISTAKES),
     "batchtopk": (exercises.check_batchtopk, architectures._BATCHTOPK_MISTAKES),
@@ -138,6 +138,7 @@ TABLES: dict[str, tuple[Callable[[Any], None], matching.Mistakes]] = {
     "ablate": (exercises.check_ablate, using._ABLATE_MISTAKES),
     "latent_shares": (exercises.check_latent_shares, using._SHARES_MISTAKES),
     "hold_constant": (exercises.check_hold_constant, removing._HELD_MISTAKES),
+    "look_again": (exercises.check_look_again, removing._AGAIN_MISTAKES),
     "matched_latents": (exercises.check_matched_latents, using._MATCHED_MISTAKES),
     "transcoder_loss": (exercises.check_transcoder_loss, transcoding._LOSS_MISTAKES),
     "rival_group": (exercises.check_rival_group, transcoding._RIVAL_MISTAKES),
@@ -191,15 +192,14 @@ def all_exercises() -> list[Any]:
 
 
 # What the solution of 10.3 finds on its page: a writer that is on the topic exactly where it is pushed along the latent.
-# And what the solution of 15.3 finds on its page: a monitor that rings at some places.
+# And what the solution of 15.4 finds on its page: a monitor that raises an alarm at some places.
 PAGE_10 = {
     "watch": lambda sentences: [re.findall("Texas|Quebec|Tibet", sentence) for sentence in sentences],
-    "topics": topics,
-    "directions": {194: "disease"},
+    "directions": {1989: "plants"},
     "chance": ["random"] * 64,
     "pushed": lambda direction, dose, n: (direction, n),
     "write": lambda push: (
-        [f"There was {'a disease' if push[0] == 'disease' else 'a hill'}."] * push[1],
+        [f"There was {'a tree' if push[0] == 'plants' else 'a hill'}."] * push[1],
         0.3,
     ),
     "price": lambda loss: SimpleNamespace(value=loss),
@@ -607,7 +607,7 @@ def test_the_patients_of_the_last_exercise_are_as_the_notebook_describes_them() 
     losses = {name: run.history.loss for name, run in ward.items()}
     score = {name: run.numbers["explained variance"] for name, run in ward.items()}
     assert losses["A"][-1] > 0.8 * losses["A"][0] and score["A"] < 0.3 < score["healthy"]
-    assert ward["B"].numbers["L0"] < 0.1 and ward["rate 0.5"].numbers["L0"] < 0.5
+    assert ward["B"].numbers["L0"] < 0.1
     assert ward["C"].numbers["L0"] > 4 * healthy.numbers["L0"] and score["C"] > score["healthy"]
     half = len(losses["D"]) // 2
     late = {name: np.array(values[half:]) for name, values in losses.items()}

@@ -22,6 +22,7 @@ from sae_tutorial.exercises import (
     collecting_splits,
     cutting,
     graphs,
+    meaning,
     residual,
     resuming,
     rivals,
@@ -170,19 +171,17 @@ def test_the_functions_of_notebook_07_are_used_and_read_alike(capsys):
 
 def test_the_functions_of_notebook_09_are_used_and_read_alike(capsys):
     parts = exercises.yours_or_ours(
-        matched_rates=lambda holes, absorbed, elsewhere: torch.stack(
-            [absorbed.sum() / holes.sum(), (holes * elsewhere).sum() / holes.sum()]
-        ),
+        find_holes=lambda *given: [mask.tolist() for mask in meaning._find_holes(*given)],
         lead_over_all=lambda counts, name: torch.tensor(
             np.mean(counts[name]) - max(np.mean(counts[other]) for other in counts if other != name)
         ),
         soft_freeze=lambda W, start, cosine: start,
     )
-    holes, absorbed, elsewhere = torch.tensor([[1.0, 3.0], [1.0, 1.0], [0.0, 1.0]])
-    assert parts.matched_rates(holes, absorbed, elsewhere) == [0.5, 0.75]
+    given = meaning._tokens(0)
+    assert all(map(torch.equal, parts.find_holes(*given), meaning._find_holes(*given)))
     assert parts.lead_over_all({"ours": [3.0, 5.0], "a": [1.0], "b": [2.0, 4.0]}, "ours") == 1.0
     assert parts.soft_freeze is rivals._soft_freeze
-    assert "matched_rates (yours), lead_over_all (yours), soft_freeze (ours)" in capsys.readouterr().out
+    assert "find_holes (yours), lead_over_all (yours), soft_freeze (ours)" in capsys.readouterr().out
 
 
 def test_the_functions_of_notebook_11_are_used_and_read_alike(capsys):
@@ -217,9 +216,10 @@ def test_a_wrong_push_ablation_match_removal_or_threshold_does_not_run_in_notebo
         ablate=lambda x, f, W_dec, latents: f @ W_dec,
         matched_latents=lambda named, strength: list(named),
         hold_constant=lambda x, direction, mean: x - x @ direction,
+        look_again=lambda fit_probe, edit, rows, labels, judged: fit_probe(rows, labels)(judged),
         choose_threshold=lambda scores, is_name, per_miss: scores.mean(),
     )
-    assert capsys.readouterr().out.count("(ours)") == 5
+    assert capsys.readouterr().out.count("(ours)") == 6
     assert parts.choose_threshold(torch.tensor([1.0, 3.0, 2.0]), torch.tensor([False, True, False]), 3) == 2.0
     assert parts.push(torch.zeros(1, 2), torch.tensor([0.0, 2.0]), 0.5, 6.0).tolist() == [[0.0, 3.0]]
     assert parts.ablate(torch.eye(2), torch.eye(2), torch.eye(2), [1]).tolist() == [[1.0, 0.0], [0.0, 0.0]]

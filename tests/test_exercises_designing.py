@@ -94,7 +94,7 @@ RIGHT: Right = [
 
 WRONG: Wrong = [
     ("design", (lambda claim: "frozen",), "a dictionary is needed"),
-    ("design", (lambda claim: OURS,), "the rival for A is our SAE again"),
+    ("design", (lambda claim: OURS,), "the rival for A is *free* again"),
     ("design", (lambda claim: {"training": "none"},), "the settings must be model, training, decoder"),
     ("design", (with_change("A", decoder="frozen"),), "encoder still trains"),
     ("design", (with_change("A", model="shuffled"),), "still a trained SAE"),
@@ -102,7 +102,7 @@ WRONG: Wrong = [
     ("design", (with_change("B", training="none"),), "B grants that the encoder learned"),
     ("design", (with_change("B", decoder="soft-frozen"),), "within their cones"),
     ("design", (with_change("C", decoder="frozen"),), "C says *far*"),
-    ("design", (with_change("C", model="shuffled"),), "as free as ours"),
+    ("design", (with_change("C", model="shuffled"),), "as far as those of"),
     ("design", (with_change("D", decoder="frozen"),), "the same model"),
     ("design", (with_change("D", model="shuffled", training="none"),), "differs in model and training"),
     ("lead_over_all", (lambda c, n: np.mean(c[n]) - max(map(np.mean, c.values())),), "its own rivals"),

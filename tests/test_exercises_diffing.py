@@ -39,7 +39,7 @@ def by_an_outlying_length(base, tuned):
     """Rows whose movement is far above the median one, however many they are."""
     change = tuned - base
     length = change.norm(dim=1)
-    return normalize(change[length > 1.35 * length.median()].sum(0), dim=0)
+    return normalize(change[length > 1.7 * length.median()].sum(0), dim=0)
 
 
 def by_principal_direction(base, tuned):
@@ -64,7 +64,7 @@ def by_svd_of_any_sign(base, tuned):
 def by_numpy(base, tuned):
     change = np.asarray(tuned - base)
     order = np.argsort(-np.linalg.norm(change, axis=1))
-    return change[order[: len(change) // 100]].mean(0) - change.mean(0)
+    return change[order[: len(change) // 1000]].mean(0) - change.mean(0)
 
 
 def by_formula(f, d, y):
@@ -208,6 +208,12 @@ WRONG: Wrong = [
         (lambda b, t, W, e, D, c: (((b - c[:2]) @ W[:2] + e).relu() + ((t - c[2:]) @ W[2:] + e).relu()) @ D + c,),
         "its own ReLU",
     ),
+    (
+        "crosscoder",
+        (lambda b, t, W, e, D, c: (((b - c[:2]) @ W[:2] + e).relu() + ((t - c[2:]) @ W[2:]).relu()) @ D + c,),
+        "its own ReLU",
+    ),
+    ("crosscoder", (lambda *given: side_by_side(*given).chunk(2, 1),), "as a pair"),
     ("crosscoder", (lambda b, t, W, e, D, c: ((b + t) @ W + e).relu() @ D + c,), "stopped"),
     ("crosscoder", (lambda b, t, W, e, D, c: side_by_side(b, t, W, e, D, c)[:, :2],), "shape"),
     ("take_out", (lambda x, d, m: by_projection(x, d, 0 * m),), "nowhere near 0"),
@@ -244,6 +250,7 @@ WRONG: Wrong = [
     ("rival", (by_svd_without_the_mean,), "has none of its own"),
     ("rival", (by_svd_of_any_sign,), "points against it in some sets"),
     ("rival", (lambda b, t: (t - b)[:200].mean(0),), "which rows would show it"),
+    ("rival", (lambda b, t: (t - b)[(t - b).norm(dim=1).topk(len(t) // 30).indices].mean(0),), "and how many are they"),
     ("rival", (lambda b, t: (t - b).norm(dim=1).topk(20).indices,), "has shape [20]"),
     ("rival", (lambda b, t: 0 * t[0],), "has no length"),
     ("rival", (lambda b, t: t.missing,), "stopped"),

@@ -481,7 +481,7 @@ def push_in_numpy(x, direction, dose, median_norm):
     return x.numpy() + unit * dose * median_norm
 
 
-# 15.2
+# 15.3
 
 
 def threshold_by_sorting(scores, is_name, per_miss):
@@ -508,13 +508,13 @@ def costs(scores, is_name, per_miss):
     return per_miss * missed + ((scores > scores[:, None]) & ~is_name).sum(1)
 
 
-# 15.3
+# 15.4
 
 QUIET, LOUD = list(alarms.SILENT), list(alarms.CRYING)
 
 
 def watch(sentences):
-    """A monitor that rings at capitals of four letters and more, and at three places."""
+    """A monitor that raises an alarm at capitals of four letters and more, and at three places."""
     return [
         [
             f" {word}"
@@ -552,6 +552,69 @@ def hold_in_numpy(x, direction, mean):
 def hold_row_by_row(x, direction, mean):
     unit = direction / direction.norm()
     return torch.stack([row + (mean @ unit - row @ unit) * unit for row in x])
+
+
+# 15.2
+
+
+def look_again_in_one_edit(fit_probe, edit, rows, labels, judged):
+    all_edited = edit(torch.cat([rows, judged]))
+    return fit_probe(all_edited[: len(rows)], labels)(all_edited[len(rows) :])
+
+
+def look_again_row_by_row(fit_probe, edit, rows, labels, judged):
+    probe = fit_probe(torch.stack([edit(row) for row in rows]), labels)
+    return [float(probe(edit(row))) for row in judged]
+
+
+def holes_in_numpy(*given):
+    values, W_dec, direction, own, concept, found = (part.numpy() for part in given)
+    adds = values * (W_dec @ direction)
+    on = values[:, own].any(1)
+    usual = np.median(adds[:, own].sum(1)[on & concept & found])
+    return concept & found & ~on, np.delete(adds, own, axis=1).max(1) >= usual / 2
+
+
+def holes_token_by_token(values, W_dec, direction, own, concept, found):
+    own = own.tolist()
+    usual, hole, most = [], [], []
+    for token, row in enumerate(values.tolist()):
+        adds = [value * float(W_dec[i] @ direction) for i, value in enumerate(row)]
+        on = any(row[i] > 0 for i in own)
+        wanted = bool(concept[token]) and bool(found[token])
+        usual += [sum(adds[i] for i in own)] * (on and wanted)
+        hole.append(wanted and not on)
+        most.append(max(added for i, added in enumerate(adds) if i not in own))
+    return hole, [added >= sorted(usual)[len(usual) // 2] / 2 for added in most]
+
+
+def holes_with(off_of):
+    """The detector with another rule for where the pair is off."""
+    return lambda v, W, d, own, c, f: (c & f & off_of(v[:, own]), meaning._find_holes(v, W, d, own, c, f)[1])
+
+
+def holes_that_overwrite(values, W_dec, direction, own, concept, found):
+    right = meaning._find_holes(values, W_dec, direction, own, concept, found)
+    values[:, own] = -1
+    return right
+
+
+def lean_in_numpy(latents, feature, companion):
+    rows, f, c = latents.numpy(), feature.numpy(), companion.numpy()
+    across = c - (c @ f) * f
+    return float(rows[np.argmax(rows @ f)] @ across / np.linalg.norm(across))
+
+
+def lean_by_subtracting_from_the_latent(latents, feature, companion):
+    latent = max(latents, key=lambda row: float(row @ feature))
+    rest = latent - (latent @ feature) * feature
+    return rest @ normalize(companion - (companion @ feature) * feature, dim=0)
+
+
+def lean_by_angles(latents, feature, companion):
+    cosine = feature @ companion
+    latent = latents[(latents @ feature).argmax()]
+    return (latent @ companion - cosine * (latent @ feature)) / (1 - cosine**2).sqrt()
 
 
 RIGHT: Right = [
@@ -633,19 +696,20 @@ RIGHT: Right = [
         )
     ],
     *[
-        ("matched_rates", (f,))
+        ("find_holes", (f,))
         for f in (
-            meaning._matched_rates,
-            lambda h, a, e: np.array([a.sum() / h.sum(), np.average(e, weights=h)]),
-            lambda h, a, e: [float(a.sum()) / float(h.sum()), float((h / h.sum() * e).sum())],
-            lambda h, a, e: torch.stack([a.float() @ torch.ones(len(a)), h.float() @ e]) / h.sum(),
-            lambda h, a, e: tuple(
-                sum(part) / sum(h) for part in (a, [n * p for n, p in zip(h, e, strict=True)])
-            ),
-            lambda h, a, e: torch.stack([a.double(), h * e.double()]).sum(1) / h.double().sum(),
-            lambda h, a, e: ((a / h).nan_to_num() @ (h / h.sum()), (h / h.sum()) @ e),
+            meaning._find_holes,
+            holes_in_numpy,
+            holes_token_by_token,
+            lambda *given: torch.stack(meaning._find_holes(*given)),
+            lambda *given: [mask.tolist() for mask in meaning._find_holes(*given)],
+            lambda *given: torch.stack(meaning._find_holes(*given)).numpy(),
+            lambda v, W, d, own, c, f: meaning._find_holes(v, (W @ d)[:, None], torch.ones(1), own, c, f),
+            meaning._with_usual(lambda pair, on, counts: pair[counts].sum(1).quantile(0.5)),
         )
     ],
+    *[("lean", (f,)) for f in ways_to_return(meaning._lean)],
+    *[("lean", (f,)) for f in (lean_in_numpy, lean_by_subtracting_from_the_latent, lean_by_angles)],
     *[("push", (f,)) for f in ways_to_return(using._push)],
     *[("push", (f,)) for f in (push_normalised_first, push_in_numpy)],
     *[("own_latent", (BEES, ON_TOPIC, PLAIN, way)) for way in ways_to_count(0.5)],
@@ -654,6 +718,8 @@ RIGHT: Right = [
     ("own_latent", ("wasp\nbees", [text.upper() for text in ON_TOPIC], PLAIN, "0.9")),
     *[("hold_constant", (f,)) for f in ways_to_return(removing._held)],
     *[("hold_constant", (f,)) for f in (hold_in_two_steps, hold_by_outer, hold_in_numpy, hold_row_by_row)],
+    *[("look_again", (f,)) for f in ways_to_return(removing._look_again)],
+    *[("look_again", (f,)) for f in (look_again_in_one_edit, look_again_row_by_row)],
     *[("ablate", (f,)) for f in ways_to_return(using._ablate)],
     *[("ablate", (f,)) for f in (ablate_one_by_one, ablate_with_the_rest, ablate_in_numpy)],
     *[("latent_shares", (f,)) for f in ways_to_return(using._shares)],
@@ -726,7 +792,7 @@ WRONG: Wrong = [
         (BEES, ON_TOPIC[:19] + PLAIN[:1], ON_TOPIC[:12] + PLAIN[:8], 0.4),
         "found without the latent too",
     ),
-    ("own_latent", (BEES, ON_TOPIC, PLAIN, "little"), "extra_loss"),
+    ("own_latent", (BEES, ON_TOPIC, PLAIN, "little"), "my_price"),
     ("own_latent", (" ", ON_TOPIC, PLAIN, 0.5), "my_words is to be one text"),
     ("own_latent", (BEES.split(), ON_TOPIC, PLAIN, 0.5), "my_words is to be one text"),
     ("own_latent", (BEES, ON_TOPIC[:8], PLAIN, 0.5), "my_texts has 8 texts"),
@@ -741,6 +807,15 @@ WRONG: Wrong = [
     ("hold_constant", (lambda x, v, mean: x - v[None] / v.square().sum().sqrt(),), "Each row loses its own"),
     ("hold_constant", (lambda x, v, mean: hold_by_outer(x, v, x.mean(0)),), "mean of the rows at hand"),
     ("hold_constant", (lambda x, v, mean: x,), "expected"),
+    ("look_again", (lambda fit, e, x, y, z: fit(x, y)(e(z)),), "That is the old probe"),
+    ("look_again", (lambda fit, e, x, y, z: fit(e(x), y)(z),), "before the edit. It has to find"),
+    ("look_again", (lambda fit, e, x, y, z: fit(x, y)(z),), "nothing was removed"),
+    ("look_again", (lambda fit, e, x, y, z: fit(e(x), y)(e(x)),), "it knows those"),
+    ("look_again", (lambda fit, e, x, y, z: fit(e(z), y)(e(z)),), "belong to `rows`"),
+    ("look_again", (lambda fit, e, x, y, z: fit(e(x), y == 0)(e(z)),), "turned the labels round"),
+    ("look_again", (lambda fit, e, x, y, z: fit(e(x), y)(e(z)) > 0,), "yes and no"),
+    ("look_again", (lambda fit, e, x, y, z: fit(e(e(x)), y)(e(e(z))),), "twice"),
+    ("look_again", (lambda fit, e, x, y, z: fit(e(x), y)(e(z)).mean(),), "shape [], expected [4]"),
     ("density", (lambda f: f.mean(axis=0),), "mean activation: "),
     ("density", (lambda f: np.count_nonzero(f, axis=0),), "these are counts"),
     ("density", (lambda f: (f > 0).float().mean(-1),), "averaged over latents"),
@@ -782,6 +857,11 @@ WRONG: Wrong = [
     ("as_rare", (lambda f, n: f.numpy()[:n],), "And keep the shape"),
     ("as_rare", (rare_by_order_of_text,), "places at which it is on"),
     ("as_rare", (rare_at_random,), "not the strongest: perhaps at random"),
+    (
+        "as_rare",
+        (lambda f, n: torch.zeros_like(f).index_copy(0, f.argsort()[:n], f.sort().values[:n]),),
+        "kept the weakest",
+    ),
     ("as_rare", (lambda f, n: f.topk(n),), "returns a pair"),
     ("as_rare", (lambda f, n: f / 2,), "expected"),
     ("both_halves", (halves_returning_early,), "inside the loop"),
@@ -1071,19 +1151,45 @@ WRONG: Wrong = [
     ),
     ("nearer_abroad", (lambda f, s: (f @ s.T).amax(1) > 0.5,), "with ½"),
     ("nearer_abroad", (lambda f, s: (f @ s.T).max(1),), "a pair"),
-    ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), e.mean()),), "counts every concept once"),
+    ("find_holes", (holes_with(lambda pair: (pair == 0).any(1)),), "only *one* latent"),
     (
-        "matched_rates",
-        (lambda h, a, e: ((a / h.clamp(min=1)).mean(), e.mean()),),
-        "plain means over concepts",
+        "find_holes",
+        (lambda *given: (meaning._find_holes(*given)[0], ~meaning._find_holes(*given)[1]),),
+        "expected",
     ),
-    ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), (a * e).sum() / a.sum()),), "weigh by all holes"),
-    ("matched_rates", (lambda h, a, e: meaning._matched_rates(h, a, e)[::-1],), "other order"),
-    ("matched_rates", (lambda h, a, e: ((h * a).sum() / h.sum(), (h * e).sum() / h.sum()),), "holes already"),
-    ("matched_rates", (lambda h, a, e: ((a / h).mean(), e.mean()),), "plain means over concepts"),
-    ("matched_rates", (lambda h, a, e: ((a / h) @ (h / h.sum()), e @ (h / h.sum())),), "no holes at all"),
-    ("matched_rates", (lambda h, a, e: a.sum() / h.sum(),), "shape [], expected [2]"),
-    ("matched_rates", (lambda h, a, e: (a.sum() / h.sum(), (h * e).sum()),), "divide by all holes"),
+    (
+        "find_holes",
+        (lambda v, W, d, own, c, f: (c & (v[:, own].sum(1) == 0), holes_in_numpy(v, W, d, own, c, f)[1]),),
+        "leave out the probe",
+    ),
+    ("find_holes", (lambda *given: meaning._find_holes(*given)[0],), "shape [12], expected [2, 12]"),
+    ("find_holes", (lambda *given: tuple(reversed(holes_in_numpy(*given))),), "other order"),
+    (
+        "find_holes",
+        (lambda *given: (holes_in_numpy(*given)[0], np.logical_and(*holes_in_numpy(*given))),),
+        "always False",
+    ),
+    (
+        "find_holes",
+        (
+            lambda v, W, d, own, c, f: meaning._find_holes(
+                v, W @ d[:, None] * 0 + 1, torch.ones(1), own, c, f
+            ),
+        ),
+        "values",
+    ),
+    ("find_holes", (holes_that_overwrite,), "`values`, which your function was given, has changed"),
+    ("lean", (lambda rows, f, c: rows[(rows @ f).argmax()] @ c,), "whole companion"),
+    ("lean", (lambda rows, f, c: rows[(rows @ f).argmax()] @ (c - (c @ f) * f),), "Divide by its length"),
+    ("lean", (lambda rows, f, c: -lean_in_numpy(rows, f, c),), "sign"),
+    ("lean", (lambda rows, f, c: lean_in_numpy(rows, c, f),), "expected"),
+    (
+        "lean",
+        (lambda rows, f, c: rows[(rows @ f).abs().argmax()] @ normalize(c - (c @ f) * f, dim=0),),
+        "opposite way",
+    ),
+    ("lean", (lambda rows, f, c: (rows @ normalize(c - (c @ f) * f, dim=0)).max(),), "leans most"),
+    ("lean", (lambda rows, f, c: rows @ normalize(c - (c @ f) * f, dim=0),), "shape [4], expected []"),
     ("ablate", (reconstructs,), "What the SAE does not reconstruct"),
     ("ablate", (takes_whole_rows,), "where it is off"),
     ("ablate", (takes_unit_rows,), "normalised the decoder rows"),
@@ -1100,6 +1206,7 @@ WRONG: Wrong = [
     ("latent_shares", (lambda f, g, W: torch.einsum("nl,nd,ld->l", f, g, W),), "summed over rows"),
     ("latent_shares", (lambda f, g, W: f * torch.einsum("nd,ld->nl", g, W).abs(),), "dropped the sign"),
     ("latent_shares", (lambda f, g, W: f.sign() * (g @ W.T),), "Multiply by f itself"),
+    ("latent_shares", (lambda f, g, W: (f[:, :, None] * W).sum(2),), "left out the gradient"),
     ("latent_shares", (lambda f, g, W: (f @ W) * g,), "shape [2, 2], expected [2, 3]"),
     ("matched_latents", (nearest_of_all,), "each is nearest to itself"),
     ("matched_latents", (nearest_with_repeats,), "taken twice"),

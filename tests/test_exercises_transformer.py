@@ -61,7 +61,7 @@ def lens_by_rows(stream, norm, W_U):
     return torch.stack([torch.stack([norm(row) @ W_U for row in text]) for text in stream])
 
 
-# 3.5
+# 3.6
 
 
 def patch_a_copy(activation, hook, donor, position):
@@ -128,7 +128,7 @@ def cut_before_W_O(stream, z, mean, W_O, norm, W_K):
     return norm(stream - (z - mean)) @ W_K
 
 
-# 3.6
+# 3.7
 
 
 def average_by_pieces(z, head):

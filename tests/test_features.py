@@ -156,6 +156,21 @@ def test_usage_equals_a_count_over_all_rows(latents, f):
             assert usage.mean_activation[latent] == pytest.approx(mean, rel=1e-4)
 
 
+def test_latents_made_rarer_keep_their_strongest_rows_in_place():
+    f = np.array([[3.0, 0, 0, 0], [1, 2, 0, 4], [2, 5, 0, 0], [0, 1, 0, 6]])
+    given = latents_of(f, [0, 1, 2, 3], [0, 0, 1, 1])
+
+    def strongest(values: torch.Tensor, n: int) -> torch.Tensor:
+        return values * (values >= values.topk(n).values.min())
+
+    rarer = features.made_rarer(given, [2, 0, 5, 9], strongest)
+    expected = np.array([[3.0, 0, 0, 0], [0, 0, 0, 4], [2, 5, 0, 0], [0, 0, 0, 6]])
+    assert np.array_equal(rarer.matrix.toarray(), expected)
+    assert rarer.n_active.tolist() == [2, 1, 0, 2] and np.array_equal(given.matrix.toarray(), f)
+    with pytest.raises(ValueError, match="zip"):
+        features.made_rarer(given, [1], strongest)
+
+
 def usage_of(density: list[float], mean: list[float]) -> FeatureUsage:
     return FeatureUsage(np.array(density), np.array(mean), np.array(mean))
 
@@ -525,17 +540,6 @@ def test_the_share_on_tokens_is_of_the_energy():
     f = np.array([[1.0, 0.0, 0.0], [2.0, 0.0, 3.0], [0.0, 0.0, 1.0]], dtype=np.float32)
     share = statistics.share_on_tokens(latents_of(f, [7, 8, 9], [0, 0, 0]), [8, 4])
     np.testing.assert_allclose(share, [0.8, 0.0, 0.9])
-
-
-def test_together_is_one_for_independent_latents():
-    on = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 1, 0]], dtype=bool)
-    found = features.together(on)
-    assert found[0, 1] == found[0, 2] == 1 and found[1, 2] == 0 and np.isnan(found[0, 3])
-    assert found[0, 0] == 2  # always on with itself
-    few = features.together(
-        on, fewest=1
-    )  # the last latent but one would be with the first at one row of four
-    assert few[0, 1] == 1 and np.isnan(features.together(on, fewest=1.5)[0, 1])
 
 
 def test_plain_blocks_are_the_matrix(latents):

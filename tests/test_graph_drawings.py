@@ -13,8 +13,6 @@ from sae_tutorial.show.graph_drawings import (
     _way_around,
     attribution_figure,
     context_hover,
-    costs_figure,
-    edge_test_figure,
     edits_drawing,
     frozen_drawing,
     named_graph,
@@ -32,7 +30,7 @@ def graph():
     return Graph(nodes, edges, torch.zeros(6), torch.zeros(6), torch.tensor([0.0, 0, 0, 0, 0, 1]))
 
 
-def test_every_node_is_drawn_once_with_its_strongest_way_in_and_every_latent_with_one_out():
+def test_every_node_is_drawn_once_and_every_latent_with_its_strongest_way_in_and_out():
     drawn = graph()
     drawn.edges[5, 3] = -0.5  # hardly anything to the answer, and all that this latent gives
     figure = attribution_figure(drawn, WORDS, {(0, 3): "Italy", (2, 9): "Rome"}, {(0, 3): "seen in"}, "Found")
@@ -54,14 +52,21 @@ def test_the_named_part_has_a_row_for_each_latent_and_all_tokens(gpt2):
     tokens = gpt2.to_tokens("The bank said")[0]
     whole = attribution_graph(gpt2, tokens, coders, torch.tensor([7]))
     words = gpt2.tokenizer.batch_decode(tokens[:, None])
-    figure, key = named_graph(whole, words, Names(gpt2, coders, seen), "Found", n=3)
+    names = Names(gpt2, coders, seen)
+    figure, key = named_graph(whole, words, names, "Found", n=3, drawn=2)
     points = {trace.name: len(trace.x) for trace in figure.data if trace.mode == "markers"}
-    assert points == {"answer": 1, "latent": 3, "token": len(tokens)}
-    assert 1 <= key.data.count("<tr>") - 1 <= 3 and "raises" in key.data
-    few, same_key = named_graph(whole, words, Names(gpt2, coders, seen), "Found", n=3, meanings={1: "money"})
+    assert points["answer"] == 1 and points["latent"] == 2 and 1 <= points["token"] <= len(tokens)
+    assert sum(trace.mode == "lines" for trace in figure.data) <= 2 * 2 + 1  # the last belongs to the band
+    (band,) = (note.text for note in figure.layout.annotations if "whole MLPs" in note.text)
+    unexplained = whole.influence[whole.of_kind("mlp", "error")].sum() / whole.influence.sum()
+    assert f"{float(unexplained):.0%}" in band and "%" in figure.layout.xaxis.title.text
+    assert key.data.count("<tr>") - 1 == 3 and "raises" in key.data  # a row each, wherever a latent is on
+    few, same_key = named_graph(whole, words, names, "Found", n=3, meanings={1: "money"}, percentages=False)
     points = {trace.name: len(trace.x) for trace in few.data if trace.mode == "markers"}
-    assert points["latent"] <= 3 and 1 <= points["token"] < len(tokens) and same_key.data == key.data
-    assert any("1 money" in note.text for note in few.layout.annotations)
+    assert points["latent"] == 1 and same_key.data == key.data
+    notes = [note.text for note in few.layout.annotations]
+    assert any("1 money" in note for note in notes)
+    assert few.layout.xaxis.title.text is None and not any("%" in note for note in notes)
 
 
 def test_a_line_goes_round_a_node_that_it_does_not_join():
@@ -70,6 +75,14 @@ def test_a_line_goes_round_a_node_that_it_does_not_join():
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 0, 2) and abs(x[16]) > 0.1
     x, _ = _way_around(places, 0, 1)
     assert max(map(abs, x)) == 0  # nothing in the way
+
+
+def test_a_line_is_as_wide_as_its_share_of_all_that_its_target_gets():
+    shares = torch.zeros(6, 6)
+    shares[2, 1], shares[3, 0], shares[5, 2] = 0.25, 1.0, 0.04
+    figure = attribution_figure(graph(), WORDS, {}, {}, "Found", shares)
+    widths = sorted(trace.line.width for trace in figure.data if trace.mode == "lines")
+    np.testing.assert_allclose(widths, [0.6 + 8 * share for share in (0.2, 0.5, 1.0)], rtol=1e-5)
 
 
 def test_words_are_shown_as_words_and_contexts_on_hover():
@@ -94,26 +107,7 @@ def test_the_drawing_of_a_frozen_way_names_what_is_held():
     assert any("W_V W_O" in word for word in words)
 
 
-def test_edges_that_hold_lie_on_the_line():
-    edges = np.array([0.5, 0.1])
-    figure = edge_test_figure(edges, {"held": edges, "free": -edges}, "T", ["a", "b"], {1: "at Italian"})
-    line, held, free = figure.data
-    assert tuple(line.x) == tuple(line.y) == (0.1, 0.5)
-    assert tuple(held.x) == tuple(held.y) and tuple(free.y) == (-0.5, -0.1) and free.name == "free"
-    (note,) = figure.layout.annotations
-    assert (note.text, note.x, note.y) == ("at Italian", 0.1, -0.1)
-
-
 def test_the_drawing_of_edits_names_them():
     words = " ".join(note.text for note in edits_drawing("T").layout.annotations)
-    assert "take out after the word" in words and "swap" in words
-    assert all(meaning in words for meaning in ("set to zero", "French sentence's values", "left alone"))
-
-
-def test_what_groups_cost_is_drawn_by_kind_with_their_mean():
-    group, rivals = np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros((3, 2))
-    figure = costs_figure({"out": {"the graph's": group, "rivals": rivals}}, ["a", "b"], "T", "nats")
-    own, others = figure.data
-    assert tuple(own.x) == (2.0, 3.0, 2.5) and len(others.x) == 9
-    assert tuple(figure.layout.yaxis.ticktext) == ("a", "b", "mean of all")
-    assert own.error_x.array[0] > 0 and others.error_x.array is None
+    assert "take out" in words and "swap" in words
+    assert all(meaning in words for meaning in ("before", "after", "Italian sentence", "zero", "left alone"))

@@ -8,9 +8,7 @@ from sae_tutorial.effects.graphs import attribution_graph
 from sae_tutorial.effects.groups import (
     EditedPrompts,
     beyond_costliest,
-    beyond_others,
     latent_sums,
-    strongest,
 )
 
 PROMPTS = [["the Q ends", "the Z ends"], ["in all of Q it is", "in all of Z it is"]]
@@ -39,13 +37,6 @@ def test_untouched_prompts_give_the_models_own_answers(gpt2, prompts):
             torch.testing.assert_close(found[i, j], own[prompts.answers].detach(), atol=1e-4, rtol=1e-4)
 
 
-def test_a_logit_above_the_mean_does_not_notice_a_constant(gpt2, prompts):
-    own = gpt2(gpt2.to_tokens(PROMPTS[1][0]))[0, -1].detach()
-    found, log_p = prompts.above_mean(), prompts.log_p()
-    torch.testing.assert_close(found[1, 0], (own - own.mean())[prompts.answers], atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(found.diff(), log_p.diff(), atol=1e-4, rtol=1e-4)
-
-
 def test_an_edit_reaches_its_own_kind_alone(prompts):
     clean, groups = prompts.log_p(), all_of(prompts)
     torch.testing.assert_close(prompts.log_p(lambda f, mask: f, groups), clean)
@@ -53,13 +44,6 @@ def test_an_edit_reaches_its_own_kind_alone(prompts):
     edited = prompts.log_p(out, groups)
     assert (edited - clean)[:, 0].abs().max() > 1e-4
     torch.testing.assert_close(edited[:, 1], clean[:, 1])
-
-
-def test_later_places_are_behind_the_word_that_differs_and_inside_the_prompt(gpt2, prompts):
-    texts = [[gpt2.tokenizer.decode([t]) for t in row[1:]] for row in prompts.tokens.tolist()]
-    for row, end, later in zip(texts, prompts.ends.tolist(), prompts.later[..., 0].tolist(), strict=True):
-        word = next(i for i, token in enumerate(row) if token.strip() in ("Q", "Z"))
-        assert later == [word < place < end for place in range(len(row))]
 
 
 def test_strengths_are_what_the_graph_has(gpt2, prompts):
@@ -81,19 +65,11 @@ def test_strengths_are_what_the_graph_has(gpt2, prompts):
     _, everywhere = latent_sums(graph, CODERS)
     alone = EditedPrompts(gpt2, CODERS, [[PROMPTS[0][1]]]).strength()[0]
     torch.testing.assert_close(alone, everywhere.relu(), atol=1e-4, rtol=1e-4)
-    assert (prompts.strength(later=True) <= prompts.strength()).all()
 
 
 def test_prompts_of_a_template_have_one_length(gpt2):
     with pytest.raises(ValueError, match="equal numbers of tokens"):
         EditedPrompts(gpt2, CODERS, [["the Q", "the Q ends"]], WORDS)
-
-
-def test_what_lies_above_the_others_and_the_strongest_of_it():
-    values = torch.tensor([[[3.0, 0.0, 1.0]], [[1.0, 4.0, 1.0]], [[2.0, 1.0, 3.0]]])
-    apart = beyond_others(values)
-    torch.testing.assert_close(apart[0, 0], torch.tensor([1.5, -2.5, -1.0]))
-    assert strongest(apart, [1, 1, 2]).int().tolist() == [[[1, 0, 0]], [[0, 1, 0]], [[1, 0, 1]]]
 
 
 def test_a_group_is_compared_with_its_costliest_rival_in_the_same_prompts():

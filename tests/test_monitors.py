@@ -1,4 +1,4 @@
-"""A monitor is judged at the last piece of a name and at other tokens, on the same sentences in two languages."""
+"""A monitor is judged at names as wholes and at other tokens."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,7 @@ import torch
 
 from sae_tutorial.activations.collect import collect_activations
 from sae_tutorial.features.intervals import Interval
-from sae_tutorial.features.monitors import (
-    NAMES,
-    SENTENCES,
-    country_sentences,
-    last_pieces,
-    share_of,
-    watched_rows,
-)
+from sae_tutorial.features.monitors import cost_of, judged_rows, share_of, watched_rows
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import SAEConfig
 
@@ -26,32 +19,31 @@ def model(request):
     return request.getfixturevalue(request.param)
 
 
-def test_the_last_piece_of_each_name_within_its_document():
-    labels = np.array([0, 1, 1, 0, 1, 1, 0, 1], dtype=bool)
-    documents = np.array([0, 0, 0, 0, 0, 1, 1, 1])
-    assert last_pieces(labels, documents).tolist() == [False, False, True, False, True, True, False, True]
+def test_a_name_is_one_thing_within_its_document_and_has_the_highest_score_of_its_pieces(model, tmp_path):
+    store = collect_activations(model, TEXTS, HOOK, directory=tmp_path / "all", context_size=48)
+    labels = np.zeros(len(store), dtype=bool)
+    first = np.searchsorted(
+        store.document_ids, 1
+    )  # a name at the end of one text, another at the start of the next
+    labels[[1, 2, first - 2, first - 1, first, first + 1, first + 2]] = True
+    seen = judged_rows(store, np.zeros((len(store), 1)), labels)
+    assert seen.starts[seen.is_name].tolist() == [1, first - 2, first]
+    assert seen.documents[seen.is_name].tolist() == [0, 0, 1]
+    assert len(seen.starts) == len(store) - 4
+    scores = np.arange(len(store), dtype=float)
+    scores[1] = 99
+    assert seen.highest(scores)[seen.is_name].tolist() == [99, first - 1, first + 2]
+    assert seen.highest(scores)[~seen.is_name].tolist() == scores[~labels].tolist()
 
 
-def test_both_languages_have_ten_countries_in_four_sentences():
-    english, german = (country_sentences(language) for language in ("English", "German"))
-    assert len(english) == len(german) == 40
-    assert len(NAMES["German"].split("|")) == 10 and len(SENTENCES["German"]) == 4
-    assert [text.count("France") for text in english[:5]] == [1, 1, 1, 1, 0] and "Italy" in english[4]
-    assert all("Frankreich" in text for text in german[:4])
-
-
-def test_what_is_judged_are_last_pieces_and_all_other_tokens(model, tmp_path):
+def test_texts_are_watched_by_a_rule(model, tmp_path):
     sae = SparseAutoencoder(SAEConfig(32, 4, k=6, tied_init=False))
     seen = watched_rows(model, sae, HOOK, TEXTS, "Zürich", directory=tmp_path / "watched", context_size=48)
-    store = collect_activations(model, TEXTS, HOOK, directory=tmp_path / "all", context_size=48)
-    pieces = {
-        len(model.tokenizer(name, add_special_tokens=False)["input_ids"]) for name in ("Zürich", " Zürich")
-    }
-    assert min(pieces) > 1  # so that there are earlier pieces to leave out
     assert seen.is_name.sum() == 3 and np.bincount(seen.documents, seen.is_name, 3).tolist() == [1, 2, 0]
-    assert all(model.tokenizer.decode([i]).endswith("h") for i in seen.token_ids[seen.is_name])
-    assert len(store) - 3 * max(pieces) < len(seen.x) - 3 <= len(store) - 3 * min(pieces)
-    assert len(seen.x) == seen.units.shape[0] == len(seen.token_ids)
+    assert seen.labels.sum() > 3  # the name has several pieces
+    assert (
+        len(seen.x) == seen.units.shape[0] == len(seen.token_ids) == len(seen.starts) + seen.labels.sum() - 3
+    )
     with torch.no_grad():
         f = sae.encode(torch.from_numpy(seen.x)).numpy()
     np.testing.assert_allclose(seen.units.toarray(), f, rtol=1e-3, atol=1e-4)
@@ -70,9 +62,16 @@ def test_a_share_draws_texts_and_is_never_surer_than_independent_rows():
         share_of(rings, np.zeros(40, dtype=bool), documents)
 
 
-def test_a_share_over_countries_and_sentences_draws_both():
-    rings = np.tile([True, False, False, False], 10)  # one of four sentences, in every country
-    every = np.ones(40, dtype=bool)
-    found, as_grid = share_of(rings, every, np.arange(40), (10, 4)), Interval.of_grid(rings.reshape(10, 4))
-    assert (found.value, found.high) == (as_grid.value, as_grid.high) and found.high > 0.6
-    assert share_of(rings, every, np.arange(40)).high < 0.5
+def test_a_cost_counts_misses_and_false_alarms_beside_a_monitor_that_is_silent():
+    documents, is_name = np.repeat(np.arange(8), 5), np.arange(40) % 5 == 0
+    assert cost_of(np.zeros(40, dtype=bool), is_name, documents, 3) == Interval(1, 1, 1)
+    assert cost_of(is_name, is_name, documents, 3).value == 0
+    alarm = is_name & (documents < 4) | (np.arange(40) == 39)
+    found = cost_of(alarm, is_name, documents, 3)
+    assert found.value == pytest.approx((3 * 4 + 1) / 24) and found.low < 0.3 < 0.8 < found.high
+    assert cost_of(~is_name, is_name, documents, 3).value == pytest.approx(
+        (24 + 32) / 24
+    )  # worse than silence
+    assert cost_of(alarm, is_name, documents, 3, less=alarm) == Interval(0, 0, 0)
+    beside = cost_of(alarm, is_name, documents, 3, less=np.zeros(40, dtype=bool))
+    assert (beside.value, beside.low) == (pytest.approx(found.value - 1), pytest.approx(found.low - 1))

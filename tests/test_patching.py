@@ -13,6 +13,7 @@ from sae_tutorial.transformer.patching import (
     cut_paths,
     mean_ablation,
     mean_z,
+    misplaced_loss,
     patch_stream,
     pattern_with_keys,
 )
@@ -59,6 +60,24 @@ def test_the_model_is_itself_again_after_an_ablation(model, tokens):
     assert loss.shape == (3, 2 * N)
     assert torch.equal(model(tokens), before)
     assert torch.equal(ablated_loss(model, tokens, [], means), next_token_loss(before, tokens))
+
+
+def test_a_misplaced_cut_takes_the_same_vectors_from_the_same_head_elsewhere(model, tokens):
+    means, name = mean_z(model, tokens), "blocks.1.attn.hook_z"
+    z = cache_stream(model, tokens)[name].clone()
+    z[:, 1:, 2] -= (z[:, 1:, 2] - means[1, 2]).roll(3, 1)
+    with torch.inference_mode():
+        expected = next_token_loss(
+            model.run_with_hooks(tokens, fwd_hooks=[(name, lambda _, hook: z)]), tokens
+        )
+    torch.testing.assert_close(
+        misplaced_loss(model, tokens, [(1, 2)], means, 3), expected, rtol=1e-4, atol=1e-4
+    )
+    ablated = ablated_loss(model, tokens, [(1, 2)], means)
+    torch.testing.assert_close(
+        misplaced_loss(model, tokens, [(1, 2)], means, 0), ablated, rtol=1e-4, atol=1e-4
+    )
+    assert (expected - ablated).abs().max() > 1e-4
 
 
 def test_patching_puts_the_clean_stream_into_one_place(model, tokens):

@@ -28,8 +28,11 @@ FIGURES = {
     "line_figure": lambda: plots.line_figure({"a": ([1, 2], [3, 4]), "b": ([1], [2])}, "T", "x", "y"),
     "bar_figure": lambda: plots.bar_figure({"a": 1.0, "b": 0.25}, "T", "y"),
     "grouped_bar_figure": lambda: plots.grouped_bar_figure(
-        {"trained": {"word": 3.0, "topic": 1.0}, "untrained": {"word": 0.0, "topic": 2.0}}, "T", "y"
-    ),
+        {"trained": {"word": 3.0, "topic": 1.0}, "untrained": {"word": 0.0, "topic": 2.0}},
+        "T",
+        "y",
+        controls=["untrained"],
+    ),  # fmt: skip
     "histogram_figure": lambda: plots.histogram_figure(SAMPLES, "T", "x", "y"),
     "chance_figure": lambda: plots.chance_figure([1, 2, 2], {"a": 9, "<b>": 9, "c": 2}, 2.5, "T", "x"),
     "spread_figure": lambda: plots.spread_figure({"a": [1.0, 3.0], "b": [-1.0]}, "T", "x"),
@@ -120,6 +123,11 @@ def test_what_chance_gave_is_a_histogram_and_equal_counts_share_a_line():
     assert list(figure.data[0].x) == [1, 2] and list(figure.data[0].y) == [1, 2]
     assert sorted(shape.x0 for shape in figure.layout.shapes) == [2, 2.5, 9]
     assert [a.text for a in figure.layout.annotations] == ["a: 9<br>&lt;b&gt;: 9", "c: 2", "a guess: 2.5"]
+
+
+def test_bars_of_a_control_are_grey():
+    trained, control = FIGURES["grouped_bar_figure"]().data
+    assert (trained.marker.color, control.marker.color) == (plots.COLOURS[0], plots.COLOURS[5])
 
 
 def test_a_logarithmic_axis_names_each_tick_in_full():
@@ -325,7 +333,7 @@ def test_a_pass_curve_looks_when_it_draws_and_marks_each_new_pass(monkeypatch):
     drawn = []
     monkeypatch.setattr(live, "display", lambda bundle, raw, display_id: None)
     scores = iter((0.5, 0.6))
-    curve = live.PassCurve("T", lambda: {"held out": next(scores)}, spread=2.0, rows_in_a_pass=25, every=3)
+    curve = live.PassCurve("T", lambda: {"held out": next(scores)}, variance=2.0, rows_in_a_pass=25, every=3)
     draw = curve.draw
     monkeypatch.setattr(curve, "draw", lambda history, title: drawn.append(draw(history, title)) or drawn[-1])
     curve.handle = SimpleNamespace(update=lambda bundle, raw: None)

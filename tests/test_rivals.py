@@ -10,7 +10,7 @@ from test_gallery import DOCUMENTS, LENGTH, made
 
 from sae_tutorial.features.concepts import best_unit, f1_advantage, score_detector, sparse_probe
 from sae_tutorial.features.latents import part_of
-from sae_tutorial.features.rivals import Rivals, probe_scores, token_share
+from sae_tutorial.features.rivals import Rivals, TokenList, probe_scores, token_share
 from sae_tutorial.features.word_lists import list_scores, often_on, telling_words, top_words
 
 
@@ -37,17 +37,23 @@ def test_each_kind_is_chosen_on_some_rows_and_judged_on_the_others(rows):
 
 def test_what_tracks_the_concept_wins_over_noise_by_the_paired_difference(rows):
     rivals = Rivals(*rows)
-    assert (rivals.wins("ours", "noise"), rivals.wins("noise", "ours"), rivals.wins("ours", "ours")) == (
-        1,
-        0,
-        0,
-    )
     (one, _), (other, _) = rivals.found["it"].values()
     expected = f1_advantage(
         (one, rivals.sides["ours"][1]), (other, rivals.sides["noise"][1]), rows[1]["it"][rows[2]], rows[3]
     )
     assert rivals.lead("ours", "noise") == expected
     assert expected.low > 0
+    both = rivals.lead(["ours", "noise"], ["noise", "noise"])  # two starts, of which the second is level
+    assert both.value == pytest.approx(expected.value / 2)
+    assert rivals.f1(["ours", "noise"]) == pytest.approx((rivals.f1("ours") + rivals.f1("noise")) / 2)
+
+
+def test_a_list_of_tokens_says_yes_where_the_token_had_the_concept_and_no_to_a_token_it_never_met():
+    ids = np.array([[3], [3], [3], [7], [7], [7], [7], [9]])
+    labels = np.array([True, True, True, True, False, False, False, False])
+    found = TokenList(ids, labels)
+    assert found.scores(np.array([[3], [7], [9], [5]])) == pytest.approx([3 / 4, 1 / 5, 0, 0])
+    assert (found.scores(np.array([[3], [7], [5]])) > found.threshold).tolist() == [True, False, False]
 
 
 def test_a_probe_on_several_units_can_be_a_rival_and_a_concept_can_be_left_out(rows):

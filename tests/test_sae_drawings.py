@@ -42,7 +42,9 @@ def test_cosines_share_one_scale_and_a_sum_is_centred_at_zero():
 
 def test_the_sae_is_drawn_with_its_shapes():
     said = " ".join(note.text for note in sae_drawings.sae_drawing(20, 80, "title").layout.annotations)
-    assert all(shape in said for shape in ("[20, 80]", "[80, 20]", "[80]"))
+    assert all(shape in said for shape in ("[20, 80]", "[80, 20]", "[80]", "few stay above 0"))
+    kept = sae_drawings.sae_drawing(20, 80, "title", kept="the 32 largest stay").layout.annotations
+    assert any("the 32 largest stay" in note.text for note in kept)
 
 
 @pytest.mark.parametrize(("size", "price", "answer"), [(1.0, 0.02, 0.8), (1.0, 0.05, 0.5), (0.15, 0.02, 0.0)])

@@ -1,18 +1,17 @@
-"""Steered texts are shown whole and escaped, a topic's words lit up; a price and a monitor's scores are drawn as they are."""
+"""Steered texts are shown whole and escaped, a topic's words lit up; a share and a price are drawn as they are."""
 
-import numpy as np
 import pytest
 
 from sae_tutorial.features.intervals import Interval
+from sae_tutorial.show.canvas import GREY
 from sae_tutorial.show.steering import (
     dose_figure,
     draws_figure,
     push_drawing,
     removal_figure,
-    scores_figure,
     swap_drawing,
     text_columns,
-    watch_figure,
+    trade_figure,
     ways_figure,
 )
 
@@ -45,6 +44,18 @@ def test_a_dose_has_a_share_and_a_price_with_intervals_in_two_panels():
     assert share.showlegend and not price.showlegend and list(random_share.x) == [0.3]
 
 
+def test_each_topic_has_a_panel_of_share_over_price_and_the_control_is_grey():
+    one = (Interval(0.3, 0.1, 0.6), Interval(0.5, 0.4, 0.7))
+    figure = trade_figure(
+        {"<sport>": {"latent": one, "random": one}, "gods": {"latent": one, "random": one}}, "T"
+    )
+    latent, random, other, _ = figure.data
+    assert (latent.name, latent.x, latent.y) == ("latent", (0.5,), (0.3,))
+    assert random.marker.color == GREY != latent.marker.color
+    assert latent.showlegend and not other.showlegend and (latent.xaxis, other.xaxis) == ("x", "x2")
+    assert {"&lt;sport&gt;", "gods"} <= {note.text for note in figure.layout.annotations}
+
+
 def test_a_way_has_a_dot_for_share_and_price_in_every_topics_row():
     one = (Interval(0.3, 0.1, 0.6), Interval(0.5, 0.4, 0.7))
     other = (Interval(0.6, 0.5, 0.8), Interval(1.0, 0.9, 1.1))
@@ -61,57 +72,51 @@ def test_a_way_has_a_dot_for_share_and_price_in_every_topics_row():
     assert list(figure.layout.yaxis.ticktext) == ["&lt;sport&gt;", "gods"]
 
 
+def test_shares_alone_have_a_single_panel():
+    figure = ways_figure({"articles": {"latent": [Interval(0.9, 0.8, 1.0)]}}, "T", ["share"])
+    (latent,) = figure.data
+    assert (list(latent.x), latent.y[0], latent.showlegend) == ([0.9], 0, True)
+
+
+def test_two_probes_are_drawn_over_the_damage_with_a_line_along_the_path_and_grey_controls():
+    low, high = Interval(0.6, 0.5, 0.8), Interval(0.9, 0.8, 1.0)
+    found = {
+        what: (Interval(damage, damage / 2, 2 * damage), (low, high))
+        for what, damage in (("one", 0.1), ("two", 0.4), ("<rival>", 0.2), ("64 others", 0.3), ("more", 0.5))
+    }
+    figure = removal_figure(found, ["one", "two"], ["64 others", "more"], "T")
+    old, rival, _, new, _, control = figure.data
+    assert (list(old.x), list(old.y), list(new.y)) == ([0.1, 0.4], [0.6, 0.6], [0.9, 0.9])
+    assert old.error_y.array[0] == pytest.approx(0.2) and "lines" in old.mode and "lines" not in rival.mode
+    assert (rival.text, control.text, new.text) == (("&lt;rival&gt;",), ("64<br>others", "more"), None)
+    assert control.marker.color == GREY != old.marker.color and [trace.showlegend for trace in figure.data] == [
+        True, False, False, True, False, False,
+    ]  # fmt: skip
+    assert figure.layout.xaxis.type == "log"
+
+
 def test_an_exchange_is_drawn_for_the_part_and_for_the_rest():
     said = [note.text for note in swap_drawing("France", "<Japan>", "Paris?", "T").layout.annotations]
-    assert "<b>&lt;Japan&gt;</b>" in said and "first" in said and "in a second run, stretched" in said
-
-
-def test_what_monitors_catch_and_ring_for_nothing_has_a_row_for_each_kind_and_a_dot_for_each_monitor():
-    caught = {
-        who: {"<b>": Interval(0.3, 0.1, 0.6), "German": Interval(0.0, 0.0, 0.1)} for who in ("one", "two")
-    }
-    false = {who: dict.fromkeys(("<b>", "German"), Interval(0.002, 0.001, 0.004)) for who in ("one", "two")}
-    figure = watch_figure(caught, false, "T")
-    one, two, rings, _ = figure.data
-    assert list(one.x) == list(two.x) == [0.3, 0.0] and one.error_x.array[0] == pytest.approx(0.3)
-    assert one.y[0] < 0 < two.y[0] < 0.5 < one.y[1] < 1 < two.y[1]
-    assert list(rings.x) == [2, 2] and rings.error_x.array[0] == pytest.approx(2) and rings.xaxis == "x2"
-    assert list(figure.layout.yaxis.ticktext) == ["&lt;b&gt;", "German"]
-
-
-def test_what_an_edit_leaves_stands_over_its_price_for_both_probes():
-    edits = {
-        "<16>": (Interval(0.01, 0.0, 0.1), Interval(0.8, 0.7, 0.9), Interval(0.95, 0.9, 1)),
-        "random": (Interval(0.1, 0.0, 0.2), Interval(0.98, 0.9, 1), Interval(0.98, 0.9, 1)),
-    }
-    figure = removal_figure(edits, "T", controls=["random"])
-    line, old, new, _, control, _ = figure.data
-    assert list(line.x) == [0.01] * 2 and list(line.y) == [0.8, 0.95]
-    assert (old.name, list(old.y), new.name, list(new.y)) == ("old probe", [0.8], "new probe", [0.95])
-    assert old.showlegend and not control.showlegend and control.marker.color != old.marker.color
-    assert "&lt;16&gt;" in {note.text for note in figure.layout.annotations}
+    assert "<b>&lt;Japan&gt;</b>" in said and "<b>run 2</b>" in said
+    assert said.count("swapped") == said.count("swapped, stretched") == 1
 
 
 def test_draws_lie_on_the_line_of_what_they_are_drawn_for():
     figure = draws_figure(
-        {"one<br>sentence": (2.0, [1.0, 0.5]), "<b>": (3.0, [4.0])}, ("chosen", "a draw"), "T", "x"
+        {"one": {"same": (2.0, [1.0, 0.5]), "<b>": (3.0, [4.0])}, "two": {"same": (1.0, [1.0])}},
+        ("chosen", "a draw"),
+        "T",
+        "x",
     )
     draws, mean, chosen = figure.data
-    assert list(mean.x) == [0.75, 4.0] and list(mean.y) == [0, 1]
-    assert (draws.name, list(draws.x), list(draws.y)) == ("a draw", [1.0, 0.5, 4.0], [0, 0, 1])
-    assert (chosen.name, list(chosen.x), list(chosen.y)) == ("chosen", [2.0, 3.0], [0, 1])
-    assert list(figure.layout.yaxis.ticktext) == ["one<br>sentence", "&lt;b&gt;"]
-
-
-def test_scores_of_names_lie_under_a_hill_of_all_other_tokens_with_a_threshold_for_each_monitor():
-    others, names = np.array([-3.0] * 99 + [1.0]), np.array([0.5, 2.0, 2.0])
-    kinds = {"held-out": (others, names), "<capitals>": (others, names - 2)}
-    figure = scores_figure({"one": (1.0, kinds), "<two>": (0.5, kinds)}, "T")
-    hill, name, _, moved = figure.data[:4]
-    assert list(name.x) == [0.5, 2.0, 2.0] and list(moved.x) == [-1.5, 0.0, 0.0]
-    assert len(set(name.y[1:])) == 2 and min(name.y) > 0  # equal scores are stacked
-    assert min(hill.y) == pytest.approx(-0.6) and max(hill.y) == 0
-    last = -np.array(hill.y)[np.abs(np.array(hill.x) - 1) < 0.1].min() / 0.6
-    assert last == pytest.approx(np.log10(2) / 2)  # one token beside 99
-    assert [line.x0 for line in figure.layout.shapes] == [1.0, 0.5]
-    assert list(figure.layout.yaxis.ticktext) == ["held-out", "&lt;capitals&gt;"]
+    one, two, three = figure.layout.yaxis.tickvals
+    assert one < two < three and three - two > two - one  # a gap between the groups, for the heading
+    assert list(mean.x) == [0.75, 4.0, 1.0] and list(mean.y) == [one, two, three]
+    assert (draws.name, list(draws.x), list(draws.y)) == (
+        "a draw",
+        [1.0, 0.5, 4.0, 1.0],
+        [one, one, two, three],
+    )
+    assert (chosen.name, list(chosen.x), list(chosen.y)) == ("chosen", [2.0, 3.0, 1.0], [one, two, three])
+    assert list(figure.layout.yaxis.ticktext) == ["same", "&lt;b&gt;", "same"]
+    assert [note.text for note in figure.layout.annotations] == ["<b>one</b>", "<b>two</b>"]

@@ -35,7 +35,6 @@ def words_of(figure: go.Figure) -> str:
         (drawings.mlp_drawing("t"), ["neuron"]),
         (drawings.one_layer_paths_drawing("t"), ["direct", "attention", "MLP"]),
         (drawings.induction_drawing("t"), ["previous-token head", "induction"]),
-        (drawings.induction_drawing("t", ["one", "two", "three", "four"]), ["one", "two", "three", "four"]),
         (
             drawings.fetch_drawing("t", WORDS, "x & y", ["one", "two", "three", "four"]),
             ["&lt;b&gt;", "x &amp; y", "one", "two", "three", "four"],

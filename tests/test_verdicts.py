@@ -23,6 +23,11 @@ def lab(gpt2, tmp_path) -> Lab:
     return Lab("offline", gpt2, TEXTS, np.zeros(len(TEXTS), dtype=int), 1, BUDGETS["quick"], "cpu", tmp_path)
 
 
+def test_a_quiet_verdict_is_recorded_and_not_printed(lab, capsys):
+    lab.check(True, "one of many", quiet=True)
+    assert [verdict.value for verdict in lab.verdicts] == [SHOWN] and not capsys.readouterr().out
+
+
 @pytest.mark.parametrize("yes", [True, np.bool_(True), torch.tensor(True)])
 def test_a_plain_yes_or_no(lab, capsys, yes):
     assert lab.check(yes, "water is wet") is None

@@ -7,14 +7,12 @@ would do (attribution patching: Nanda 2023; Syed et al. 2023). `latent_effects` 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from sae_tutorial.activations.collect import run_to_hook
 from sae_tutorial.effects.steering import edited, set_latents
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.transformer.edits import EVERYWHERE, Replace, at_least_float32, intervene, watch
@@ -124,69 +122,19 @@ def latent_effects(
     return falls(model, tokens, metric, contexts, reads)
 
 
-class Trial(NamedTuple):
-    """Chosen latents taken out, beside draws that match them.
-
-    Attributes:
-        places: each chosen latent, and the position, counted behind the BOS, at which it is strongest.
-        falls: how far the metric of each text falls, first without the chosen latents, then without each draw.
-        strengths: how strong each draw is, as a share of the chosen latents.
-    """
-
-    places: dict[int, int]
-    falls: Float[Tensor, "batch groups"]
-    strengths: list[float]
-
-    @property
-    def chosen(self) -> Float[Tensor, " batch"]:
-        """How far the metric of each text falls without the chosen latents."""
-        return self.falls[:, 0]
-
-    @property
-    def scaled(self) -> Float[Tensor, "batch draws"]:
-        """How far it would fall without each draw if the draw were as strong as the chosen latents and the fall in proportion."""
-        return self.falls[:, 1:] / self.falls.new_tensor(self.strengths)
-
-
-def beside_matched_draws(
-    model: TransformerBridge,
-    sae: SparseAutoencoder,
-    hook_name: str,
-    tokens: Int[Tensor, "batch position"],
-    metric: Metric,
+def chosen_and_drawn(
+    f: Float[Tensor, "position d_sae"],
     ranked: Sequence[int],
     draw: Callable[[list[int], Float[Tensor, " d_sae"]], Sequence[Sequence[int]]],
     n: int = 20,
-    without: Callable[[Sequence[int]], Replace] | None = None,
-) -> Trial:
-    """Take out the first `n` of `ranked` that are on in these texts, and the draws that match them token by token.
-
-    Args:
-        model: the model.
-        sae: whose latents these are.
-        hook_name: where it reads.
-        tokens: texts of equal length, alike token by token, such as one sentence about several countries.
-        metric: what should fall.
-        ranked: latents, the most important first.
-        draw: from latents and the strengths of all that are strongest at the same position, as many others, several times over.
-            Where a position has too few others, the last latents chosen there are left out.
-        n: how many are chosen at most.
-        without: as in `latent_effects`.
-    """
-    with torch.no_grad():
-        f = sae.encode(run_to_hook(model, tokens, hook_name))[:, 1:].mean(0).cpu()  # [position, latent]
-    chosen, peak = [i for i in ranked if f[:, i].any()][:n], f.argmax(0)
-    places: dict[int, int] = {}
-    parts: list[Sequence[Sequence[int]]] = []
-    for place in sorted({int(peak[i]) for i in chosen}):
-        strength = f[place] * (peak == place)
-        here = [i for i in chosen if peak[i] == place]
-        here = here[: int((strength > 0).sum()) - len(here)]
-        places |= dict.fromkeys(here, place)
-        parts.append(draw(here, strength))
-    draws = [[i for part in parts_of_one for i in part] for parts_of_one in zip(*parts, strict=True)]
-    highest = f.max(0).values
-    strong = [float(highest[group].sum()) for group in (list(places), *draws)]
-    groups = [list(places), *draws]
-    falls_by_group = latent_effects(model, sae, hook_name, tokens, metric, groups, without=without)
-    return Trial(places, falls_by_group, [one / strong[0] for one in strong[1:]])
+) -> tuple[list[int], list[list[int]]]:
+    """The first n of `ranked` that are on, and groups that `draw` makes of latents strongest at the same tokens."""
+    chosen, groups = [i for i in ranked if f[:, i].any()][:n], []
+    kept, peak = [], f.argmax(0)  # the token at which each latent is strongest
+    for token in sorted({int(peak[i]) for i in chosen}):
+        strength = f[token] * (peak == token)  # 0 for a latent that is stronger at another token
+        here = [i for i in chosen if peak[i] == token]
+        here = here[: int((strength > 0).sum()) - len(here)]  # so that all of them find a partner
+        kept += here
+        groups.append(draw(here, strength))
+    return kept, [[i for part in parts for i in part] for parts in zip(*groups, strict=True)]

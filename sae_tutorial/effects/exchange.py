@@ -5,7 +5,6 @@ partner's rest. The change that a rest makes is smaller, so it is stretched: len
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,18 +18,6 @@ from sae_tutorial.sae.metrics import Reconstruct
 from sae_tutorial.transformer.edits import intervene
 
 Answers = Callable[[Int[Tensor, "batch position"]], Int[Tensor, " batch"]]
-
-
-class Exchange(NamedTuple):
-    """What came of putting the partner's part, or its rest, into each text.
-
-    Attributes:
-        turned: whether each answer became the partner's; first with the part exchanged, then with the rest.
-        cosine: of the change that was made and that of the whole row, the mean over the texts, in the same order.
-    """
-
-    turned: Bool[np.ndarray, "two texts"]
-    cosine: tuple[float, float]
 
 
 def where_texts_differ(tokens: Int[Tensor, "batch position"]) -> int:
@@ -52,10 +39,11 @@ def changes(
 ) -> tuple[Float[Tensor, "batch d_in"], Float[Tensor, "batch d_in"]]:
     """What is added to each row if it gets its partner's part, and if it gets its partner's rest, x − part, made as long."""
     partner = torch.as_tensor(partner, device=x.device)
+    rest = x - part
     of_part = part[partner] - part
-    of_rest = x[partner] - x - of_part
-    length = of_part.norm(dim=1) / of_rest.norm(dim=1).clamp(min=1e-9)
-    return of_part, of_rest * length[:, None]
+    of_rest = rest[partner] - rest
+    stretch = of_part.norm(dim=1) / of_rest.norm(dim=1).clamp(min=1e-9)
+    return of_part, of_rest * stretch[:, None]
 
 
 @torch.no_grad()
@@ -66,7 +54,7 @@ def exchanged(
     split: Reconstruct,
     partner: Sequence[int] | Int[Tensor, " batch"],
     answers: Answers,
-) -> Exchange:
+) -> Bool[np.ndarray, "two texts"]:
     """Exchange a part of the rows at the one token in which the texts differ, then the rest, and read the answers.
 
     Args:
@@ -76,14 +64,15 @@ def exchanged(
         split: from rows to the part that is exchanged first, such as a reconstruction; the rest is the row minus that.
         partner: of each text, the text whose part it gets.
         answers: from texts to the number of each one's answer, which before the exchange is the text's own number.
+
+    Returns:
+        Whether each answer became the partner's; first with the part exchanged, then with the rest.
     """
     place = where_texts_differ(tokens)
     x = run_to_hook(model, tokens, hook_name)[:, place]
     wanted = torch.as_tensor(partner, device=tokens.device)
-    whole = x[wanted] - x
-    turned, cosines = [], []
+    turned = []
     for change in changes(x, split(x), partner):
         with intervene(model, {hook_name: added(change[:, None])}, [place]):
             turned.append((answers(tokens) == wanted).tolist())
-        cosines.append(float(torch.cosine_similarity(change, whole).mean()))
-    return Exchange(np.array(turned), (cosines[0], cosines[1]))
+    return np.array(turned)

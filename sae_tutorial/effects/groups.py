@@ -36,19 +36,6 @@ def latent_sums(graph: Graph, coders: Coders, signed: bool = False) -> Float[Ten
     return sums
 
 
-def beyond_others(values: Values) -> Values:
-    """How far each kind's value lies above the mean of the other kinds' values."""
-    return values - (values.sum(0) - values) / (len(values) - 1)
-
-
-def strongest(values: Values, counts: Sequence[int]) -> Mask:
-    """For each kind as many latents as `counts` says, those of its largest values."""
-    chosen = torch.zeros_like(values, dtype=torch.bool)
-    for kind, n in enumerate(counts):
-        chosen[kind].view(-1)[values[kind].flatten().topk(n).indices] = True
-    return chosen
-
-
 def beyond_costliest(
     own: Float[Tensor, "templates kinds"], theirs: Float[Tensor, "rivals templates kinds"]
 ) -> list[Interval]:
@@ -71,8 +58,7 @@ class EditedPrompts:
 
     Attributes:
         tokens: all prompts, template by template, BOS first, filled up on the right, which nothing reads.
-        later: [prompts, places, 1], True behind the first place at which the prompts of a template differ. Places are
-            positions without the BOS, which is never edited.
+            Places are its positions without the BOS, which is never edited.
 
     Raises:
         ValueError: prompts of one template with different numbers of tokens.
@@ -95,33 +81,14 @@ class EditedPrompts:
         )
         self.ends: Int[Tensor, " prompts"] = lengths - 1
         self.answers = [model.tokenizer.encode(word, add_special_tokens=False)[0] for word in answers]
-        by_template = self.tokens.view(*self.shape, -1)
-        word = (by_template != by_template[:, :1]).any(1).int().argmax(1).repeat_interleave(self.shape[1])
-        places = torch.arange(1, self.tokens.shape[1], device=self.tokens.device)
-        self.later: Bool[Tensor, "prompts places 1"] = (
-            (places > word[:, None]) & (places <= self.ends[:, None])
-        )[..., None]
 
     @torch.no_grad()
     def log_p(
         self, edit: GroupEdit | None = None, groups: Mask | None = None
     ) -> Float[Tensor, "templates kinds answers"]:
         """The log probabilities of all answers after each prompt, with the groups of its kind edited."""
-        return self._of_answers(self._logits(edit, groups).log_softmax(-1))
-
-    @torch.no_grad()
-    def above_mean(
-        self, edit: GroupEdit | None = None, groups: Mask | None = None
-    ) -> Float[Tensor, "templates kinds answers"]:
-        """How far the logits of all answers lie above the mean logit of the vocabulary, edited as in `log_p`.
-
-        A log probability falls when other words rise; this number does not notice a few others.
-        """
-        logits = self._logits(edit, groups)
-        return self._of_answers(logits - logits.mean(-1, keepdim=True))
-
-    def _of_answers(self, values: Float[Tensor, "prompts vocabulary"]) -> Tensor:
-        return values[:, self.answers].cpu().view(*self.shape, -1)
+        found = self._logits(edit, groups).log_softmax(-1)
+        return found[:, self.answers].cpu().view(*self.shape, -1)
 
     def _logits(self, edit: GroupEdit | None, groups: Mask | None) -> Float[Tensor, "prompts vocabulary"]:
         """The logits after each prompt, with the groups of its kind edited."""
@@ -139,14 +106,10 @@ class EditedPrompts:
         return logits[torch.arange(len(self.tokens)), column].float()
 
     @torch.no_grad()
-    def strength(self, later: bool = False) -> Values:
-        """What each latent is, summed over places, mean over templates.
-
-        Args:
-            later: count only places behind the word in which a template's prompts differ.
-        """
+    def strength(self) -> Values:
+        """What each latent is, summed over places, mean over templates."""
         places = torch.arange(1, self.tokens.shape[1], device=self.tokens.device)
-        where = self.later if later else (places <= self.ends[:, None])[..., None]
+        where = (places <= self.ends[:, None])[..., None]
         return self._latents(where).view(*self.shape, len(self.coders), -1).mean(0)
 
     @torch.no_grad()

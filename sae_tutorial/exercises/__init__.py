@@ -70,7 +70,7 @@ from sae_tutorial.exercises.in_use import yours_or_ours
 from sae_tutorial.exercises.judging import check_balanced_accuracy
 from sae_tutorial.exercises.kinds import check_as_rare, check_both_halves, check_top_share
 from sae_tutorial.exercises.looking import check_calendar, check_claimed_share, check_shares
-from sae_tutorial.exercises.meaning import check_matched_rates, check_nearer_abroad
+from sae_tutorial.exercises.meaning import check_find_holes, check_lean, check_nearer_abroad
 from sae_tutorial.exercises.meeting import check_meeting
 from sae_tutorial.exercises.neurons import check_switch_off
 from sae_tutorial.exercises.own_latent import check_own_latent
@@ -82,7 +82,7 @@ from sae_tutorial.exercises.patients import (
     check_symptoms,
 )
 from sae_tutorial.exercises.pentagon import check_pentagon
-from sae_tutorial.exercises.removing import check_hold_constant, check_take_out
+from sae_tutorial.exercises.removing import check_hold_constant, check_look_again, check_take_out
 from sae_tutorial.exercises.residual import (
     check_attribution,
     check_lens,
@@ -159,6 +159,7 @@ __all__ = [
     "check_explained_variance",
     "check_faithfulness",
     "check_features_read",
+    "check_find_holes",
     "check_first_diagnosis",
     "check_first_repair",
     "check_from_memory",
@@ -172,13 +173,14 @@ __all__ = [
     "check_latent_shares",
     "check_latent_values",
     "check_lead_over_all",
+    "check_lean",
     "check_lens",
+    "check_look_again",
     "check_loop_order",
     "check_loss",
     "check_matched",
     "check_margins",
     "check_matched_latents",
-    "check_matched_rates",
     "check_meeting",
     "check_mistakes",
     "check_mostly_off",

@@ -1,4 +1,4 @@
-"""Checks for notebook 15's monitors: where the threshold goes, and sentences that slip past one or ring it falsely."""
+"""Checks for notebook 15's monitors: where the threshold goes, and sentences that slip past one or set it off falsely."""
 
 import re
 from collections.abc import Callable
@@ -10,13 +10,12 @@ from torch import Tensor
 from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
 from sae_tutorial.exercises.reporting import Exercise, NotAttempted, WrongAnswer
 from sae_tutorial.features.concepts import COUNTRIES
-from sae_tutorial.features.monitors import NAMES
 
 
 def check_choose_threshold(choose_threshold: Callable[[Tensor, Tensor, float], float]) -> None:
-    """Exercise 15.2: `choose_threshold(scores, is_name, per_miss)`, the score above which alarms cost least."""
+    """Exercise 15.3: `choose_threshold(scores, is_name, per_miss)`, the score above which alarms cost least."""
     exercise = Exercise(
-        "15.2",
+        "15.3",
         "write the body of `choose_threshold`.",
         "the lines above the exercise, on what a missed name and a false alarm cost",
         "the three monitors below raise their alarms above the thresholds that you choose.",
@@ -25,9 +24,9 @@ def check_choose_threshold(choose_threshold: Callable[[Tensor, Tensor, float], f
 
 
 def check_slip_past(silent: Any, crying: Any, watch: Callable[[list[str]], list[list[str]]]) -> None:
-    """Exercise 15.3: sentences that name a country and raise no alarm, others that raise one, and the page's monitor."""
+    """Exercise 15.4: sentences that name a country and raise no alarm, others that raise one, and the page's monitor."""
     exercise = Exercise(
-        "15.3",
+        "15.4",
         "put two lists of sentences in place of the two None.",
         "the folded help",
         "you know what this monitor overlooks and what it mistakes, from texts that you made for it.",
@@ -38,7 +37,7 @@ def check_slip_past(silent: Any, crying: Any, watch: Callable[[list[str]], list[
 def attempts_in_use(
     silent: Any, crying: Any, watch: Callable[[list[str]], list[list[str]]]
 ) -> tuple[list[str], list[str]]:
-    """The learner's two lists of exercise 15.3 where they are right, and the course's in their place."""
+    """The learner's two lists of exercise 15.4 where they are right, and the course's in their place."""
     try:
         _judge_slip_past(silent, crying, watch)
     except Exception:  # whatever is wrong with them, the exercise says so; the notebook goes on with ours
@@ -149,7 +148,8 @@ CRYING = (
     "The people of Quebec voted against it.",
     "The embassy of Tibet was closed by the police.",
 )
-_COUNTRY = re.compile(rf"\b(?:{COUNTRIES}|{NAMES['German']})\b", re.IGNORECASE)
+_GERMAN = "Frankreich|Italien|Deutschland|Spanien|Schweden|Griechenland|Polen|Norwegen|Kenia|Kanada"
+_COUNTRY = re.compile(rf"\b(?:{COUNTRIES}|{_GERMAN})\b", re.IGNORECASE)
 
 
 def _judge_slip_past(silent: Any, crying: Any, watch: Callable[[list[str]], list[list[str]]]) -> None:
@@ -163,7 +163,7 @@ def _judge_slip_past(silent: Any, crying: Any, watch: Callable[[list[str]], list
     for number, found in enumerate(named, 1):
         if not found:
             raise WrongAnswer(
-                f"sentence {number} of `silent` names no country of our list, so it is no miss that nothing rings there."
+                f"sentence {number} of `silent` names no country of our list, so it is no miss that no alarm is raised there."
             )
     for number, found in enumerate(named_too, 1):
         if found:
@@ -179,22 +179,22 @@ def _judge_slip_past(silent: Any, crying: Any, watch: Callable[[list[str]], list
 def _judge_alarms(
     silent: list[str], crying: list[str], watch: Callable[[list[str]], list[list[str]]]
 ) -> None:
-    """Nothing rings in `silent`, and in each of `crying` something does, not always the same."""
+    """No alarm is raised in `silent`, and one in each of `crying`, not always at the same piece."""
     if not callable(watch):
         raise WrongAnswer("the third thing is the page's `watch`, without brackets.")
-    rang = watch(silent + crying)
-    for number, places in enumerate(rang[: len(silent)], 1):
+    alarms = watch(silent + crying)
+    for number, places in enumerate(alarms[: len(silent)], 1):
         if places:
             raise WrongAnswer(
                 f"sentence {number} of `silent` raises an alarm, at {places[0].strip()!r}. Put the name into another sentence, "
                 "write it differently, or take another country."
             )
-    for number, places in enumerate(rang[len(silent) :], 1):
+    for number, places in enumerate(alarms[len(silent) :], 1):
         if not places:
             raise WrongAnswer(
                 f"sentence {number} of `crying` raises no alarm. What is most like a country, and not on our list?"
             )
-    if len({places[0].strip().casefold() for places in rang[len(silent) :]}) < 2:
+    if len({places[0].strip().casefold() for places in alarms[len(silent) :]}) < 2:
         raise WrongAnswer(
             "all alarms of `crying` are at one and the same piece. That is one false alarm, copied; find another."
         )

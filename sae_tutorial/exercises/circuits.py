@@ -1,4 +1,4 @@
-"""Checks for notebook 03: an induction score, a control for heads, claims, a patch, faithfulness."""
+"""Checks for notebook 03: an induction score, a control for heads, claims, faithfulness, a patch."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -54,9 +54,9 @@ def check_shown(shown: Iterable[str] | None) -> None:
 
 
 def check_patch(patch: Callable[..., Tensor]) -> None:
-    """Exercise 3.5: `patch(activation, hook, donor, position)`, the donor's vector at one position."""
+    """Exercise 3.6: `patch(activation, hook, donor, position)`, the donor's vector at one position."""
     exercise = Exercise(
-        "3.5",
+        "3.6",
         "write the body of `patch`.",
         "the section 'Where is the country? Activation patching'",
         "you can move one vector from one run to another, and so ask where a piece of information sits.",
@@ -65,11 +65,11 @@ def check_patch(patch: Callable[..., Tensor]) -> None:
 
 
 def check_faithfulness(faithfulness: Callable[[float, float, float], float]) -> None:
-    """Exercise 3.7: `faithfulness(full, ablated, circuit)`, from three losses."""
+    """Exercise 3.5: `faithfulness(full, ablated, circuit)`, from three losses."""
     exercise = Exercise(
-        "3.7",
+        "3.5",
         "write the body of `faithfulness`.",
-        "the section 'What a claim about a circuit needs'",
+        "the section 'Are these heads enough?'",
         "you can put a circuit of any size on one scale: 0 as bad as no heads at all, 1 as good as the model.",
     )
     exercise.check(_judge_faithfulness, faithfulness)

@@ -21,9 +21,9 @@ def check_cut_keys(cut_keys: Callable[..., Tensor]) -> None:
 
 
 def check_average_head(average_head: Callable[[Tensor, int], Tensor]) -> None:
-    """Exercise 3.6: `average_head(z, head)`, one head's output replaced by its mean over the prompts."""
+    """Exercise 3.7: `average_head(z, head)`, one head's output replaced by its mean over the prompts."""
     exercise = Exercise(
-        "3.6",
+        "3.7",
         "write the body of `average_head`.",
         "the section 'Three methods meet in one head'",
         "you can take out what a head knows of *this* prompt, and leave what it does on every prompt.",

@@ -29,12 +29,12 @@ _OTHER_CHANGES = {
     "B": {
         "training": "its encoder does not learn either. B grants that the encoder learned: hold the directions alone.",
         "decoder": "its directions still learn, within their cones. B asks for directions that learn nothing.",
-        "model": "its directions learn as ours do, on another model. B names the directions: hold those.",
+        "model": "its directions learn as those of *free* do, on another model. B names the directions: hold those.",
     },
     "C": {
         "training": "its directions go nowhere, and the encoder neither. C asks what is lost if they go a *little* way.",
         "decoder": "its directions go nowhere at all. C says *far*: let them go a little way.",
-        "model": "its directions are as free as ours. C names how far they may go.",
+        "model": "its directions may go as far as those of *free*. C names how far they may go.",
     },
     "D": {
         "training": "it reads the same model, whose blocks have learned. D asks for blocks that learned nothing.",
@@ -64,7 +64,7 @@ def _judge_design(answer: Any) -> None:
         settings = call(answer, claim)
         if not isinstance(settings, Mapping):
             raise WrongAnswer(
-                f"for {claim} a dictionary is needed, such as `ours | {{...}}`, got {settings!r}."
+                f"for {claim} a dictionary is needed, such as `base | {{...}}`, got {settings!r}."
             )
         _judge_settings(claim, settings)
         # Nothing moves where nothing is trained, so what is held says nothing there.
@@ -73,7 +73,7 @@ def _judge_design(answer: Any) -> None:
         changed = [name for name in OURS if settings[name] != OURS[name]]
         if not changed:
             raise WrongAnswer(
-                f"the rival for {claim} is our SAE again. It lacks nothing, so it can refute nothing."
+                f"the rival for {claim} is *free* again. It lacks nothing, so it can refute nothing."
             )
         if len(changed) > 1:
             raise WrongAnswer(
@@ -88,7 +88,7 @@ def _judge_settings(claim: str, settings: Mapping[str, Any]) -> None:
     if set(settings) != set(OURS):
         raise WrongAnswer(
             f"for {claim} the settings must be {', '.join(OURS)}, got {', '.join(map(str, settings))}. "
-            "`ours | {...}` keeps those that you do not name."
+            "`base | {...}` keeps those that you do not name."
         )
     for name, value in settings.items():
         if value not in _SETTINGS[name]:
@@ -98,9 +98,9 @@ def _judge_settings(claim: str, settings: Mapping[str, Any]) -> None:
 
 
 def check_lead_over_all(lead_over_all: Callable[[dict[str, list[float]], str], Any]) -> None:
-    """Exercise 14.3: `lead_over_all(counts, name)`, the mean of one method minus that of its strongest rival."""
+    """Exercise 14.4: `lead_over_all(counts, name)`, the mean of one method minus that of its strongest rival."""
     exercise = Exercise(
-        "14.3",
+        "14.4",
         "write the body of `lead_over_all`.",
         "the folded help, on means over seeds and on who is a rival",
         "your headlines name the rival that hurts most.",
@@ -152,9 +152,9 @@ _LEAD_MISTAKES: Mistakes = [
 
 
 def check_near_miss(near_miss: Any) -> None:
-    """Exercise 9.5: a regular expression for what resembles the digits after a thousands comma and is not meant."""
+    """Exercise 9.1: a regular expression for what resembles the digits after a thousands comma and is not meant."""
     exercise = Exercise(
-        "9.5",
+        "9.1",
         'replace None by a regular expression, such as r"\\d(?=,\\d\\d\\d)".',
         "the line: the first two of three digits after a comma. What else has digits?",
         "your test could refute the line. The next cells ask the latent.",

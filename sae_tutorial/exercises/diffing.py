@@ -44,13 +44,12 @@ def check_tuned_share(tuned_share: Callable[[Tensor], Tensor]) -> None:
 
 
 def check_rival(rival: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Exercise 12.7: `rival(base, tuned)`, a direction by a rule of the learner's own that finds an arrow hidden in few rows."""
+    """Exercise 12.5: `rival(base, tuned)`, a direction by a rule of the learner's own that finds an arrow hidden in few rows."""
     exercise = Exercise(
-        "12.7",
+        "12.5",
         "write the body of `rival`.",
         "the folded help, on which rows to ask",
-        "your rule found an arrow that one made-up row of thirty has. Next it takes the two tests on real rows, where fewer may "
-        "have it: a mean over many rows can pass here and fail there.",
+        "your rule found an arrow that one made-up row of a thousand has. Next it takes the two tests on real rows.",
     )
     exercise.check(_judge_rival, rival)
 
@@ -71,14 +70,14 @@ def check_told(told: Iterable[str] | None) -> None:
     exercise = Exercise(
         "12.8",
         "replace None by a set of letters, such as {'A'}.",
-        "the last figure, and the tables above it",
+        "the figure of both tests, and the tables above it",
         "you can say what a diff shows in the words of what was measured.",
     )
     exercise.check(
         lambda answer: match_choices(
             answer,
             {
-                "A": "A was measured: the arrow in 32 texts, and 19 other latents' arrows at the same length beside it.",
+                "A": "A was measured: 32 texts with the arrow added, and the interval of their share lies above a quarter.",
                 "D": "D was measured: two starts read the same rows, and latent scaling passed the first latent of one.",
             },
             {
@@ -87,7 +86,7 @@ def check_told(told: Iterable[str] | None) -> None:
                 "could be its case.",
                 "E": "E says that nothing else changed, and that is wrong here. The twin was trained without the habit, and yet "
                 "its rows moved by 39 to 50. The base model also writes in another voice than both fine-tuned models.",
-                "F": "F puts two shares of 32 texts in order. Look at their intervals: do they keep clear of each other?",
+                "F": "F puts two shares of 32 texts in order. Look at the interval of their difference: does it keep clear of 0?",
             },
         ),
         told,
@@ -119,9 +118,14 @@ def _two_saes(b: Tensor, t: Tensor, W: Tensor, b_enc: Tensor, D: Tensor, c: Tens
     )
 
 
-def _two_encoders(b: Tensor, t: Tensor, W: Tensor, b_enc: Tensor, D: Tensor, c: Tensor) -> Tensor:
-    halves = zip((b, t), c.chunk(2), W.chunk(2), strict=True)
-    return sum(((x - centre) @ half + b_enc).relu() for x, centre, half in halves) @ D + c
+def _two_encoders(bias_of_base: float, bias_of_tuned: float) -> Callable[..., Tensor]:
+    """Two ReLUs, with so much of b_enc in each."""
+
+    def wrong(b: Tensor, t: Tensor, W: Tensor, b_enc: Tensor, D: Tensor, c: Tensor) -> Tensor:
+        halves = zip((b, t), c.chunk(2), W.chunk(2), (bias_of_base, bias_of_tuned), strict=True)
+        return sum(((x - centre) @ half + part * b_enc).relu() for x, centre, half, part in halves) @ D + c
+
+    return wrong
 
 
 _CROSSCODER_MISTAKES: Mistakes = [
@@ -134,9 +138,22 @@ _CROSSCODER_MISTAKES: Mistakes = [
         "these are two SAEs side by side, each with activations of its own. A crosscoder's latent has one activation, read "
         "from both rows.",
     ),
+    *(
+        (
+            _two_encoders(*biases),
+            f"each half has its own ReLU here, with {words}, so a latent has two activations. Add what both halves read, then "
+            "one ReLU.",
+        )
+        for biases, words in (
+            ((1, 1), "b_enc in both"),
+            ((0.5, 0.5), "half of b_enc in each"),
+            ((1, 0), "b_enc in the base half"),
+            ((0, 1), "b_enc in the tuned half"),
+        )
+    ),
     (
-        _two_encoders,
-        "each half has its own ReLU here, so a latent has two activations. Add what both halves read, then one ReLU.",
+        lambda *given: torch.stack(_crosscoder(*given).chunk(2, 1)),
+        "you return the two models' rows as a pair. Return one tensor: lay them side by side with `torch.cat(..., dim=1)`.",
     ),
     (
         lambda b, t, W, b_enc, D, c: (torch.cat([b, t], 1) @ W + b_enc).relu() @ D + c,
@@ -202,18 +219,18 @@ _SHARE_MISTAKES: Mistakes = [
 ]
 
 
-# Rows with an answer: of N_ROWS a thirtieth has a hidden arrow in the tuned model, and all of them drift and shake.
-N_ROWS, WIDTH, NEAR_ENOUGH = 1000, 64, 0.9
+# Rows with an answer: of N_ROWS one in a thousand has a hidden arrow in the tuned model, and all of them drift and shake.
+N_ROWS, WIDTH, NEAR_ENOUGH = 20_000, 64, 0.9
 
 
 def hidden_arrow(seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(base rows, tuned rows, the arrow that one tuned row of thirty has): what exercise 12.7 is judged on."""
+    """(base rows, tuned rows, the arrow that one tuned row of a thousand has): what exercise 12.5 is judged on."""
     draw = torch.Generator().manual_seed(seed)
     arrow, drift = normalize(torch.randn(2, WIDTH, generator=draw), dim=1)
     base = 3 * torch.randn(N_ROWS, WIDTH, generator=draw)
-    has_it = torch.randperm(N_ROWS, generator=draw)[: N_ROWS // 30]
+    has_it = torch.randperm(N_ROWS, generator=draw)[: N_ROWS // 1000]
     change = 3 * drift + 1.5 * torch.randn(N_ROWS, WIDTH, generator=draw)
-    change[has_it] += 16 * arrow
+    change[has_it] += 24 * arrow
     return base, base + change, arrow
 
 
@@ -229,9 +246,13 @@ def _judge_rival(answer: Any) -> None:
             )
         if not got.isfinite().all() or not got.norm() > 0:
             raise WrongAnswer("your direction has no length, or numbers that are not finite.")
-        for mistake, message in _RIVAL_MISTAKES:
-            if abs(cosine_similarity(got, mistake(base, tuned).double(), dim=0)) > 0.999:
-                raise WrongAnswer(message)
+        # Some of them nearly agree on so many rows: the nearest one is meant.
+        nearest, message = max(
+            (abs(float(cosine_similarity(got, mistake(base, tuned).double(), dim=0))), message)
+            for mistake, message in _RIVAL_MISTAKES
+        )
+        if nearest > 0.999:
+            raise WrongAnswer(message)
         cosines.append(float(cosine_similarity(got, arrow.double(), dim=0)))
     if max(cosines) < -NEAR_ENOUGH:
         raise WrongAnswer("your direction points from the tuned model to the base model. Turn it round.")
@@ -243,7 +264,7 @@ def _judge_rival(answer: Any) -> None:
     if min(cosines) < NEAR_ENOUGH:
         raise WrongAnswer(
             f"on three sets of rows that we made up your direction has cosines of {show(cosines, 2)} with the hidden arrow; "
-            f"{NEAR_ENOUGH} is wanted in each. Only one row of thirty has the arrow: which rows would show it?"
+            f"{NEAR_ENOUGH} is wanted in each. Only one row of a thousand has the arrow: which rows would show it, and how many are they?"
         )
     match_untouched(answer, {"base": base, "tuned": tuned})
 
@@ -257,7 +278,7 @@ def _rival(base: Tensor, tuned: Tensor) -> Tensor:
 _RIVAL_MISTAKES: Mistakes = [
     (
         lambda base, tuned: (tuned - base).mean(0),
-        "that is the mean difference over all rows, which is in the figure already. Twenty-nine rows of thirty only drift, "
+        "that is the mean difference over all rows, which is in the figure already. All but one row of a thousand only drift, "
         "and the drift fills the mean. Choose rows.",
     ),
     (

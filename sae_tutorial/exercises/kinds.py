@@ -176,6 +176,14 @@ _RARE_MISTAKES: Mistakes = [
         lambda f, n: f * ((f > 0) & ((f > 0).cumsum(0) <= n)),
         "you kept the first n places at which it is on. A latent with a higher threshold keeps its strongest.",
     ),
+    (
+        lambda f, n: f * ((f > 0) & (f <= f[f > 0].sort().values[n - 1])),
+        "you kept the weakest. No threshold does that: a higher one lets the strongest through.",
+    ),
+    (
+        lambda f, n: f * (f <= f.sort().values[n - 1]),
+        "you kept the weakest, and rows where it is off are the weakest of all. A higher threshold lets the strongest through.",
+    ),
     (lambda f, n: f * (torch.arange(len(f)) < n), _FIRST_PLACES),
     (lambda f, n: f[:n], f"{_FIRST_PLACES} And keep the shape of `f`, with 0 elsewhere."),
     (

@@ -1,4 +1,4 @@
-"""Checks for notebook 14: two rates weighed alike, and whose neighbour is nearer. `designing` has a lead over all rivals."""
+"""Checks for notebook 14: holes, whose neighbour is nearer, and how far a latent leans. `designing` has a lead over all rivals."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,70 +8,137 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from sae_tutorial.exercises.matching import Mistakes, match_function, read_tensor
-from sae_tutorial.exercises.reporting import Exercise, WrongAnswer, call
+from sae_tutorial.exercises.reporting import Exercise
 
 
-def check_matched_rates(matched_rates: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
-    """Exercise 14.1: `matched_rates(holes, absorbed, elsewhere)`, a share over all holes and the background weighed alike."""
+def check_find_holes(find_holes: Callable[..., Any]) -> None:
+    """Exercise 14.1: `find_holes(values, W_dec, direction, own, concept, found)`, where a concept's pair has holes, and what is filled."""
     exercise = Exercise(
         "14.1",
-        "return two numbers: the share of all holes that is absorbed, then the background.",
-        "the folded help, on what one hole counts in each of the two numbers",
-        "you compare a number with a control that is averaged in the same way.",
+        "return two masks over the tokens: which are holes, and which are filled.",
+        "the sketch, and the folded help on one line at a time",
+        "this is the whole detector. From here on the page runs yours.",
     )
-    exercise.check(_judge_matched_rates, matched_rates)
+    exercise.check(_judge_find_holes, find_holes)
 
 
-def _judge_matched_rates(answer: Any) -> None:
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.tensor([1000, 10]), torch.tensor([900, 5]), torch.tensor([0.50, 0.02])),
-        (torch.arange(3, 9), torch.arange(2, 8), torch.rand(6, generator=generator)),
-    ]
-    without = (torch.tensor([4, 0, 12]), torch.tensor([1, 0, 9]), torch.tensor([0.25, 0.9, 0.125]))
+def _judge_find_holes(answer: Any) -> None:
+    match_function(answer, _find_holes, [_tokens(seed) for seed in range(8)], _HOLE_MISTAKES)
 
-    match_function(answer, _matched_rates, inputs, _RATE_MISTAKES)
-    if read_tensor(call(answer, *without)).double().isnan().any():
-        raise WrongAnswer(
-            "right, until a concept has no holes at all: then your function divides 0 by 0, and the whole answer is "
-            "nan. Add up over the concepts first, and divide once."
+
+def _tokens(seed: int) -> tuple[Tensor, ...]:
+    """Twelve tokens and four latents, of which two are the pair, on at an odd number of those that count."""
+    generator = torch.Generator().manual_seed(seed)
+    own, direction = torch.tensor([0, 2]), torch.tensor([0.6, 0.8])
+    while True:
+        values = (
+            torch.randint(1, 9, (12, 4), generator=generator)
+            * (torch.rand(12, 4, generator=generator) < 0.5)
+            / 2
         )
-    match_function(answer, _matched_rates, [without], [])
+        W_dec = normalize(direction + 0.8 * torch.randn(4, 2, generator=generator), dim=1)
+        concept, found = (torch.rand(12, generator=generator) < share for share in (0.6, 0.7))
+        if (concept & found & (values[:, own] > 0).any(1)).sum() % 2:  # so that there is one median
+            return values, W_dec, direction, own, concept, found
 
 
-def _matched_rates(holes: Tensor, absorbed: Tensor, elsewhere: Tensor) -> tuple[Tensor, Tensor]:
-    return absorbed.sum() / holes.sum(), (holes * elsewhere).sum() / holes.sum()
+def _parts_of_holes(
+    values: Tensor, W_dec: Tensor, direction: Tensor, own: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What each latent adds along the direction, where the pair is off, and the most that another latent adds."""
+    adds = values * (W_dec @ direction)
+    others = adds.clone()
+    others[:, own] = -torch.inf
+    return adds, (values[:, own] == 0).all(1), others.amax(1)
 
 
-_RATE_MISTAKES: Mistakes = [
+def _find_holes(
+    values: Tensor, W_dec: Tensor, direction: Tensor, own: Tensor, concept: Tensor, found: Tensor
+) -> tuple[Tensor, Tensor]:
+    adds, off, most = _parts_of_holes(values, W_dec, direction, own)
+    usual = adds[concept & found & ~off][:, own].sum(1).median()
+    return concept & found & off, most >= usual / 2
+
+
+def _with_usual(usual_of: Callable[..., Tensor]) -> Callable[..., Any]:
+    """The detector with another amount that counts as usual: of what is added, where it counts, and the pair."""
+
+    def holes(v: Tensor, W: Tensor, d: Tensor, own: Tensor, concept: Tensor, found: Tensor) -> Any:
+        adds, off, most = _parts_of_holes(v, W, d, own)
+        usual = usual_of(adds[:, own], ~off, concept & found & ~off)
+        return concept & found & off, most >= usual / 2
+
+    return holes
+
+
+def _with_filled(filled: Callable[..., Tensor]) -> Callable[..., Any]:
+    """The detector with another rule for what is filled: from what is added, the pair, half of the usual, and the holes."""
+
+    def holes(v: Tensor, W: Tensor, d: Tensor, own: Tensor, concept: Tensor, found: Tensor) -> Any:
+        adds, off, _ = _parts_of_holes(v, W, d, own)
+        half = adds[concept & found & ~off][:, own].sum(1).median() / 2
+        hole = concept & found & off
+        return hole, filled(adds, own, half, hole, _parts_of_holes(v, W, d, own)[2])
+
+    return holes
+
+
+def _without(adds: Tensor, own: Tensor) -> Tensor:
+    return adds[:, [i for i in range(adds.shape[1]) if i not in own.tolist()]]
+
+
+_HOLE_MISTAKES: Mistakes = [
     (
-        lambda h, a, e: (_matched_rates(h, a, e)[0], e.mean()),
-        "the first number counts a concept by its holes, the second counts every concept once. A concept with a thousand "
-        "holes then meets the background of one with ten. Weigh both by holes.",
+        lambda v, W, d, own, c, f: (c & f & (v[:, own] == 0).any(1), _find_holes(v, W, d, own, c, f)[1]),
+        "your holes need only *one* latent of the pair to be off. In a hole both are: `.all(1)`.",
     ),
     (
-        lambda h, a, e: ((a / h).mean(), e.mean()),
-        "both are plain means over concepts: matched, but a concept with three holes counts as much as one with a "
-        "thousand. The question was about all holes.",
+        lambda v, W, d, own, c, f: (c & (v[:, own] == 0).all(1), _find_holes(v, W, d, own, c, f)[1]),
+        "your holes leave out the probe. Where it does not find the concept in x, nothing there could be read: also ask for `found`.",
     ),
     (
-        lambda h, a, e: ((a / h).mean(), _matched_rates(h, a, e)[1]),
-        "the first is a mean over concepts, the second weighs by holes: the two do not match.",
+        lambda v, W, d, own, c, f: (f & (v[:, own] == 0).all(1), _find_holes(v, W, d, own, c, f)[1]),
+        "your holes include tokens without the concept. Also ask for `concept`.",
     ),
     (
-        lambda h, a, e: (_matched_rates(h, a, e)[0], (a * e).sum() / a.sum()),
-        "you weigh the background by the *absorbed* holes. Whether a hole is absorbed is the result; weigh by all holes.",
+        _with_usual(lambda pair, on, counts: pair[on].sum(1).median()),
+        "your usual amount comes from every token where the pair is on. Take only those with the concept that the probe finds.",
     ),
     (
-        lambda h, a, e: ((h * a).sum() / h.sum(), _matched_rates(h, a, e)[1]),
-        "`absorbed` is a number of holes already, and only `elsewhere` is a rate. Do not multiply `absorbed` by the holes "
-        "once more.",
+        _with_usual(lambda pair, on, counts: pair.sum(1).median()),
+        "your usual amount counts tokens where the pair is off, and adds nothing. Take only those where it is on.",
     ),
-    (lambda h, a, e: _matched_rates(h, a, e)[::-1], "the two are in the other order."),
     (
-        lambda h, a, e: (a.sum() / h.sum(), (h * e).sum()),
-        "the second is a number of holes: divide by all holes to have a share.",
+        _with_usual(lambda pair, on, counts: pair[counts].sum(1).mean()),
+        "you take the mean of what the pair adds. A few tokens where it adds a great deal decide a mean; take the median.",
     ),
+    (
+        _with_usual(lambda pair, on, counts: pair[counts].amax(1).median()),
+        "your usual amount is that of the stronger one of the pair. The pair adds both: take the sum.",
+    ),
+    (
+        _with_usual(lambda pair, on, counts: 2 * pair[counts].sum(1).median()),
+        "you ask for as much as the pair usually adds. Half of it is enough.",
+    ),
+    (
+        _with_filled(lambda adds, own, half, hole, most: adds.amax(1) >= half),
+        "the pair is among the others, so where it is on it fills itself. Leave its two columns out.",
+    ),
+    (
+        _with_filled(lambda adds, own, half, hole, most: _without(adds, own).sum(1) >= half),
+        "you add up all the others. One latent alone must add enough: take the largest, not the sum.",
+    ),
+    (
+        _with_filled(lambda adds, own, half, hole, most: hole & (most >= half)),
+        "right at the holes, but elsewhere your second mask is always False. The control asks the same at tokens that are no "
+        "holes, so mark every token at which another latent adds enough.",
+    ),
+    (
+        lambda v, W, d, own, c, f: _find_holes(v, torch.ones_like(W[:, :1]), torch.ones(1), own, c, f),
+        "you compare the latents' values. What a latent adds along the probe is its value times how far its row of W_dec "
+        "points along `direction`.",
+    ),
+    (lambda *given: _find_holes(*given)[::-1], "the two masks are in the other order: holes first."),
 ]
 
 
@@ -136,12 +203,95 @@ _NEARER_MISTAKES: Mistakes = [
 ]
 
 
-def _two_numbers(value: Any) -> list[float]:
-    return [float(number) for number in value]
+def check_lean(lean: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
+    """Exercise 14.3: `lean(latents, feature, companion)`, how far the latent nearest to a feature leans to its companion."""
+    exercise = Exercise(
+        "14.3",
+        "return a number.",
+        "the definition above the exercise, and the folded help",
+        "you can tell a latent that leans from one whose feature only lies close to another.",
+    )
+    exercise.check(_judge_lean, lean)
+
+
+def _judge_lean(answer: Any) -> None:
+    inputs = []
+    for seed in (0, 1, 2):
+        generator = torch.Generator().manual_seed(seed)
+        feature, other = normalize(torch.randn(2, 4, generator=generator), dim=1)
+        companion = normalize(other + 0.4 * feature, dim=0)
+        nearest = normalize(feature + 0.5 * companion, dim=0)
+        opposite = normalize(-feature - 0.1 * torch.randn(4, generator=generator), dim=0)
+        strangers = normalize(torch.randn(2, 4, generator=generator) - feature, dim=1)
+        inputs.append((torch.stack([*strangers, opposite, nearest]), feature, companion))
+    match_function(answer, _lean, inputs, _LEAN_MISTAKES)
+
+
+def _across(feature: Tensor, companion: Tensor) -> Tensor:
+    return companion - (companion @ feature) * feature
+
+
+def _nearest_to(latents: Tensor, feature: Tensor) -> Tensor:
+    return latents[(latents @ feature).argmax()]
+
+
+def _lean(latents: Tensor, feature: Tensor, companion: Tensor) -> Tensor:
+    across = _across(feature, companion)
+    return _nearest_to(latents, feature) @ across / across.norm()
+
+
+_LEAN_MISTAKES: Mistakes = [
+    (
+        lambda rows, f, c: _nearest_to(rows, f) @ c,
+        "this is the cosine with the whole companion. If the two features themselves lie close, even a latent that points exactly its "
+        "feature's way scores. Take out of the companion what points along the feature.",
+    ),
+    (
+        lambda rows, f, c: _nearest_to(rows, f) @ _across(f, c),
+        "what is left of the companion is shorter than 1, and the nearer the two features, the shorter. Divide by its length.",
+    ),
+    (
+        lambda rows, f, c: _nearest_to(rows, f) @ (c - f) / (c - f).norm(),
+        "you subtract the whole feature from the companion. Subtract only the companion's part along it, "
+        "`(companion @ feature) * feature`.",
+    ),
+    (
+        lambda rows, f, c: _lean(rows[[int((rows @ f).abs().argmax())]], f, c),
+        "your nearest latent may point the opposite way: you take the size of the cosine. Keep the sign.",
+    ),
+    (
+        lambda rows, f, c: _lean(rows[[int((rows @ c).argmax())]], f, c),
+        "you take the latent nearest to the *companion*. The question is about the feature's own.",
+    ),
+    (
+        lambda rows, f, c: (rows @ _across(f, c)).max() / _across(f, c).norm(),
+        "this is the latent of all that leans most. Take the one nearest to the feature.",
+    ),
+    (
+        lambda rows, f, c: (rows @ _across(f, c)).mean() / _across(f, c).norm(),
+        "this is a mean over all latents. Take the one nearest to the feature.",
+    ),
+    (
+        lambda rows, f, c: (
+            normalize(_across(f, _nearest_to(rows, f)), dim=0) @ normalize(_across(f, c), dim=0)
+        ),
+        "you stretch what is left of the *latent* to length 1. Then one that hardly leans counts as much as one that leans far.",
+    ),
+    (
+        lambda rows, f, c: -_lean(rows, f, c),
+        "the sign is the other way round: towards the companion is positive.",
+    ),
+]
+
+
+def _two_masks(value: Any) -> tuple[Tensor, Tensor]:
+    hole, filled = read_tensor(value)
+    return hole, filled
 
 
 # By name: how an answer is judged, the course's own, and how the notebook reads what the learner's returns.
 PARTS = {
-    "matched_rates": (_judge_matched_rates, _matched_rates, _two_numbers),
+    "find_holes": (_judge_find_holes, _find_holes, _two_masks),
     "nearer_abroad": (_judge_nearer_abroad, _nearer_abroad, read_tensor),
+    "lean": (_judge_lean, _lean, float),
 }

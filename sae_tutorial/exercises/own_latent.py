@@ -9,26 +9,26 @@ from sae_tutorial.exercises.matching import read_number
 from sae_tutorial.exercises.reporting import Exercise, WrongAnswer
 
 FEWEST_TEXTS, LEAST_AHEAD = 16, 0.15
-LEAST_LOSS = -0.2  # no push makes texts much likelier; a little less than 0 can be chance
+LEAST_PRICE = -0.2  # no push makes texts much likelier; a little less than 0 can be chance
 
 
 def check_own_latent(
     my_words: str,
     my_texts: Sequence[str] | None,
     random_texts: Sequence[str] | None,
-    extra_loss: float | None,
+    price: float | None,
 ) -> None:
-    """Exercise 10.3: words of a topic of one's own, texts steered there, texts pushed at random, and the extra loss."""
+    """Exercise 10.3: words of a topic of one's own, texts steered there, texts pushed at random, and their price."""
     exercise = Exercise(
         "10.3",
-        "put your words, both lists of texts and the extra loss in place of the stubs.",
+        "put your words, both lists of texts and the price in place of the stubs.",
         "the folded help, on doses",
         "you have steered a language model with a latent of your own, and a control says that it was the latent.",
     )
-    exercise.check(_judge_own_latent, my_words, my_texts, random_texts, extra_loss)
+    exercise.check(_judge_own_latent, my_words, my_texts, random_texts, price)
 
 
-def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_loss: Any) -> None:
+def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, price: Any) -> None:
     if not isinstance(my_words, str) or not my_words.split():
         raise WrongAnswer("my_words is to be one text with your words, separated by spaces.")
     shares = []
@@ -46,7 +46,7 @@ def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_los
         raise WrongAnswer(
             f"you have {len(my_texts)} texts and {len(random_texts)} pushed at random; take equally many of both."
         )
-    loss = read_number("extra_loss", extra_loss)
+    cost = read_number("my_price", price)
     steered, by_chance = shares
     # How far off a difference of two shares of so many texts may be: the lower end of its 95% interval.
     error = ((steered * (1 - steered) + by_chance * (1 - by_chance)) / len(my_texts)) ** 0.5
@@ -66,13 +66,13 @@ def _judge_own_latent(my_words: Any, my_texts: Any, random_texts: Any, extra_los
             f"{len(my_texts)} texts too few to stand clear. Push harder, or try another latent: not every latent that reads "
             "a topic also writes it."
         )
-    if loss > 1:
+    if cost > 1:
         raise WrongAnswer(
-            f"the texts cost {loss:.2f} nats per token more than without steering: they are falling apart. Push less."
+            f"the texts cost {cost:.2f} nats per token more than without steering: they are falling apart. Push less."
         )
-    if loss < LEAST_LOSS:
+    if cost < LEAST_PRICE:
         raise WrongAnswer(
-            f"an extra loss of {loss:.2f} says that the untouched model finds your texts likelier than its own. Is it steered "
+            f"a price of {cost:.2f} says that the untouched model finds your texts likelier than its own. Is it steered "
             "minus plain? If it is, read the texts: they may repeat themselves, or be very short."
         )
 

@@ -12,9 +12,9 @@ from sae_tutorial.exercises.reporting import Exercise, LearnerError, WrongAnswer
 
 
 def check_soft_freeze(soft_freeze: Callable[[Tensor, Tensor, float], Any]) -> None:
-    """Exercise 9.1: `soft_freeze(W, start, cosine)`, rows turned back into the cone around their start."""
+    """Exercise 9.2: `soft_freeze(W, start, cosine)`, rows turned back into the cone around their start."""
     exercise = Exercise(
-        "9.1",
+        "9.2",
         "write the body of `soft_freeze`.",
         "the drawing above the exercise: along the start, across it, and the edge of the cone",
         "you have built the control that comes nearest to a trained SAE, and you know how much it may learn.",
@@ -35,9 +35,9 @@ def _judge_soft_freeze(answer: Any) -> None:
 
 
 def check_paired_draws(paired_draws: Callable[[Tensor, Tensor, Tensor, list[list[int]]], Any]) -> None:
-    """Exercise 9.2: `paired_draws(one, other, documents, draws)`, the mean difference for every draw of documents."""
+    """Exercise 9.5: `paired_draws(one, other, documents, draws)`, the mean difference for every draw of documents."""
     exercise = Exercise(
-        "9.2",
+        "9.5",
         "write the body of `paired_draws`.",
         "the folded help, on whose rows are gathered for one draw",
         "you have written the test that decides whether two methods differ, and its unit is the document.",

@@ -14,9 +14,9 @@ LEAST = 20  # rows that a latent has to be on at
 
 
 def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 12.4: `best_multiple(f, d, y)`, the β for which β f d comes nearest to y."""
+    """Exercise 12.6: `best_multiple(f, d, y)`, the β for which β f d comes nearest to y."""
     exercise = Exercise(
-        "12.4",
+        "12.6",
         "write the body of `best_multiple`.",
         "the folded help, on setting a slope to zero",
         "you can ask any model how much of a latent it has, whatever a crosscoder wrote down for it.",
@@ -25,9 +25,9 @@ def check_best_multiple(best_multiple: Callable[[Tensor, Tensor, Tensor], Tensor
 
 
 def check_own_latents(own_latents: Callable[..., Tensor]) -> None:
-    """Exercise 12.5: `own_latents(share, nu_e, nu_r, n_rows, line)`, True for the tuned model's own latents."""
+    """Exercise 12.7: `own_latents(share, nu_e, nu_r, n_rows, line)`, True for the tuned model's own latents."""
     exercise = Exercise(
-        "12.5",
+        "12.7",
         "write the body of `own_latents`.",
         "the table above the exercise: four reasons can strike a latent off",
         "you can strike latents off a list of exclusive ones, in a paper too, and say why each went.",

@@ -81,7 +81,7 @@ def _judge_budget(my_width: Any, my_length: Any, my_guess: Any) -> None:
     if width * length < 1.8:
         raise WrongAnswer(
             f"{width:g} times {length:g} is {width * length:.3g}: a part of the budget of 2 is unspent, and the comparison "
-            "would not be at equal price."
+            "would not be at equal cost."
         )
     if width == 2:
         raise WrongAnswer(

@@ -39,10 +39,10 @@ def check_ablate(ablate: Callable[[Tensor, Tensor, Tensor, list[int]], Tensor]) 
 
 
 def check_latent_shares(latent_shares: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """Exercise 10.5: `latent_shares(f, gradient, W_dec)`, in place of `shares_that_do_not_add_up`."""
+    """Exercise 10.5: `latent_shares(f, gradient, W_dec)`, what each latent writes times the gradient, summed."""
     exercise = Exercise(
         "10.5",
-        "write `latent_shares`; those of `shares_that_do_not_add_up` do not add up.",
+        "write the body of `latent_shares`.",
         "the section 'Which latents does an answer rest on?'",
         "you can rank thousands of latents by what they do for an answer, with one backward pass.",
     )
@@ -185,7 +185,7 @@ def _shares(f: Tensor, gradient: Tensor, W_dec: Tensor) -> Tensor:
 _SHARES_MISTAKES: Mistakes = [
     (
         lambda f, g, W: f.sum(1, keepdim=True) * (g @ W.T),
-        "as in `shares_that_do_not_add_up`, each latent gets the activation of all. Multiply by its own.",
+        "each latent gets the activation of all latents. Multiply by its own.",
     ),
     (
         lambda f, g, W: g @ W.T,
@@ -207,6 +207,14 @@ _SHARES_MISTAKES: Mistakes = [
     (
         lambda f, g, W: f * (g @ torch.nn.functional.normalize(W, dim=1).T),
         "you normalised the decoder rows. A latent writes f_i W_dec_i, so a longer row has a larger share.",
+    ),
+    (
+        lambda f, g, W: f * W.sum(1),
+        "you summed what each latent writes and left out the gradient, which says what that does to the answer.",
+    ),
+    (
+        lambda f, g, W: f.clone(),
+        "these are the activations; the gradient, which says what a latent does to the answer, is unused.",
     ),
     (
         lambda f, g, W: (f[:, :, None] * W).norm(dim=2),
@@ -287,8 +295,8 @@ def _judge_steers(steers: Any) -> None:
             "way it goes.",
             "C": "C's latent was chosen on the very texts it is scored on, the best of 400. The best of 400 random "
             "directions would look good there as well.",
-            "D": "in D the text has fallen apart: its loss under the untouched model is near that of a uniform guess "
-            "(10.8 nats). Words of any kind come up there.",
+            "D": "in D the topic's words come, but the text has fallen apart: a price of 7.2 nats per token is more than twice the "
+            "loss of the model's own texts. The question asks for text, too.",
             "E": "E compares with a *shorter* random vector. At equal norm the control may do as much; that is left "
             "open.",
         },

@@ -48,24 +48,6 @@ def train_on(
     return sae
 
 
-def lean(
-    world: HierarchicalWorld, sae: SparseAutoencoder, *, strangers: bool = False
-) -> Float[np.ndarray, " partners"]:
-    """How far the latent nearest to each partner leans towards the partner's companion, as a cosine.
-
-    Only the part of the companion's direction at a right angle to the partner's own counts, so a latent that points
-    exactly its partner's way leans by 0. With `strangers` the companion is replaced by one of another pair: the control.
-    """
-    first = world.n_parents * (1 + world.n_children)
-    own = world.directions[first : first + 2 * world.n_pairs]
-    pairs = own.view(world.n_pairs, 2, world.d_in)
-    other = (pairs.roll(1, dims=0) if strangers else pairs).flip(1).reshape(own.shape)
-    across = unit_rows(other - (other * own).sum(1, keepdim=True) * own)
-    latents = unit_rows(sae.W_dec.detach()).cpu()
-    nearest = latents[(own @ latents.T).argmax(1)]
-    return (nearest * across).sum(1).numpy()
-
-
 class Fate(NamedTuple):
     """What became of one true feature.
 

@@ -55,7 +55,7 @@ class Interval:
 
     @classmethod
     def of_share(cls, count: int, n: int) -> Self:
-        """A share of n things, by Jeffreys' interval: none of a few does not mean none of many.
+        """A share of n things, by Jeffreys' interval; for none or all of them with the exact bound, which is wider.
 
         Drawing the things again would give 0 of 16 no interval at all (Brown, Cai and DasGupta 2001, section 4.1.2).
 
@@ -64,8 +64,11 @@ class Interval:
         """
         if not 0 <= count <= n or n < 1:
             raise ValueError(f"a share is a count between 0 and n of n things, got {count} of {n}.")
-        low, high = beta.ppf([0.025, 0.975], count + 0.5, n - count + 0.5)
-        return cls(count / n, float(low) if count else 0.0, float(high) if count < n else 1.0)
+        low, high = (float(bound) for bound in beta.ppf([0.025, 0.975], count + 0.5, n - count + 0.5))
+        always = 0.025 ** (1 / n)  # a share so high gives n of n once in forty times
+        if count in (0, n):
+            low, high = (always, 1.0) if count else (0.0, 1 - always)
+        return cls(count / n, low, high)
 
     @classmethod
     def of_grid(cls, values: Float[np.ndarray, "rows columns"]) -> Self:

@@ -6,8 +6,9 @@ a token costs 8 bytes: a million tokens with 32 latents on at each are 256 MB.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -208,18 +209,6 @@ def lifts(
     return (on[0].T @ on[1]).toarray() / np.maximum(by_chance, 1e-12), often
 
 
-def together(on: Bool[np.ndarray, "rows latents"], fewest: float = 0) -> Float[np.ndarray, "latents latents"]:
-    """How often each two latents are on at the same row, over how often they would be if they were independent.
-
-    1 is chance, and 0 means never together. NaN where there is nothing to say: one of the two is never on, or independent
-    latents would be on together at fewer than `fewest` rows.
-    """
-    both, alone = on.T.astype(float) @ on, on.sum(axis=0)
-    expected = np.outer(alone, alone) / len(on)
-    known = (expected > 0) & (expected >= fewest)
-    return np.divide(both, expected, out=np.full_like(both, np.nan), where=known)
-
-
 def plain_blocks(latents: Latents, width: int = 256) -> Iterator[Float[Tensor, "rows width"]]:
     """The matrix as plain tensors, some latents at a time: all of them at once would fill the memory."""
     for first in range(0, latents.d_sae, width):
@@ -266,3 +255,22 @@ def part_of(latents: Latents, chosen: Bool[np.ndarray, " rows"]) -> Latents:
         token_ids=latents.token_ids[chosen],
         document_ids=latents.document_ids[chosen],
     )
+
+
+def made_rarer(
+    latents: Latents, counts: Sequence[int], keep: Callable[[Float[Tensor, " active"], int], Any]
+) -> Latents:
+    """The latents with fewer activations: `keep(activations, n)` leaves `n` of each latent's and puts 0 for the others.
+
+    Args:
+        latents: what is on where.
+        counts: of each latent, on how many rows it may stay on; at least one is kept.
+        keep: called with a latent's activations where it is on.
+    """
+    matrix = latents.matrix.copy()
+    for (first, last), n in zip(pairwise(matrix.indptr), counts, strict=True):
+        if last > first:
+            n_kept = min(max(int(n), 1), int(last - first))
+            matrix.data[first:last] = np.asarray(keep(torch.from_numpy(matrix.data[first:last]), n_kept))
+    matrix.eliminate_zeros()
+    return replace(latents, matrix=matrix)

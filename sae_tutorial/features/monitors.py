@@ -1,7 +1,6 @@
-"""Watching the stream for names of countries: other kinds of text to try a monitor on, and the tokens it is judged at.
+"""Watching the stream for names of countries: what a monitor is judged at, what it catches and what it costs.
 
-A model that reads from left to right knows a name only at its last piece. So a name is judged there, and its earlier
-pieces are not judged at all.
+A name may have several pieces. It is judged as a whole: an alarm at any of them catches it.
 """
 
 from collections.abc import Sequence
@@ -19,72 +18,46 @@ from sae_tutorial.features.intervals import Interval, document_draws
 from sae_tutorial.features.latents import read_latents
 from sae_tutorial.sae.coder import SparseAutoencoder
 
-# The same ten countries in the same four sentences. All ten are spelled otherwise in German.
-NAMES = {
-    "English": "France|Italy|Germany|Spain|Sweden|Greece|Poland|Norway|Kenya|Canada",
-    "German": "Frankreich|Italien|Deutschland|Spanien|Schweden|Griechenland|Polen|Norwegen|Kenia|Kanada",
-}
-SENTENCES = {
-    "English": (
-        "The government of {} spoke with the ministers on Monday.",
-        "In {} the price of electricity rose in May.",
-        "The coach comes from {} and has worked here for long.",
-        "A ship from {} brought wheat.",
-    ),
-    "German": (
-        "Die Regierung von {} sprach am Montag mit den Ministern.",
-        "In {} stieg der Preis für Strom im Mai.",
-        "Der Trainer kommt aus {} und hat lange hier gearbeitet.",
-        "Ein Schiff aus {} brachte Weizen.",
-    ),
-}
-
 
 class Watched(NamedTuple):
-    """The tokens of some texts at which a monitor is judged.
+    """What a monitor reads in some texts, and what it is judged at: every name, and every token outside names.
 
     Attributes:
-        x: what passed the hook.
-        units: the latents' activations.
-        is_name: whether the token is the last piece of a name.
+        x: what passed the hook, at each token.
+        units: the latents' activations, at each token.
+        labels: whether the token belongs to a name.
         token_ids: the tokens.
-        documents: the text of each.
+        starts: where each name begins, and each token outside names.
+        is_name: whether it is a name that begins there.
+        documents: the text in which it begins.
     """
 
-    x: Float[np.ndarray, "rows d_in"]
+    x: Float[np.ndarray, "tokens d_in"]
     units: csc_array
-    is_name: Bool[np.ndarray, " rows"]
-    token_ids: Int[np.ndarray, " rows"]
-    documents: Int[np.ndarray, " rows"]
+    labels: Bool[np.ndarray, " tokens"]
+    token_ids: Int[np.ndarray, " tokens"]
+    starts: Int[np.ndarray, " judged"]
+    is_name: Bool[np.ndarray, " judged"]
+    documents: Int[np.ndarray, " judged"]
+
+    def highest(self, scores: Float[np.ndarray, " tokens"]) -> Float[np.ndarray, " judged"]:
+        """For every name the highest score of its pieces, for every token outside names its own."""
+        return np.maximum.reduceat(scores, self.starts)
 
 
-def country_sentences(language: str) -> list[str]:
-    """Four sentences about each of ten countries, country by country, in "English" or "German"."""
-    return [sentence.format(name) for name in NAMES[language].split("|") for sentence in SENTENCES[language]]
-
-
-def last_pieces(
-    labels: Bool[np.ndarray, " rows"], documents: Int[np.ndarray, " rows"]
-) -> Bool[np.ndarray, " rows"]:
-    """The last of each run of labelled rows within a document: where a name of several pieces is complete."""
-    goes_on = np.append(labels[1:] & (documents[1:] == documents[:-1]), False)
-    return labels & ~goes_on
-
-
-def judged_rows(store: ActivationStore, units: csc_array, labels: Bool[np.ndarray, " rows"]) -> Watched:
-    """The rows of `store` at which a monitor is judged: all but the earlier pieces of a name.
+def judged_rows(store: ActivationStore, units: csc_array, labels: Bool[np.ndarray, " tokens"]) -> Watched:
+    """The tokens of `store`, and what a monitor is judged at there.
 
     Args:
         store: what passed the hook.
         units: what the latents read there.
         labels: whether a token belongs to a name.
     """
-    is_name = last_pieces(labels, store.document_ids)
-    judged = is_name | ~labels
-    x = store[:].float().numpy()[judged]
-    return Watched(
-        x, csc_array(units)[judged], is_name[judged], store.token_ids[judged], store.document_ids[judged]
-    )
+    documents = store.document_ids
+    goes_on = labels[1:] & labels[:-1] & (documents[1:] == documents[:-1])
+    starts = np.flatnonzero(np.append(True, ~goes_on))
+    x = store[:].float().numpy()
+    return Watched(x, csc_array(units), labels, store.token_ids, starts, labels[starts], documents[starts])
 
 
 def watched_rows(
@@ -108,7 +81,6 @@ def share_of(
     values: Float[np.ndarray, " rows"] | Bool[np.ndarray, " rows"],
     rows: Bool[np.ndarray, " rows"],
     documents: Int[np.ndarray, " rows"],
-    grid: tuple[int, int] | None = None,
 ) -> Interval:
     """The mean of `values` over some rows, such as the share of names with an alarm; texts are drawn with replacement.
 
@@ -118,22 +90,46 @@ def share_of(
         values: True where there is an alarm; or the difference of two alarms, 1, 0 or -1.
         rows: which rows are counted.
         documents: the text of each row.
-        grid: countries and sentences, where text i is sentence i % sentences; both are drawn (see `Interval.of_grid`).
 
     Raises:
         ValueError: no row is counted.
     """
     if not rows.any():
         raise ValueError("a share of no rows is none.")
-    _, owner = np.unique(documents, return_inverse=True)
-    n = grid[0] * grid[1] if grid else int(owner.max()) + 1
-    summed, counted = (np.bincount(owner[rows], part, n) for part in (values[rows], np.ones(int(rows.sum()))))
-    if grid:
-        by_country, by_sentence = (document_draws(size, 2000, seed) for seed, size in enumerate(grid))
-        weights = (by_country[:, :, None] * by_sentence[:, None, :]).reshape(-1, n)
-    else:
-        weights = document_draws(n, 2000)
-    found = Interval.of_draws(weights @ summed / np.maximum(weights @ counted, 1))
+    found = _ratio(values * rows, rows, documents)
     if np.asarray(values).dtype != bool:
         return found
-    return found.widened_to(Interval.of_share(int(summed.sum()), int(counted.sum())))
+    return found.widened_to(Interval.of_share(int(values[rows].sum()), int(rows.sum())))
+
+
+def cost_of(
+    alarm: Bool[np.ndarray, " rows"],
+    is_name: Bool[np.ndarray, " rows"],
+    documents: Int[np.ndarray, " rows"],
+    per_miss: float,
+    less: Bool[np.ndarray, " rows"] | None = None,
+) -> Interval:
+    """What misses and false alarms cost, over what a monitor costs that never raises an alarm; texts are drawn.
+
+    Args:
+        alarm: where an alarm is raised.
+        is_name: where one should be.
+        documents: the text of each row.
+        per_miss: what a missed name costs, in false alarms.
+        less: another monitor's alarms, whose cost is taken off in every draw.
+    """
+    costs = [np.where(is_name, per_miss * ~one, one) for one in (alarm, less) if one is not None]
+    return _ratio(costs[0] - sum(costs[1:]), per_miss * is_name, documents)
+
+
+def _ratio(
+    above: Float[np.ndarray, " rows"] | Bool[np.ndarray, " rows"],
+    below: Float[np.ndarray, " rows"] | Bool[np.ndarray, " rows"],
+    documents: Int[np.ndarray, " rows"],
+) -> Interval:
+    """The sum of `above` over the sum of `below`, with draws of texts."""
+    _, owner = np.unique(documents, return_inverse=True)
+    n = int(owner.max()) + 1
+    summed, counted = (np.bincount(owner, part, n) for part in (above, below))
+    weights = document_draws(n, 2000)
+    return Interval.of_draws(weights @ summed / np.maximum(weights @ counted, 1))

@@ -5,7 +5,7 @@ learned nothing are asked for the same concepts on the same rows, and their scor
 documents.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from sae_tutorial.features.concepts import (
     Score,
     Units,
     best_unit,
-    f1_advantage,
     mean_f1_advantage,
     score_detector,
 )
@@ -72,29 +71,57 @@ class Rivals:
         for concept in self.labels:
             self.found[concept][name] = self.judge(kind, concept, find)
 
-    def f1(self, kind: str) -> float:
-        """F1 of the best units of a kind, as a mean over the concepts."""
-        return float(np.mean([by_kind[kind][1].f1.value for by_kind in self.found.values()]))
+    def f1(self, kind: str | Sequence[str]) -> float:
+        """F1 of the best units of a kind, as a mean over the concepts, and over the kinds where there are several."""
+        return float(
+            np.mean([by_kind[one][1].f1.value for by_kind in self.found.values() for one in _several(kind)])
+        )
 
     def always_on(self) -> dict[str, float]:
         """For each concept the F1 of a detector that says yes to every row: what any detector has to beat."""
         shares = {name: float(labels[self.held].mean()) for name, labels in self.labels.items()}
         return {name: 2 * share / (1 + share) for name, share in shares.items()}
 
-    def wins(self, kind: str, rival: str) -> int:
-        """For how many concepts `kind` is better: the whole interval of the difference lies above 0."""
-        return sum(
-            f1_advantage(*self._pair(kind, rival, name), self.documents).low > 0 for name in self.labels
-        )
+    def lead(
+        self, kind: str | Sequence[str], rival: str | Sequence[str], without: Collection[str] = ()
+    ) -> Interval:
+        """F1 of `kind` minus F1 of `rival`, as a mean over the concepts, but for those named in `without`.
 
-    def lead(self, kind: str, rival: str, without: Collection[str] = ()) -> Interval:
-        """F1 of `kind` minus F1 of `rival`, as a mean over the concepts, but for those named in `without`."""
+        Of several kinds, such as SAEs from two random starts, the first meets the first rival, the second the second,
+        and the lead is the mean.
+        """
         names = [name for name in self.labels if name not in without]
-        return mean_f1_advantage([self._pair(kind, rival, name) for name in names], self.documents)
+        pairs = list(zip(_several(kind), _several(rival), strict=True))
+        return mean_f1_advantage(
+            [self._pair(one, other, name) for one, other in pairs for name in names], self.documents
+        )
 
     def _pair(self, kind: str, rival: str, concept: str) -> tuple[Any, Any, Bool[np.ndarray, " held"]]:
         one, other = ((self.found[concept][k][0], self.sides[k][1]) for k in (kind, rival))
         return one, other, self.labels[concept][self.held]
+
+
+def _several(kinds: str | Sequence[str]) -> Sequence[str]:
+    return [kinds] if isinstance(kinds, str) else kinds
+
+
+class TokenList:
+    """A detector that knows nothing but a list of tokens: those that had the concept often enough where it was labelled.
+
+    Made for `Rivals.add`, with token ids as the one unit. A token's score is the share of its rows with the concept, as
+    if one more row had been without it, so that a token met once is not trusted as much as one met often. The threshold
+    is the one with the best F1 on the rows that are given.
+    """
+
+    def __init__(self, units: Int[np.ndarray, "rows 1"], labels: Bool[np.ndarray, " rows"]) -> None:
+        tokens, token, counts = np.unique(units[:, 0], return_inverse=True, return_counts=True)
+        shares = np.bincount(token, weights=labels) / (counts + 1)
+        self.share_of = dict(zip(tokens.tolist(), shares.tolist(), strict=True))
+        self.threshold = best_unit(shares[token][:, None], labels).threshold
+
+    def scores(self, units: Int[np.ndarray, "rows 1"]) -> Float[np.ndarray, " rows"]:
+        """The share of each row's token; 0 for a token that was not there."""
+        return np.array([self.share_of.get(token, 0.0) for token in units[:, 0].tolist()])
 
 
 def token_share(x: Float[Tensor, "rows d_in"], token_ids: Int[np.ndarray, " rows"]) -> float:

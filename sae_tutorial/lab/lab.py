@@ -151,6 +151,7 @@ class Lab:
         above: float | None = None,
         below: float | None = None,
         margin: float = 0.0,
+        quiet: bool = False,
     ) -> None:
         """Print and record whether this lab shows what is claimed; the arguments are those of `verdicts.judge`.
 
@@ -159,12 +160,13 @@ class Lab:
             lab.check(advantage, "the SAE costs less than the mean", above=0)  # an interval: value, low, high
 
         A smoke run has nothing to find: it checks the path, not the claim. Nothing is returned, since a notebook would show
-        it below what is printed; `verdicts` has it.
+        it below what is printed; `verdicts` has it. One of many alike is `quiet`: it is recorded only.
         """
         verdict = judge(found, claim, above=above, below=below, margin=margin)
         if self.budget.name == "smoke":
             verdict = Verdict(claim, NOT_CHECKED)
-        print(verdict)
+        if not quiet:
+            print(verdict)
         self.verdicts.record(verdict)
 
 

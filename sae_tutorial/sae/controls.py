@@ -101,6 +101,22 @@ def random_dictionary(config: SAEConfig, activations: Activations, seed: int = 0
     return sae
 
 
+def most_explained(directions: Float[Tensor, "d_sae d_in"], x: Float[Tensor, "rows d_in"], k: int) -> float:
+    """The share of the variance of rows that k of the directions explain, if a greedy search chooses for every row.
+
+    The search (orthogonal matching pursuit) takes the direction that fits best what is left of the row, fits the
+    amplitudes of all taken so far anew, and goes on. No encoder is asked, so this tells what the directions can do.
+    """
+    x = x - x.mean(0)
+    left, taken = x, torch.empty(len(x), 0, dtype=torch.long, device=x.device)
+    for _ in range(k):
+        fit = (left @ directions.T).scatter(1, taken, -torch.inf)
+        taken = torch.cat([taken, fit.argmax(1, keepdim=True)], dim=1)
+        chosen = directions[taken].transpose(1, 2)  # [rows, d_in, how many]
+        left = x - (chosen @ torch.linalg.lstsq(chosen, x[:, :, None]).solution).squeeze(2)
+    return 1 - float(left.pow(2).sum() / x.pow(2).sum())
+
+
 def trained_controls(
     config: SAEConfig,
     activations: Activations,

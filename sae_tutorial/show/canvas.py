@@ -25,12 +25,19 @@ def as_drawing(figure: go.Figure, title: str, x: Place, y: Place, *, height: int
 
 
 def say(
-    figure: go.Figure, at: Place, text: str, *, size: int = 13, colour: str = INK, behind: str = "white"
+    figure: go.Figure,
+    at: Place,
+    text: str,
+    *,
+    size: int = 13,
+    colour: str = INK,
+    behind: str = "white",
+    anchor: str = "center",
 ) -> None:
-    """Words on a patch of the colour `behind`, so that no line runs through them."""
+    """Words on a patch of the colour `behind`, so that no line runs through them; `anchor` is the side that is at `at`."""
     figure.add_annotation(
         x=at[0], y=at[1], text=text, showarrow=False, font={"size": size, "color": colour}, bgcolor=behind,
-        borderpad=0,
+        borderpad=0, xanchor=anchor,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Figures of heads and circuits: where heads look, a grid with its numbers written in, which earlier heads compose."""
+"""Figures of heads and circuits: where heads look, a grid with its numbers written in."""
 
 import hashlib
 import re
@@ -10,8 +10,7 @@ from circuitsvis.attention import attention_heads
 from IPython.display import HTML
 from jaxtyping import Float
 
-from sae_tutorial.show.plots import grid_figure, scatter_figure
-from sae_tutorial.transformer.heads import Head, head_name
+from sae_tutorial.show.plots import grid_figure
 
 
 def numbered_grid(
@@ -32,7 +31,7 @@ def numbered_grid(
     """A `grid_figure` with each number written in its square, where its size is over `above`.
 
     `by_row` colours every row by the share of its largest number, on a scale centred at zero: for rows in different
-    units. The numbers written are those given.
+    units. The numbers written are those given. A square without a number (NaN) gets a dash.
     """
     z = np.asarray(z, dtype=float)
     colours = z / np.maximum(np.abs(z).max(1, keepdims=True), 1e-9) if by_row else z
@@ -41,32 +40,9 @@ def numbered_grid(
     )
     rounded = np.round(z, digits) + 0.0  # no minus before a zero
     text = [[f"{number:.{digits}f}" if abs(number) >= above else "" for number in row] for row in rounded]
+    for row, column in np.argwhere(np.isnan(z)).tolist():
+        figure.add_annotation(x=column, y=row, text="–", showarrow=False)
     return figure.update_traces(text=text, texttemplate="%{text}")
-
-
-def composition_figure(
-    previous: Float[np.ndarray, "layers heads"],
-    composition: Float[np.ndarray, "layers heads"],
-    receiver: Head,
-    title: str,
-) -> go.Figure:
-    """Every head before `receiver`: how much it looks one place back, and how much of what it writes the receiver reads.
-
-    The two that compose most and the four that look back most are named.
-    """
-    earlier = [(layer, head) for layer in range(receiver[0]) for head in range(previous.shape[1])]
-    x, y = (np.array([float(scores[head]) for head in earlier]) for scores in (previous, composition))
-    names = [head_name(head) for head in earlier]
-    figure = scatter_figure(
-        x, y, title, "previous-token score", f"K-composition with {head_name(receiver)}", hover=names
-    )
-    figure.update_traces(marker_size=7)
-    looks_back = x.argsort()[-4:]
-    for i in sorted({*y.argsort()[-2:].tolist(), *looks_back.tolist()}):
-        # neighbours on the right would cover each other's names, so every second one stands below its point
-        below = i in looks_back[[0, 2]]
-        figure.add_annotation(x=x[i], y=y[i], text=names[i], showarrow=False, yshift=-12 if below else 12)
-    return figure
 
 
 def attention_view(

@@ -3,6 +3,7 @@
 One thing keeps one colour through a notebook: real tokens blue, padding red, BOS orange, and controls grey.
 """
 
+import html
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,17 @@ from jaxtyping import Bool, Float
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from sae_tutorial.show.plots import COLOURS, LOG_TICKS, escaped, finish, grid_figure, histogram_figure
+from sae_tutorial.features.intervals import Interval
+from sae_tutorial.show.canvas import INK
+from sae_tutorial.show.plots import (
+    COLOURS,
+    LOG_TICKS,
+    MARKERS,
+    escaped,
+    finish,
+    grid_figure,
+    histogram_figure,
+)
 from sae_tutorial.show.training_drawings import ORANGE
 
 BLUE, RED, GREY = COLOURS[0], COLOURS[1], COLOURS[5]
@@ -257,3 +268,107 @@ def on_off_figure(
         figure.add_vline(float(edge) - 0.5, line=line)
     figure.update_traces(showscale=False)
     return figure.update_xaxes(tickangle=-35)
+
+
+def costs_figure(
+    tests: Mapping[str, Mapping[str, Float[np.ndarray, "draws kinds"]]],
+    kinds: Sequence[str],
+    title: str,
+    x_title: str,
+) -> go.Figure:
+    """What groups cost, a panel for each test and a row for each kind of prompt, with the mean over kinds below.
+
+    The last entry of a test are rivals: a ring for each. Of every other entry, whose rows are templates, it shows the mean
+    and its interval.
+    """
+    figure = make_subplots(
+        cols=len(tests),
+        shared_xaxes="all",
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        subplot_titles=list(tests),
+    )
+    for column, entries in enumerate(tests.values(), start=1):
+        for i, (name, costs) in enumerate(entries.items()):
+            costs = np.column_stack([costs, costs.mean(1)])
+            rows = np.arange(costs.shape[1]) + 0.22 * (i - (len(entries) - 1) / 2)
+            rivals = i == len(entries) - 1
+            if rivals:
+                apart = 0.2 * (
+                    np.arange(len(costs)) / len(costs) - 0.5
+                )  # so that equal ones do not hide each other
+                x, y, bars = costs.ravel(), (rows + apart[:, None]).ravel(), None
+            else:
+                found = [Interval.of_mean(values) for values in costs.T]
+                x, y = [part.value for part in found], rows
+                bars = {
+                    "array": [part.high - part.value for part in found], "arrayminus": [part.value - part.low for part in found],
+                    "thickness": 1.5, "width": 3,
+                }  # fmt: skip
+            colour = COLOURS[5] if rivals else COLOURS[i]
+            figure.add_scatter(
+                x=x, y=y, error_x=bars, mode="markers", name=name, legendgroup=name, showlegend=column == 1, row=1, col=column,
+                marker={"color": colour, "symbol": "circle-open" if rivals else MARKERS[i], "size": 5 if rivals else 9},
+            )  # fmt: skip
+    figure.add_vline(x=0, line={"color": INK, "dash": "dot", "width": 1})
+    figure.add_hline(y=len(kinds) - 0.5, line={"color": GREY, "width": 1})
+    ticks = [*kinds, "mean of all"]
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(
+        range=[len(kinds) + 0.5, -0.5], tickvals=list(range(len(ticks))), showgrid=False, zeroline=False
+    )
+    figure.update_yaxes(ticktext=ticks, col=1)
+    return finish(figure, title, height=440).update_layout(
+        margin={"t": 100, "l": 110}, legend={"orientation": "h", "y": -0.2, "x": 0}
+    )
+
+
+def intervals_figure(
+    panels: Mapping[str, Mapping[str, Interval]], title: str, x_title: str, grey: Collection[str] = ()
+) -> go.Figure:
+    """A panel for each test, a row for each entry: a dot with its number above and its interval; entries in `grey` are grey."""
+    figure = make_subplots(
+        cols=len(panels), shared_yaxes=True, horizontal_spacing=0.06, subplot_titles=list(panels)
+    )
+    for column, found in enumerate(panels.values(), start=1):
+        for name, part in found.items():
+            colour = GREY if name in grey else BLUE
+            figure.add_scatter(
+                x=[part.value], y=[escaped(name)], mode="markers+text", text=[f"{part.value:.2f}"], textposition="top center",
+                textfont={"color": colour}, marker={"size": 10, "color": colour}, showlegend=False, row=1, col=column,
+                error_x={"array": [part.high - part.value], "arrayminus": [part.value - part.low], "thickness": 1.5, "width": 3},
+            )  # fmt: skip
+    figure.update_xaxes(title=x_title, rangemode="tozero")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    rows = max(len(found) for found in panels.values())
+    return finish(figure, title, height=190 + 48 * rows).update_layout(margin={"t": 100})
+
+
+def edge_test_figure(
+    edges: Float[np.ndarray, " edges"],
+    falls: Mapping[str, Float[np.ndarray, " edges"]],
+    title: str,
+    hover: Sequence[str],
+    labels: Mapping[int, str] | None = None,
+) -> go.Figure:
+    """What each edge promised against what fell when its source was taken out, by what was held; where both agree, a point lies on the line.
+
+    Labels, by edge, stand beside the last of `falls`.
+    """
+    figure = go.Figure()
+    ends = [float(edges.min()), float(edges.max())]
+    figure.add_scatter(
+        x=ends, y=ends, mode="lines", line={"dash": "dot", "color": GREY}, showlegend=False, hoverinfo="skip"
+    )
+    for i, (name, fell) in enumerate(falls.items()):
+        figure.add_scatter(
+            x=edges.astype(float), y=fell.astype(float), mode="markers", name=name, text=hover,
+            marker={"size": 9, "opacity": 0.8, "color": COLOURS[i], "symbol": MARKERS[i]},
+        )  # fmt: skip
+    for edge, label in (labels or {}).items():
+        figure.add_annotation(
+            x=float(edges[edge]), y=float(fell[edge]), text=html.escape(label, quote=False), showarrow=False, yshift=-16,
+            font={"size": 12, "color": INK},
+        )  # fmt: skip
+    figure.update_layout(xaxis_title="the edge, as drawn", yaxis_title="how much the late latent falls")
+    return finish(figure, title)

@@ -1,6 +1,6 @@
-"""Drawings for comparing two models: the crosscoder between them, whose a latent is, what fools that, a direction taken out."""
+"""Drawings for comparing two models: the crosscoder between them, whose a latent is, what fools that, two tests of a direction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,7 +15,7 @@ from sae_tutorial.show.canvas import GREY, INK, Place, arrow, as_drawing, box, l
 from sae_tutorial.show.plots import COLOURS, finish
 
 BASE, TUNED, OTHER = COLOURS[0], COLOURS[1], COLOURS[2]
-PALE_OF = {BASE: "#9db0bd", TUNED: "#edb6bd"}
+PALE_OF = {BASE: "#9db0bd", TUNED: "#edb6bd", GREY: "#e3e7eb"}
 
 
 def crosscoder_drawing(title: str) -> go.Figure:
@@ -37,63 +37,75 @@ def crosscoder_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.5, 10.1), (-1.4, 3.3), height=340)
 
 
-def scaling_drawing(title: str) -> go.Figure:
-    """Three latents that each write 10 of an arrow for the tuned model and nothing for the base model: what it has all the same.
-
-    Under each are both numbers of latent scaling: ν^ε counts what this latent and nobody writes, ν^r what this latent and the
-    others write.
-    """
+def edits_drawing(title: str) -> go.Figure:
+    """Four rows before and after an arrow is put in (each moves as far), and before and after it is taken out."""
     figure = go.Figure()
-    for x, name, others, nobody in (
-        (1.6, "its own", 0, 0), (4.6, "complete shrinkage", 0, 8), (7.6, "latent decoupling", 8, 0),
-    ):  # fmt: skip
-        say(figure, (x, 4.9), f"<b>{name}</b>", size=14)
-        _stack(figure, x - 0.6, (10, 0, 0))
-        _stack(figure, x + 0.6, (0, others, nobody))
-        if not others + nobody:
-            say(figure, (x + 0.6, 0.25), "nothing", size=12)
-        say(figure, (x - 0.6, -0.3), "tuned", size=12)
-        say(figure, (x + 0.6, -0.3), "base", size=12)
-        say(figure, (x, -0.95), f"ν<sup>ε</sup> = (0 + {nobody}) / 10 = {nobody / 10}")
-        say(figure, (x, -1.5), f"ν<sup>r</sup> = (0 + {others}) / 10 = {others / 10}")
-    for y, words, colour, dash in (
-        (3.6, "this latent writes it", TUNED, "solid"),
-        (2.8, "other latents write it", OTHER, "solid"),
-        (2.0, "no latent writes it", GREY, "dot"),
-    ):
-        _block(figure, (9.1, 9.4), (y - 0.2, y + 0.2), colour, dash)
-        figure.add_annotation(
-            x=9.6, y=y, text=words, showarrow=False, xanchor="left", font={"size": 13, "color": INK}
-        )
-    for y, words in ((-0.95, "(this latent + no latent) / tuned"), (-1.5, "(this latent + others) / tuned")):
-        figure.add_annotation(
-            x=9.1, y=y, text=words, showarrow=False, xanchor="left", font={"size": 12, "color": INK}
-        )
-    return as_drawing(figure, title, (0.2, 11.8), (-1.9, 5.3), height=400)
+    rows = ((0.5, 2.3), (1.4, 0.7), (2.3, 1.8), (2.9, 1.0))
+    for left, name, colour in ((0.0, "put in: each row moves equally far", TUNED), (6.2, "taken out: all stand at the mean", BASE)):  # fmt: skip
+        mean = left + 1.2
+        say(figure, (left + 2.2, 3.2), f"<b>{name}</b>", colour=colour, size=14)
+        arrow(figure, (left, 0.0), (left + 4.7, 0.0), INK)
+        say(figure, (left + 2.2, -0.35), "along our arrow", size=12)
+        if colour == BASE:
+            line(figure, [(mean, 0.0), (mean, 2.7)], GREY, 1)
+            say(figure, (mean, 2.85), "the base model's mean", size=12)
+        for x, y in rows:
+            end = left + x + 1.5 if colour == TUNED else mean
+            arrow(figure, (left + x, y), (end, y), colour)
+            for at, fill in ((left + x, "white"), (end, colour)):
+                figure.add_shape(
+                    type="circle", x0=at - 0.09, x1=at + 0.09, y0=y - 0.11, y1=y + 0.11,
+                    line={"color": colour, "width": 2}, fillcolor=fill,
+                )  # fmt: skip
+    say(figure, (5.45, 0.6), "hollow: before<br>full: after", size=12)
+    return as_drawing(figure, title, (-0.3, 11.2), (-0.7, 3.5), height=320)
 
 
-def take_out_drawing(title: str) -> go.Figure:
-    """Rows of the stream moved along one direction, up to where the mean row stands; across it nothing moves."""
-    figure, middle = go.Figure(), 2.2
-    arrow(figure, (0.0, 0.0), (9.0, 0.0), INK, width=2)
-    say(figure, (9.0, -0.35), "the direction")
-    line(figure, [(middle, 0.0), (middle, 3.2)], GREY, 2)
-    say(figure, (middle, 3.5), "the base model's mean along it")
-    for row in ((7.6, 2.6), (6.1, 0.8), (0.7, 1.7)):
-        arrow(figure, row, (middle, row[1]), TUNED, width=3)
-        _dot(figure, row, INK)
-        _dot(figure, (middle, row[1]), TUNED)
-    say(figure, (8.3, 2.6), "a row x")
-    say(figure, (5.0, 2.25), "moved to where the mean row stands", size=12, colour=TUNED)
-    return as_drawing(figure, title, (-0.3, 9.9), (-0.7, 3.8), height=320)
+def scaling_figure(
+    parts: Mapping[str, Float[np.ndarray, "3 2"]], title: str, formulas: bool = True
+) -> go.Figure:
+    """How much of each latent's tuned arrow both models' rows have: what it writes, what the others write, what no latent writes.
+
+    Args:
+        parts: by latent those three amounts, for the base model and the tuned one. Under each stand both numbers of latent
+            scaling: ν^ε divides what this latent and nobody writes, base by tuned; ν^r what this latent and the others write.
+        title: of the figure.
+        formulas: also how both come about, and the same for all that a row holds; without them only the two numbers.
+    """
+    figure, last = go.Figure(), 3.4 * len(parts) - 1.4
+    unit = 3.8 / max(float(found.clip(min=0).sum(0).max()) for found in parts.values())
+    line(figure, [(0.2, 0.0), (last, 0.0)], GREY, 1)
+    for i, (name, found) in enumerate(parts.items()):
+        x = 1.2 + 3.4 * i
+        say(figure, (x, 4.3), f"<b>{name}</b>", size=14)
+        for at, side, amounts in ((x - 0.65, "tuned", found[:, 1]), (x + 0.65, "base", found[:, 0])):
+            _stack(figure, at, amounts, unit)
+            say(figure, (at, -1.0), side, size=12)
+        for y, letter, other in ((-1.6, "ε", found[2]), (-2.15, "r", found[1])):
+            base, tuned = found[0] + other
+            sums = [
+                f"({own:.2f} {'−' if more < -0.005 else '+'} {abs(more):.2f})"
+                for own, more in zip(found[0], other, strict=True)
+            ]
+            formula = f"{sums[0]} / {sums[1]} = " if formulas else ""
+            say(figure, (x, y), f"ν<sup>{letter}</sup> = {formula}{base / tuned:.2f}", size=12)
+        if formulas:
+            base, tuned = found.sum(0)
+            say(figure, (x, -2.7), f"whole rows: {base:.2f} / {tuned:.2f} = {base / tuned:.2f}", size=12)
+    kinds = (("this latent writes it", TUNED, "solid"), ("other latents write it", OTHER, "solid"), ("no latent writes it", GREY, "dot"))  # fmt: skip
+    for y, (words, colour, dash) in zip((3.0, 2.2, 1.4), kinds, strict=True):
+        _block(figure, (last + 0.6, last + 0.9), (y - 0.2, y + 0.2), colour, dash)
+        note = {"text": words, "showarrow": False, "xanchor": "left", "font": {"size": 13, "color": INK}}
+        figure.add_annotation(x=last + 1.1, y=y, **note)
+    return as_drawing(figure, title, (-0.7, last + 3.5), (-3.0, 4.7), height=450)
 
 
 def control_figure(
-    shares: Mapping[str, Float[Tensor, " latents"]], title: str, limits: Mapping[str, float], limit_name: str
+    shares: Mapping[str, Float[Tensor, " latents"]], title: str, limit: float, limit_name: str
 ) -> go.Figure:
     """A row for each pair of models: each latent in use as a point at the second model's share of its decoder norm.
 
-    Each row has a line at its limit, the furthest that its control came. What lies beyond has another colour.
+    A line marks the furthest that the control came. What lies beyond has another colour.
     """
     figure = go.Figure()
     for i, (name, found) in enumerate(shares.items()):
@@ -102,23 +114,22 @@ def control_figure(
             x=found.tolist(), y=(i + jitter).tolist(), mode="markers", hovertemplate="share %{x:.2f}<extra></extra>",
             marker={
                 "size": [11 if share == found.max() else 5 for share in found],
-                "color": [TUNED if share > limits[name] else BASE for share in found], "opacity": 0.6,
+                "color": [TUNED if share > limit else BASE for share in found],
+                "opacity": [1.0 if share > limit else 0.6 for share in found],
             },
             name=name, showlegend=False,
         )  # fmt: skip
-        ends = {"x0": limits[name], "x1": limits[name], "y0": i - 0.5, "y1": i + 0.5}
-        figure.add_shape(type="line", **ends, line={"color": TUNED, "width": 1}, layer="below")
+    figure.add_vline(limit, line={"color": TUNED, "width": 1}, layer="below")
     paper = f"line of Minder et al., {OWN_SHARE:.2f}"
     look = {"color": GREY, "width": 1, "dash": "dash"}
     figure.add_vline(OWN_SHARE, line=look, layer="below", annotation_text=paper, annotation_position="top")
-    figure.add_annotation(
-        x=min(limits.values()), y=1, yref="paper", yanchor="bottom", text=limit_name, showarrow=False
-    )
+    figure.add_annotation(x=limit, y=1, yref="paper", yanchor="bottom", text=limit_name, showarrow=False)
     figure.update_xaxes(
-        title="the second model's share of both arrows' length (a large dot: the largest)",
+        title="the tuned (or twin's) share of both arrows' length; large dot: the first latent",
         range=[min(0.4, *torch.cat(list(shares.values())).tolist()) - 0.02, 0.95],
     )
-    figure.update_yaxes(tickvals=list(range(len(shares))), ticktext=list(shares), autorange="reversed")
+    rows = [f"{name} ({len(found)} latents)" for name, found in shares.items()]
+    figure.update_yaxes(tickvals=list(range(len(shares))), ticktext=rows, autorange="reversed")
     return finish(figure, title, height=160 + 55 * len(shares))
 
 
@@ -129,27 +140,30 @@ def two_tests_figure(
     brings: float,
     leaves: float,
     ours: str,
+    controls: Collection[str],
 ) -> go.Figure:
     """A row for each direction: how often the word came when it was put in (left), and how often it stayed when taken out (right).
 
     Sorted by how often it came. A dotted line marks the share above which a direction `brings` the word, and the share below
-    which what it `leaves` counts as taken out. A result is filled if its whole interval passes, pale if the interval crosses
-    the line, hollow if all of it fails. The direction called `ours` is marked. Behind each row stands its cosine, if any.
+    which what it `leaves` counts as taken out. A result is a full dot if its whole interval passes, a pale diamond if the
+    interval crosses the line, a cross if all of it fails. The direction called `ours` is marked, and `controls` are grey.
+    Behind each row stands its cosine, if any.
     """
     names = sorted(results, key=lambda name: (-results[name][0].value, results[name][1].value))
     headings = ["put into the base model: brings", "taken out of the tuned model: leaves"]
     figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.05, subplot_titles=headings)
     for test, (colour, limit, word) in enumerate(((TUNED, brings, "above"), (BASE, leaves, "below"))):
-        found = [results[name][test] for name in names]
-        fills = [_fill(one, limit, colour, word == "above") for one in found]
-        figure.add_scatter(
-            x=[one.value for one in found], y=names, mode="markers", hoverinfo="x+y", showlegend=False, row=1, col=test + 1,
-            marker={"size": 12, "color": fills, "opacity": 1, "line": {"width": 2, "color": colour}},
-            error_x={
-                "array": [one.high - one.value for one in found], "arrayminus": [one.value - one.low for one in found],
-                "color": colour, "thickness": 1.5, "width": 4,
-            },
-        )  # fmt: skip
+        for name in names:
+            one, ink = results[name][test], GREY if name in controls else colour
+            fill, symbol = _look(one, limit, ink, word == "above")
+            figure.add_scatter(
+                x=[one.value], y=[name], mode="markers", hoverinfo="x+y", showlegend=False, row=1, col=test + 1,
+                marker={"size": 12, "symbol": symbol, "color": fill, "opacity": 1, "line": {"width": 2, "color": ink}},
+                error_x={
+                    "array": [one.high - one.value], "arrayminus": [one.value - one.low],
+                    "color": ink, "thickness": 1.5, "width": 4,
+                },
+            )  # fmt: skip
         figure.add_vline(
             limit, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=test + 1,
             annotation_text=f"passes {word} {limit:.0%}", annotation_position="bottom right", annotation_font_size=11,
@@ -160,6 +174,10 @@ def two_tests_figure(
     )
     for name, cosine in cosines.items():
         figure.add_annotation(text=f"{cosine:.2f}", yref="y", y=name, **say_beside)
+    key = "● all of the interval passes&nbsp;&nbsp; ◆ it crosses the line&nbsp;&nbsp; ✕ all of it fails"
+    figure.add_annotation(
+        text=key, xref="paper", x=0.5, yref="paper", y=1.19, showarrow=False, font={"size": 12}
+    )
     figure.update_xaxes(title="share of texts, with its 95% interval", range=[-0.04, 1.0], tickformat=".0%")
     marked = [f"<b>our arrow ({name})</b>" if name == ours else name for name in names]
     # A free line below the last direction, for the words beside the dotted lines.
@@ -168,38 +186,44 @@ def two_tests_figure(
     return figure.update_layout(margin={"t": 100, "r": 100, "l": 190})
 
 
-def _fill(found: Interval, limit: float, colour: str, above: bool) -> str:
-    """Full colour where the whole interval passes, pale where it crosses the limit, white where all of it fails."""
+def _look(found: Interval, limit: float, colour: str, above: bool) -> tuple[str, str]:
+    """Fill and symbol: a full dot where the whole interval passes, a pale diamond where it crosses the limit, else a cross."""
     if found.low <= limit <= found.high:
-        return PALE_OF[colour]
-    return colour if (found.low > limit) == above else "white"
+        return PALE_OF[colour], "diamond"
+    return colour, "circle" if (found.low > limit) == above else "x-thin"
 
 
-def _dot(figure: go.Figure, at: Place, colour: str) -> None:
-    x, y = at
-    figure.add_shape(
-        type="circle",
-        x0=x - 0.08,
-        x1=x + 0.08,
-        y0=y - 0.09,
-        y1=y + 0.09,
-        fillcolor=colour,
-        line={"color": colour},
-    )
+def _stack(figure: go.Figure, x: float, amounts: Float[np.ndarray, "3"], unit: float) -> None:
+    """A bar of what this latent, the others and nobody writes; what is below 0 hangs below the line.
 
-
-def _stack(figure: go.Figure, x: float, amounts: tuple[float, float, float]) -> None:
-    """A bar of what this latent, the others and nobody writes, ten units tall at most; what is 0 is not drawn."""
-    bottom = 0.0
-    for amount, colour, dash in zip(amounts, (TUNED, OTHER, GREY), ("solid", "solid", "dot"), strict=True):
-        if not amount:
-            continue
-        top = bottom + 0.45 * amount
-        _block(figure, (x - 0.4, x + 0.4), (bottom, top), colour, dash)
-        figure.add_annotation(
-            x=x, y=(bottom + top) / 2, text=str(amount), showarrow=False, font={"size": 13, "color": INK if dash == "dot" else "white"}
-        )  # fmt: skip
-        bottom = top
+    Where the latent's own block is too low for its number, the number stands beside it.
+    """
+    ends = {True: 0.0, False: 0.0}
+    if 0 < unit * amounts[0] < 0.24:
+        say(
+            figure,
+            (x + 0.55, unit * amounts[0] / 2),
+            f"{amounts[0]:.2f}",
+            size=12,
+            colour=TUNED,
+            anchor="left",
+        )
+    for amount, colour, dash in zip(
+        amounts.tolist(), (TUNED, OTHER, GREY), ("solid", "solid", "dot"), strict=True
+    ):
+        bottom = ends[amount > 0]
+        ends[amount > 0] = top = bottom + unit * amount
+        _block(figure, (x - 0.45, x + 0.45), (bottom, top), colour, dash)
+        if unit * abs(amount) >= 0.24:
+            ink, paper = (INK, "white") if dash == "dot" else ("white", colour)
+            say(
+                figure,
+                (x, (bottom + top) / 2),
+                f"{amount:.2f}".replace("-", "−"),
+                size=12,
+                colour=ink,
+                behind=paper,
+            )
 
 
 def _block(figure: go.Figure, x: Place, y: Place, colour: str, dash: str) -> None:

@@ -1,6 +1,6 @@
 """Drawings for doubting a latent: replacing x, a cone, shuffled weights, who detects what, splits, holes, who fills them, a hedge."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -33,15 +33,17 @@ def replacement_drawing(title: str) -> go.Figure:
 
 
 def forest_figure(
-    rows: Mapping[str, Interval], title: str, x_title: str, *, needed: float | None = None
+    rows: Mapping[str, Interval], title: str, x_title: str, *, band: tuple[float, float] | None = None
 ) -> go.Figure:
     """One row per entry: its value and its interval, beside a line at zero; what touches zero is drawn hollow and grey.
 
-    Where there is such a row, the axis says what grey means. `needed` draws a second line, which a claim has to clear.
+    `band` is a threshold with its margin, drawn as a strip: then what touches the strip is hollow and grey. Where there
+    is such a row, the axis says what grey means.
     """
     figure = go.Figure()
+    left, right = band or (0, 0)
     for name, found in rows.items():
-        clear = found.low > 0 or found.high < 0
+        clear = found.low > right or found.high < left
         colour = BLUE if clear else GREY
         figure.add_scatter(
             x=[found.value], y=[escaped(name)], mode="markers", showlegend=False,
@@ -50,15 +52,45 @@ def forest_figure(
                      "symmetric": False, "thickness": 2, "width": 4, "color": colour},
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": INK, "dash": "dot", "width": 1})
-    if needed is not None:
-        figure.add_vline(
-            x=needed, line={"color": RED, "dash": "dash", "width": 2},
-            annotation={"text": f"shown: the whole bar right of {needed:g}", "font": {"color": RED}, "yanchor": "bottom", "y": 1},
-        )  # fmt: skip
-    grey = any(found.low <= 0 <= found.high for found in rows.values())
-    figure.update_xaxes(title=x_title + "<br><i>grey: the bar reaches 0, so the sign is open</i>" * grey)
+    meaning = "the bar reaches 0, so the sign is open"
+    if band is not None:
+        meaning = "the bar touches the red band: too close to call"
+        figure.add_vrect(x0=left, x1=right, fillcolor=RED, opacity=0.12, line_width=0, layer="below")
+        for x, side, words in ((left, "right", "← not shown"), (right, "left", "shown →")):
+            figure.add_annotation(
+                x=x,
+                y=1,
+                yref="paper",
+                yanchor="bottom",
+                xanchor=side,
+                text=words,
+                showarrow=False,
+                font={"color": RED},
+            )
+    grey = any(found.low <= right and found.high >= left for found in rows.values())
+    figure.update_xaxes(title=x_title + f"<br><i>grey: {meaning}</i>" * grey)
     _names_down(figure)
     return finish(figure, title, height=150 + 18 * grey + 34 * len(rows))
+
+
+def verdict_drawing(title: str) -> go.Figure:
+    """Three bars beside a threshold and the band of its margin, and the verdict that each of them gets."""
+    figure = go.Figure()
+    figure.add_shape(
+        type="rect", x0=-0.5, x1=0.5, y0=-0.3, y1=2.5, fillcolor=RED, opacity=0.12, line={"width": 0}, layer="below"
+    )  # fmt: skip
+    line(figure, [(0, -0.3), (0, 2.5)], RED, 2)
+    say(figure, (0, 2.75), "threshold and margin", colour=RED)
+    for y, (low, high, verdict) in enumerate(
+        ((-3.4, -0.8, "not shown: wholly left of the band"), (-1.7, 0.9, "too close to call: it touches the band"),
+         (0.8, 3.4, "shown: wholly right of the band"))
+    ):  # fmt: skip
+        line(figure, [(low, y), (high, y)], BLUE, 4)
+        figure.add_scatter(
+            x=[(low + high) / 2], y=[y], mode="markers", marker={"size": 11, "color": BLUE}, showlegend=False
+        )
+        say(figure, (6.2, y), verdict)
+    return as_drawing(figure, title, (-3.8, 9.2), (-0.5, 3.0), height=240)
 
 
 def seeds_figure(
@@ -86,21 +118,24 @@ def _names_down(figure: go.Figure) -> None:
 
 
 def rivals_figure(
-    scores: Mapping[str, Mapping[str, float]], floor: Mapping[str, float], title: str, z_title: str
+    scores: Mapping[str, Mapping[str, float]], floor: Mapping[str, float], title: str, blue: Collection[str]
 ) -> go.Figure:
-    """A row per concept, a column per rival, each score written on its patch, and the floor of each row at its end.
+    """A row per concept, a column per rival, each score from 0 to 1 written on its patch, darker where it is higher.
 
-    The colour is how far a score lies above its row's floor, what a detector reaches that is always on: white is no better.
+    The columns named in `blue` are what the figure is about; their rivals are grey, and so is the last column, the floor:
+    what a detector reaches that is always on.
     """
     figure = go.Figure()
     rivals = [*next(iter(scores.values())), "always on"]
     z = np.array([[*by_rival.values(), floor[name]] for name, by_rival in scores.items()])
-    above = z - z[:, -1:]
-    figure.add_heatmap(
-        z=above, x=[escaped(rival).replace(" ", "<br>") for rival in rivals], y=[escaped(name) for name in scores],
-        text=[[f"{value:.2f}" for value in row] for row in z], texttemplate="%{text}", textfont={"size": 13, "color": "#111"},
-        colorscale=[[0, "white"], [1, "#4a90d9"]], zmin=0, zmax=1, xgap=3, ygap=3, colorbar={"title": z_title},
-    )  # fmt: skip
+    is_blue = np.array([rival in blue for rival in rivals])
+    for shown, colour in ((is_blue, "#4a90d9"), (~is_blue, "#9a9a9a")):
+        figure.add_heatmap(
+            z=np.where(shown, z, np.nan), x=[escaped(rival).replace(" ", "<br>") for rival in rivals],
+            y=[escaped(name) for name in scores], text=np.where(shown, np.vectorize("{:.2f}".format)(z), ""),
+            texttemplate="%{text}", textfont={"size": 13, "color": "#111"}, colorscale=[[0, "white"], [1, colour]],
+            zmin=0, zmax=1, xgap=3, ygap=3, showscale=False, hoverongaps=False,
+        )  # fmt: skip
     figure.update_xaxes(side="top", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return finish(figure, title, height=190 + 34 * len(scores)).update_layout(margin={"t": 110})
@@ -120,7 +155,7 @@ def cone_drawing(title: str) -> go.Figure:
     say(figure, (0.85, 3.15), "where training wants it", colour=RED)
     say(figure, (4.3, 1.95), "edge of the cone: where it is put", colour=BLUE)
     say(figure, (1.2, -0.65), "0.8 along the start", colour=BLUE)
-    say(figure, (1.6, 0.4), "0.6 across: free", colour=BLUE)
+    say(figure, (1.6, 0.4), "0.6 across, any way", colour=BLUE)
     drawing = as_drawing(figure, title, (-2.6, 6.2), (-0.9, 3.4), height=380)
     return drawing.update_yaxes(scaleanchor="x")  # a right angle looks like one
 
@@ -173,7 +208,7 @@ def tree_drawing(
     for level, (heading, words) in enumerate(levels):
         say(figure, (2.6 * level, tall + 0.25), f"<b>{heading}</b>")
         for latent, text in words.items():
-            colour = (BLUE, GREEN, ORANGE)[level]
+            colour = (COLOURS[5], BLUE, GREEN)[level]
             box(figure, place[level, latent], escaped(text), colour, width=2.0, tall=0.72, size=12)
     return as_drawing(
         figure, title, (-1.2, 2.6 * (len(levels) - 1) + 1.2), (-0.1, tall + 0.6), height=130 + 60 * tall
@@ -181,66 +216,59 @@ def tree_drawing(
 
 
 def hole_drawing(title: str) -> go.Figure:
-    """Six tokens, a latent for capitalised words that misses two of them, and the latent that is on in the holes."""
-    words = ["in", "Paris", "Anna", "met", "Peru", "'s", "Ministry"]
-    rows = {"“a capitalised word”": (0, 0, 1, 0, 0, 0, 1), "“a place”": (0, 1, 0, 0, 1, 0, 0)}
-    capital = {1, 2, 4, 6}
+    """Eight tokens, a concept's own pair and another latent: two holes, and two tokens of the background, one a false alarm."""
+    words = ["Anna", "Paris", "Rome", "Ministry", "iPhone", "queen", "met", "in"]
+    score = ["6", "5", "2", "4", "1", "−2", "−6", "−9"]
+    pair, other = (1, 0, 0, 1, 0, 0, 0, 0), (0, 1, 0, 0, 1, 0, 0, 0)
+    holes, background = {1: "hole,<br>filled", 2: "hole"}, {4: "false alarm,<br>filled", 5: "background"}
     figure = go.Figure()
-    for i, word in enumerate(words):
-        say(figure, (i, 2.0), f"<b>{word}</b>" if i in capital else word, colour=INK)
-    for y, (name, on) in zip((1.2, 0.4), rows.items(), strict=True):
+    for y, name in ((3.05, "token"), (2.5, "probe's score"), (1.8, "own pair"), (1.0, "one other latent")):
         say(figure, (-1.75, y), name)
-        for i, lit in enumerate(on):
-            hole = y > 1 and i in capital and not lit
+    for i, word in enumerate(words):
+        say(figure, (i, 3.05), f"<b>{word}</b>" if i < 4 else word)
+        say(figure, (i, 2.5), score[i])
+        for y, lit, colour in ((1.8, pair[i], BLUE), (1.0, other[i], ORANGE)):
+            marked = RED if i in holes else GREEN if i in background else "white"
+            dotted = y > 1 and marked != "white"
             figure.add_shape(
                 type="rect", x0=i - 0.4, x1=i + 0.4, y0=y - 0.27, y1=y + 0.27,
-                fillcolor=(BLUE if y > 1 else ORANGE) if lit else "white" if hole else PALE,
-                line={"color": RED if hole else "white", "width": 3 if hole else 1, "dash": "dot" if hole else "solid"},
+                fillcolor=colour if lit else PALE,
+                line={"color": marked if dotted else "white", "width": 3 if dotted else 1, "dash": "dot" if dotted else "solid"},
             )  # fmt: skip
-            if hole:
-                say(figure, (i, y), "hole", size=12, colour=RED)
-    return as_drawing(figure, title, (-3.0, 6.7), (-0.1, 2.4), height=230)
+    for marks, colour in ((holes, RED), (background, GREEN)):
+        for i, text in marks.items():
+            say(figure, (i, 0.3), text, size=12, colour=colour)
+    say(figure, (-1.75, 0.3), "<i>pale: off</i>", size=12)
+    say(figure, (1.5, 3.6), "with the concept “a capitalised word”")
+    say(figure, (5.5, 3.6), "without it")
+    line(figure, [(3.5, 0.0), (3.5, 3.8)], GREY, 2)
+    return as_drawing(figure, title, (-3.0, 7.6), (-0.1, 3.9), height=330)
 
 
-def filling_figure(added: Mapping[str, float], usual: float, title: str) -> go.Figure:
-    """A bar for what the own latents usually add along a probe, and one per token for what its strongest other latent adds.
+def filling_figure(added: Mapping[str, tuple[str, float]], usual: float, title: str) -> go.Figure:
+    """A bar for what the own pair usually adds along a probe, and one per token for what its strongest other latent adds.
+
+    A token is named beside its bar, and the words of the latent that adds it are at the bar's end.
 
     Beside the dashed line at half of the usual amount a bar counts as filled; such a bar is orange, the others are grey.
     """
-    names = ["the own pair, where it is on", *map(escaped, added)]
-    amounts = [usual, *map(float, added.values())]
+    names = ["where the own pair is on", *map(escaped, added)]
+    amounts = [usual, *(float(amount) for _, amount in added.values())]
+    latents = ["the own pair", *(escaped(words) for words, _ in added.values())]
     colours = [BLUE, *(ORANGE if amount >= usual / 2 else GREY for amount in amounts[1:])]
     figure = go.Figure()
     figure.add_bar(
         x=amounts, y=names, orientation="h", width=0.55, marker={"color": colours}, showlegend=False,
-        text=[f"{amount:.1f}" for amount in amounts], textposition="outside", cliponaxis=False,
+        text=[f"{amount:.1f}: {words}" for amount, words in zip(amounts, latents, strict=True)],
+        textposition="outside", cliponaxis=False,
     )  # fmt: skip
     figure.add_vline(
         x=usual / 2, line={"color": RED, "dash": "dash", "width": 2},
-        annotation={"text": f"half: {usual / 2:.1f}", "font": {"color": RED}, "yanchor": "bottom", "y": 1},
+        annotation={"text": f"half of the pair: {usual / 2:.1f}", "font": {"color": RED}, "yanchor": "bottom", "y": 1},
     )  # fmt: skip
-    figure.update_xaxes(title="added along the probe", range=[min(0, *amounts), 1.15 * max(amounts)])
+    figure.update_xaxes(title="added along the probe", range=[min(0, *amounts), 1.6 * max(amounts)])
     _names_down(figure)
     return finish(figure, title, height=150 + 40 * len(names))
-
-
-def shares_figure(rows: Mapping[str, Mapping[str, Interval]], title: str, x_title: str) -> go.Figure:
-    """A row per entry and in it a mark with its interval for each of up to three shares, which have the same names in all rows."""
-    figure, names = go.Figure(), list(next(iter(rows.values())))
-    for i, (name, colour, symbol) in enumerate(
-        zip(names, (BLUE, ORANGE, GREY), ("circle", "diamond", "x"), strict=False)
-    ):
-        found = [shares[name] for shares in rows.values()]
-        figure.add_scatter(
-            x=[one.value for one in found], y=[row + 0.2 * (i - (len(names) - 1) / 2) for row in range(len(rows))],
-            mode="markers", name=name, marker={"size": 10, "color": colour, "symbol": symbol}, cliponaxis=False,
-            error_x={"array": [one.high - one.value for one in found], "arrayminus": [one.value - one.low for one in found],
-                     "symmetric": False, "thickness": 2, "width": 4, "color": colour},
-        )  # fmt: skip
-    figure.update_xaxes(title=x_title, rangemode="tozero", tickformat=".0%")
-    _names_down(figure)
-    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=[escaped(name) for name in rows])
-    return finish(figure, title, height=170 + 50 * len(rows))
 
 
 def hedge_drawing(title: str) -> go.Figure:

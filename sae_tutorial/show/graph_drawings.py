@@ -8,15 +8,13 @@ import plotly.graph_objects as go
 import torch
 from IPython.display import HTML
 from jaxtyping import Float
-from plotly.subplots import make_subplots
 from torch import Tensor
 
-from sae_tutorial.effects.graphs import Graph, normalised
+from sae_tutorial.effects.graphs import Graph, Node, normalised
 from sae_tutorial.features.contexts import Context
-from sae_tutorial.features.intervals import Interval
 from sae_tutorial.features.naming import Names
 from sae_tutorial.show.canvas import GREY, INK, arrow, as_drawing, box, say
-from sae_tutorial.show.plots import COLOURS, MARKERS, escaped, finish, visible
+from sae_tutorial.show.plots import COLOURS, escaped, finish, visible
 from sae_tutorial.show.tables import table
 
 KINDS = {  # colour and marker
@@ -46,15 +44,13 @@ def transcoder_drawing(title: str) -> go.Figure:
         arrow(figure, (left + 3.2, 0.8), (left + 3.6, 0.8), INK)
         box(figure, (left + 3.9, 0.8), "y", INK, width=0.5)
     for left, start, text in (
-        (0.0, (3.9, 1.1), "y → f → ŷ,<br>to be y again"), (6.0, (1.3, 1.1), "x → f → ŷ,<br>to be y"),
+        (0.0, (3.9, 1.1), "ŷ should<br>be y again"), (6.0, (1.3, 1.1), "ŷ should<br>be y"),
     ):  # fmt: skip
         box(figure, (left + 2.6, 2.3), "f: a few latents", COLOURS[1], width=1.9)
         arrow(figure, (left + start[0], start[1]), (left + (3.2 if left == 0 else 2.0), 2.0), COLOURS[1])
-        end = (left + 1.5, 2.9) if left == 0 else (left + 3.9, 1.1)
-        arrow(figure, (left + (2.0 if left == 0 else 3.2), 2.6 if left == 0 else 2.0), end, COLOURS[1])
-        say(figure, (left + 4.7, 2.3), text, size=12, colour=COLOURS[1])
-        if left == 0:
-            say(figure, (left + 1.3, 3.0), "ŷ", size=14, colour=COLOURS[1])
+        arrow(figure, (left + 3.6, 2.3), (left + 4.1, 2.3), COLOURS[1])
+        say(figure, (left + 4.25, 2.3), "ŷ", size=14, colour=COLOURS[1])
+        say(figure, (left + 4.9, 1.5), text, size=12, colour=COLOURS[1])
     return as_drawing(figure, title, (-0.4, 11.6), (-0.3, 3.9), height=330)
 
 
@@ -90,168 +86,101 @@ def _in_colour(text: str, colour: str) -> str:
 
 
 def edits_drawing(title: str) -> go.Figure:
-    """What three tests change: a group out everywhere, another prompt's values in its place, a country's latents out later."""
-    figure, out, other, italian = go.Figure(), COLOURS[1], COLOURS[3], COLOURS[0]
-    country, group, zero, grey = ("●", COLOURS[4]), ("●", italian), ("○", out), ("●", GREY)
-    for i, word in enumerate(("speak", "Italian", "is")):
-        _latents_of(figure, (0.5 + 1.1 * i, 1.6), word, (zero, grey, zero))
-        _latents_of(figure, (14.7 + 1.1 * i, 1.6), word, (grey, zero if word == "is" else country, grey))
-        for k, given in enumerate((("●", other), group)):
-            token = "French" if k and word == "Italian" else word
-            _latents_of(figure, (5.6 + 1.1 * i + 4.2 * k, 1.6), token, (given, grey, given))
-    arrow(figure, (8.4, 2.2), (9.3, 2.2), italian)
-    arrow(figure, (9.3, 2.45), (8.4, 2.45), other)
-    for x, name in ((1.6, "1 · take out"), (8.85, "2 · swap"), (15.8, "3 · take out after the word")):
-        say(figure, (x, 3.0), f"<b>{name}</b>", size=14)
-    for x, *lines in (  # what each colour means stands under its own dots
-        (1.6, (zero, "the graph's group,<br>set to zero at every word"), (grey, "other latents, left alone")),
-        (6.7, (("●", other), "both groups now hold the<br>French sentence's values")),
-        (10.9, (group, "and here the<br>Italian sentence's values")),
-        (15.8, (zero, "the country's latents, set to zero<br>only at words after “Italian”"), (country, "before, left alone")),
-    ):  # fmt: skip
-        for k, ((mark, colour), meaning) in enumerate(lines):
-            say(figure, (x, 0.1 - 0.55 * k), f"{_in_colour(mark, colour)} {meaning}", size=12)
-    return as_drawing(figure, title, (-0.6, 18.2), (-0.9, 3.3), height=350)
-
-
-def _latents_of(
-    figure: go.Figure, at: tuple[float, float], word: str, latents: Sequence[tuple[str, str]]
-) -> None:
-    """A word, above it three latents, each with its mark and colour."""
-    x, y = at
-    box(figure, (x, y - 0.75), word, INK, width=1.0, size=12)
-    for height, (mark, colour) in zip((0.0, 0.4, 0.8), latents, strict=True):
-        say(figure, (x, y + height - 0.15), mark, colour=colour, size=16)
-
-
-def costs_figure(
-    tests: Mapping[str, Mapping[str, Float[np.ndarray, "draws kinds"]]],
-    kinds: Sequence[str],
-    title: str,
-    x_title: str,
-) -> go.Figure:
-    """What groups cost, a panel for each test and a row for each kind of prompt, with the mean over kinds below.
-
-    The last entry of a test are rivals: a ring for each. Of every other entry, whose rows are templates, it shows the mean
-    and its interval.
-    """
-    figure = make_subplots(
-        cols=len(tests),
-        shared_xaxes="all",
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        subplot_titles=list(tests),
-    )
-    for column, entries in enumerate(tests.values(), start=1):
-        for i, (name, costs) in enumerate(entries.items()):
-            costs = np.column_stack([costs, costs.mean(1)])
-            rows = np.arange(costs.shape[1]) + 0.22 * (i - (len(entries) - 1) / 2)
-            rivals = i == len(entries) - 1
-            if rivals:
-                x, y, bars = costs.ravel(), np.tile(rows, len(costs)), None
-            else:
-                found = [Interval.of_mean(values) for values in costs.T]
-                x, y = [part.value for part in found], rows
-                bars = {
-                    "array": [part.high - part.value for part in found], "arrayminus": [part.value - part.low for part in found],
-                    "thickness": 1.5, "width": 3,
-                }  # fmt: skip
-            colour = COLOURS[5] if rivals else COLOURS[i]
-            figure.add_scatter(
-                x=x, y=y, error_x=bars, mode="markers", name=name, legendgroup=name, showlegend=column == 1, row=1, col=column,
-                marker={"color": colour, "symbol": "circle-open" if rivals else MARKERS[i], "size": 7 if rivals else 9},
-            )  # fmt: skip
-    figure.add_vline(x=0, line={"color": "#222222", "dash": "dot", "width": 1})
-    figure.add_hline(y=len(kinds) - 0.5, line={"color": GREY, "width": 1})
-    ticks = [*kinds, "mean of all"]
-    figure.update_xaxes(title=x_title)
-    figure.update_yaxes(
-        range=[len(kinds) + 0.5, -0.5], tickvals=list(range(len(ticks))), showgrid=False, zeroline=False
-    )
-    figure.update_yaxes(ticktext=ticks, col=1)
-    return finish(figure, title, height=440).update_layout(
-        margin={"t": 100, "l": 110}, legend={"orientation": "h", "y": -0.2, "x": 0}
-    )
-
-
-def edge_test_figure(
-    edges: Float[np.ndarray, " edges"],
-    falls: Mapping[str, Float[np.ndarray, " edges"]],
-    title: str,
-    hover: Sequence[str],
-    labels: Mapping[int, str] | None = None,
-) -> go.Figure:
-    """What each edge promised against what fell when its source was taken out, by what was let go; kept promises lie on the line.
-
-    Labels, by edge, stand beside the last of `falls`.
-    """
-    figure = go.Figure()
-    ends = [float(edges.min()), float(edges.max())]
-    figure.add_scatter(
-        x=ends, y=ends, mode="lines", line={"dash": "dot", "color": GREY}, showlegend=False, hoverinfo="skip"
-    )
-    for i, (name, fell) in enumerate(falls.items()):
-        figure.add_scatter(
-            x=edges.astype(float), y=fell.astype(float), mode="markers", name=name, text=hover,
-            marker={"size": 9, "opacity": 0.8, "color": COLOURS[i], "symbol": MARKERS[i]},
-        )  # fmt: skip
-    for edge, label in (labels or {}).items():
-        figure.add_annotation(
-            x=float(edges[edge]), y=float(fell[edge]), text=html.escape(label, quote=False), showarrow=False, yshift=-16,
-            font={"size": 12, "color": INK},
-        )  # fmt: skip
-    figure.update_layout(xaxis_title="the edge, as drawn", yaxis_title="how much the late latent falls")
-    return finish(figure, title)
+    """Three latents at each word before and after two tests: a group set to zero, and another sentence's values in its place."""
+    figure, out, french, italian = go.Figure(), COLOURS[1], COLOURS[3], COLOURS[0]
+    of_italian, of_french, zero = ("●", italian), ("●", french), ("○", out)
+    for x, token, before, after in (
+        (0.5, "Italian", of_italian, zero),
+        (5.6, "Italian", of_italian, of_french),
+        (9.8, "French", of_french, of_italian),
+    ):
+        for i, word in enumerate(("speak", token, "is")):
+            box(figure, (x + 1.1 * i, 0.45), word, INK, width=1.0, size=12)
+            for y, latent in ((2.5, before), (1.0, after)):
+                for height, (mark, colour) in enumerate((latent, ("●", GREY), latent)):
+                    say(figure, (x + 1.1 * i, y + 0.38 * height), mark, colour=colour, size=16)
+    for x, name in ((1.6, "1 · take out"), (8.8, "2 · swap")):
+        say(figure, (x, 3.85), f"<b>{name}</b>", size=14)
+    for y, name in ((2.88, "before"), (1.38, "after")):
+        say(figure, (-0.8, y), name, size=12)
+    meanings = {of_italian: "a value of the Italian sentence", of_french: "of the French one", zero: "zero",
+                ("●", GREY): "a latent outside the groups, left alone"}  # fmt: skip
+    said = (f"{_in_colour(mark, colour)} {text}" for (mark, colour), text in meanings.items())
+    say(figure, (5.5, -0.3), "   ".join(said), size=12)
+    return as_drawing(figure, title, (-1.5, 12.8), (-0.7, 4.2), height=380)
 
 
 def named_graph(
-    graph: Graph, words: Sequence[str], names: Names, title: str, n: int = 10,
-    meanings: Mapping[int, str] | None = None,
+    graph: Graph, words: Sequence[str], names: Names, title: str, n: int = 10, drawn: int = 3,
+    meanings: Mapping[int, str] | None = None, percentages: bool = True,
 ) -> tuple[go.Figure, HTML]:  # fmt: skip
-    """The part of a graph that has names, as a drawing, and a table with a row for each latent in it.
+    """The latents with the most influence: a table with a row for each, and a drawing of a few of them.
 
-    All tokens stay, the answer, and the n latents with the most influence; a latent has one number wherever it is on.
+    The drawing has the answer, and the tokens that a line leaves. A latent stands at the word where it has the most
+    influence. Whole MLPs and errors are one grey band beside it.
 
     Args:
         graph: a whole one.
         words: the prompt's tokens.
         names: what goes with a latent.
         title: what was found.
-        n: how many latents, places counted.
-        meanings: words for some of the numbers in the table. With them only these latents are drawn, and of the tokens
-            those that a line leaves.
+        n: how many latents have a row.
+        drawn: how many of them are drawn, those with the most influence.
+        meanings: words for some of the numbers in the table. With them these latents are drawn instead.
+        percentages: whether the drawing says how much of all influence it shows.
     """
-    keep = graph.of_kind("token", "logit")
-    keep[(graph.influence * graph.of_kind("latent")).topk(n).indices] = True
-    part, answer = graph.only(keep), graph.nodes[-1]
+    answer, shares, influence = graph.nodes[-1], normalised(graph.edges), graph.influence
+    places: dict[tuple[int, int], int] = {}  # of each latent, the strongest first
+    for i in influence.argsort(descending=True).tolist():
+        if graph.nodes[i].kind == "latent" and len(places) < n:
+            places.setdefault((graph.nodes[i].layer, graph.nodes[i].index), i)
+    numbers = {at: number for number, at in enumerate(sorted(places, key=places.__getitem__), start=1)}
     labels, hovers = {(answer.layer, answer.index): names.model.tokenizer.decode([answer.index])}, {}
-    rows: dict[tuple[int, int], dict[str, object]] = {}
-    for node in part.nodes:
-        if node.kind != "latent":
-            continue
-        at = node.layer, node.index
-        if at in rows:
-            rows[at]["here at"] = f"{rows[at]['here at']}, {words[node.position].strip()}"
-            continue
-        raised = names.raises(*at)
-        rows[at] = {
-            "": len(rows) + 1, "MLP": node.layer, "here at": words[node.position].strip(), "on at": names.on_at(*at, 4),
-            "raises": raised,
-        }  # fmt: skip
-        labels[at] = f"{len(rows)} “{names.on_at(*at, 1).translate(WITHOUT_BRACKETS).strip(',.')}”"
+    rows = []
+    for at, number in numbers.items():
+        on, raised = names.on_at(*at, 4), names.raises(*at)
+        here = words[graph.nodes[places[at]].position].strip()
+        rows.append({"": number, "MLP": at[0], "here at": here, "on at": on, "raises": raised})
+        late = 4 * at[0] >= 3 * answer.layer  # of a late latent it also tells what it raises
+        on = names.on_at(*at, 1 if late else 2).translate(WITHOUT_BRACKETS).strip(",.")
+        meaning = on + (f" → {raised.split(', ')[0]}" if late else "")
+        labels[at] = f"{number} {(meanings or {}).get(number, meaning)}"
         hovers[at] = context_hover(names.contexts(*at), raised.split(", "))
-    if meanings:
-        at_number = {at: int(row[""]) for at, row in rows.items()}
-        labels |= {at: f"{i} {meanings[i]}" for at, i in at_number.items() if i in meanings}
-        meant = [
-            at_number.get((node.layer, node.index)) in meanings or node.kind != "latent"
-            for node in part.nodes
-        ]
-        part = part.only(torch.tensor(meant))
-        left = {source for _, source in _ways(part, normalised(part.edges))}
-        joined = [i in left or node.kind != "token" for i, node in enumerate(part.nodes)]
-        part = part.only(torch.tensor(joined))
-    return attribution_figure(part, words, labels, hovers, title), table(list(rows.values()))
+    chosen = [at for at in places if numbers[at] in meanings] if meanings else list(places)[:drawn]
+    keep = graph.of_kind("token", "logit")
+    keep[[places[at] for at in chosen]] = True
+    kept = keep.nonzero()[:, 0]
+    starts = {int(kept[source]) for _, source in _ways(graph.only(keep), shares[kept][:, kept])}
+    keep &= torch.tensor([node.kind != "token" or i in starts for i, node in enumerate(graph.nodes)])
+    apart = graph.of_kind("mlp", "error")
+    figure = attribution_figure(
+        graph.only(keep), words, labels, hovers, title, shares[keep][:, keep], influence[keep]
+    )
+    of_influence = [float(influence[nodes].sum() / influence.sum()) for nodes in (apart, keep)]
+    _band(figure, float(shares[-1, apart].sum()), of_influence if percentages else None)
+    return figure, table(rows)
+
+
+def _band(figure: go.Figure, share: float, of_influence: Sequence[float] | None) -> None:
+    """Beside a graph all that is not explained, as one band with its line to the answer, and how much of the whole is drawn."""
+    star = next(trace for trace in figure.data if trace.name == NAMES["logit"])
+    x, top, text = max(figure.layout.xaxis.tickvals) + 1.0, float(star.y[0]), "whole MLPs and errors"
+    figure.add_scatter(
+        x=[x, star.x[0]], y=[0.75 * top, top], mode="lines", showlegend=False, hoverinfo="skip", opacity=0.6,
+        line={"color": GREY, "width": _width(share if of_influence else 0.5)},
+    )  # fmt: skip
+    if of_influence:
+        text += f": {of_influence[0]:.0%} of all influence"
+        figure.update_xaxes(title=f"the nodes drawn one by one hold {of_influence[1]:.0%} of all influence")
+    figure.add_vrect(x, x + 0.25, fillcolor=GREY, opacity=0.45, line_width=0)
+    figure.add_annotation(
+        x=x + 0.125, y=top / 2, textangle=-90, showarrow=False, font={"size": 13, "color": INK}, text=text
+    )
+
+
+def _width(share: float) -> float:
+    """Of a line that gives its target this share of all that it gets: small shares can still be told apart."""
+    return 0.6 + 8 * share**0.5
 
 
 def attribution_figure(
@@ -260,11 +189,13 @@ def attribution_figure(
     names: Mapping[tuple[int, int], str],
     hovers: Mapping[tuple[int, int], str],
     title: str,
+    shares: Float[Tensor, "target source"] | None = None,
+    influence: Float[Tensor, " nodes"] | None = None,
 ) -> go.Figure:
     """A graph with positions from left to right and layers from bottom to top; hover over a node for its contexts.
 
-    Of all edges it draws each node's strongest in, and each latent's strongest out: so none seems to lead nowhere. Every
-    position with a node has a column, all of one width.
+    Of all edges it draws each latent's strongest in and its strongest out: so none seems to lead nowhere. Every
+    position with a node has a column, as wide as its fullest row needs.
 
     Args:
         graph: a pruned one.
@@ -272,21 +203,23 @@ def attribution_figure(
         names: of latents, by layer and latent.
         hovers: what is shown over a latent, HTML.
         title: what was found.
+        shares: of each source in its target, which a line's width shows; without them those among the nodes drawn.
+        influence: of each node; without it the one in the part that is drawn.
     """
     figure, (places, columns) = go.Figure(), _places(graph)
+    shares = normalised(graph.edges) if shares is None else shares
+    influence = graph.influence if influence is None else influence
     for left, right in list(columns.values())[
         ::2
     ]:  # a band for every second word, so that one sees what belongs to it
         figure.add_vrect(left, right, fillcolor=BAND, line_width=0, layer="below")
-    shares = normalised(graph.edges)
     for target, source in _ways(graph, shares):
         share, weight = float(shares[target, source]), float(graph.edges[target, source])
         x, y = _way_around(places, source, target)
         figure.add_scatter(
             x=x, y=y, mode="lines", showlegend=False, hoverinfo="skip", opacity=0.6,
-            line={"color": COLOURS[0 if weight > 0 else 1], "dash": "solid" if weight > 0 else "dash", "width": 0.6 + 5 * share},
+            line={"color": COLOURS[0 if weight > 0 else 1], "dash": "solid" if weight > 0 else "dash", "width": _width(share)},
         )  # fmt: skip
-    influence = graph.influence
     for kind, (colour, symbol) in KINDS.items():
         here = [i for i, node in enumerate(graph.nodes) if node.kind == kind]
         if not here:
@@ -297,7 +230,7 @@ def attribution_figure(
                 "color": colour, "symbol": symbol, "line": {"width": 1, "color": colour},
                 "size": [8 + 22 * float(influence[i]) ** 0.5 for i in here] if kind != "logit" else 16,
             },
-            hovertext=[_hover(graph, i, words, names, hovers) for i in here], hoverinfo="text",
+            hovertext=[_hover(graph.nodes[i], float(influence[i]), words, names, hovers) for i in here], hoverinfo="text",
         )  # fmt: skip
         for i in here:
             if kind in ("latent", "logit"):
@@ -317,9 +250,9 @@ def attribution_figure(
 
 
 def _ways(graph: Graph, shares: Float[Tensor, "target source"]) -> list[tuple[int, int]]:
-    """The lines to draw, as target and source: the largest share in each target, and each latent's largest anywhere."""
-    into = [(target, int(row.argmax())) for target, row in enumerate(shares) if row.max() > 0]
+    """The lines to draw, as target and source: the largest share in each latent, and each latent's largest anywhere."""
     latents = graph.of_kind("latent").nonzero()[:, 0].tolist()
+    into = [(target, int(shares[target].argmax())) for target in latents if shares[target].max() > 0]
     out = [(int(shares[:, source].argmax()), source) for source in latents if shares[:, source].max() > 0]
     return sorted(set(into + out))
 
@@ -360,27 +293,32 @@ def _places(graph: Graph) -> tuple[list[tuple[float, float]], dict[int, tuple[fl
     for i, node in enumerate(graph.nodes):
         groups.setdefault((node.layer, node.position), []).append(i)
     positions = sorted({node.position for node in graph.nodes})
-    columns = {position: (float(k), k + 1.0) for k, position in enumerate(positions)}
+    full = {
+        position: max(len(m) for (_, at), m in groups.items() if at == position) for position in positions
+    }
+    columns, edge = {}, 0.0
+    for position in positions:
+        columns[position] = edge, (edge := edge + 0.6 + 0.4 * full[position])
     places: list[tuple[float, float]] = [(0.0, 0.0)] * len(graph.nodes)
     for (layer, position), members in groups.items():
         for k, i in enumerate(members):  # neighbours at different heights, so that their names have room
-            offset = ROOM * ((k + 0.5) / len(members) - 0.5)
+            left, right = columns[position]
+            offset = ROOM * (right - left) * ((k + 0.5) / len(members) - 0.5)
             height = 0.25 * (k % 3 - 1) if len(members) > 2 else 0.25 * (k - 0.5) * (len(members) > 1)
             places[i] = sum(columns[position]) / 2 + offset, rank[layer] + height
     return places, columns
 
 
 def _hover(
-    graph: Graph,
-    i: int,
+    node: Node,
+    influence: float,
     words: Sequence[str],
     names: Mapping[tuple[int, int], str],
     hovers: Mapping[tuple[int, int], str],
 ) -> str:
-    node = graph.nodes[i]
     name = names.get((node.layer, node.index), "")
     where = f"{NAMES[node.kind]} {'' if node.layer < 0 else f'of layer {node.layer} '}at {html.escape(words[node.position])}"
-    found = f"influence {float(graph.influence[i]):.3f}"
+    found = f"influence {influence:.3f}"
     parts = [
         f"<b>{html.escape(name)}</b>" if name else "",
         where,

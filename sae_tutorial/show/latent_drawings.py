@@ -9,13 +9,13 @@ from jaxtyping import Float, Int
 
 from sae_tutorial.features.intervals import Interval
 from sae_tutorial.show.canvas import INK
-from sae_tutorial.show.plots import COLOURS, escaped, finish
+from sae_tutorial.show.plots import COLOURS, MARKERS, escaped, finish
 
 COIN = 0.5  # what guessing scores
 
 
 def scores_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.Figure:
-    """One row per entry: its value, written beside its interval, beside a line for a coin. The first row is dark.
+    """One row per entry: its value, written beside its interval, beside a line for a coin. Rows differ in colour and marker.
 
     Args:
         rows: by name, from top to bottom.
@@ -24,10 +24,10 @@ def scores_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.
     """
     figure = go.Figure()
     for i, (name, found) in enumerate(rows.items()):
-        colour = COLOURS[0] if i == 0 else COLOURS[1]
+        colour = COLOURS[(0, 1, 5)[i % 3]]
         figure.add_scatter(
             x=[found.value], y=[escaped(name)], mode="markers", showlegend=False,
-            marker={"size": 11, "color": colour, "symbol": "circle" if i == 0 else "diamond"},
+            marker={"size": 11, "color": colour, "symbol": MARKERS[i % 3]},
             error_x={"array": [found.high - found.value], "arrayminus": [found.value - found.low],
                      "symmetric": False, "thickness": 2, "width": 4, "color": colour},
         )  # fmt: skip
@@ -46,7 +46,7 @@ def scores_figure(rows: Mapping[str, Interval], title: str, x_title: str) -> go.
 def lengths_figure(
     places: Int[np.ndarray, " rows"], medians: Float[np.ndarray, " rows"], title: str
 ) -> go.Figure:
-    """How long rows are, by their place in their text; of those up to two medians every fortieth is drawn.
+    """How long rows are, by their place in their text; of those up to three medians every fortieth is drawn.
 
     Where giants at one place have the same rounded length, a count stands beside their mark.
 
@@ -55,13 +55,11 @@ def lengths_figure(
         medians: how long each row is, in lengths of a median row.
         title: what is to be seen.
     """
-    is_giant, is_long = medians > 10, medians > 2
+    is_giant = medians > 3
     drawn = {
-        "a row of up to 2 medians (one in 40 drawn)": (np.flatnonzero(~is_long)[::40], COLOURS[5], 4),
-        "a giant, over 10 medians (all drawn)": (np.flatnonzero(is_giant), COLOURS[1], 11),
-        "a row of 2 to 10 medians (all drawn)": (np.flatnonzero(is_long & ~is_giant), COLOURS[2], 7),
+        "a row of up to 3 medians (one in 40 drawn)": (np.flatnonzero(~is_giant)[::40], COLOURS[5], 4),
+        "a giant, over 3 medians (all drawn)": (np.flatnonzero(is_giant), COLOURS[1], 11),
     }
-    drawn = {name: rows_of for name, rows_of in drawn.items() if len(rows_of[0])}
     figure = go.Figure()
     for name, (rows, colour, size) in drawn.items():
         figure.add_scatter(
@@ -86,7 +84,7 @@ def lengths_figure(
 
 
 def strengths_figure(activations: Float[np.ndarray, " tokens"], title: str) -> go.Figure:
-    """How strong one latent is where it is on: fifths of its range in two greys, thirds of its tokens by dotted lines.
+    """How strong one latent is where it is on: a histogram over fifths of its range, in two greys.
 
     Args:
         activations: of the latent, where it is on.
@@ -105,17 +103,6 @@ def strengths_figure(activations: Float[np.ndarray, " tokens"], title: str) -> g
         )
         figure.add_annotation(
             x=i / 5 + 0.1, y=0.98, yref="paper", yanchor="top", text=f"fifth {i + 1}<br>{within:.1%} of tokens", showarrow=False
-        )  # fmt: skip
-    low, high = (float(edge) for edge in np.percentile(share, [100 / 3, 200 / 3]))
-    for edge in (low, high):
-        figure.add_vline(edge, line={"color": COLOURS[1], "dash": "dot", "width": 2})
-    for at, name, anchor in (
-        (low, "lower third", "right"),
-        ((low + high) / 2, "middle", "center"),
-        (high, "upper third", "left"),
-    ):
-        figure.add_annotation(
-            x=at, y=1, yref="paper", yanchor="bottom", xanchor=anchor, text=name, showarrow=False, font={"color": COLOURS[1]}
         )  # fmt: skip
     figure.update_xaxes(title="activation, as a share of the largest", range=[0, 1])
     figure.update_yaxes(

@@ -30,7 +30,7 @@ def training_curves(histories: Mapping[str, History], title: str) -> go.Figure:
         style = {"x": history.tokens, "name": name, "legendgroup": name, **_curve_style(i)}
         figure.add_scatter(y=history.reconstruction, **style, row=1, col=1)
         figure.add_scatter(y=np.maximum(history.l0, SILENT), showlegend=False, **style, row=1, col=2)
-    figure.update_xaxes(title="tokens seen")
+    figure.update_xaxes(title="rows seen")
     figure.update_yaxes(title="mean squared error, scaled input", rangemode="tozero", col=1)
     figure.update_yaxes(title="latents", col=2, type="log", tickvals=LOG_TICKS)
     if any(min(history.l0) < SILENT for history in histories.values()):
@@ -55,8 +55,10 @@ def beside_the_first(histories: Mapping[str, History], title: str) -> go.Figure:
                     showlegend=label == first and (row, column) == (1, 1),
                 )  # fmt: skip
     ticks = [10.0**e for e in range(-2, 3)]
-    figure.update_xaxes(showticklabels=False)
-    figure.update_xaxes(title="tokens seen", row=2)
+    figure.update_xaxes(
+        tickvals=[0, reference.tokens[-1] // 2000 * 1000, reference.tokens[-1] // 1000 * 1000]
+    )
+    figure.update_xaxes(title="rows seen", tickformat="~s", tickangle=0, row=2)
     figure.update_yaxes(type="log", tickvals=ticks)
     figure.update_yaxes(ticktext=_names_from_silence(ticks), row=2)
     figure.update_yaxes(title="squared error", row=1, col=1)
@@ -102,7 +104,7 @@ def loss_parts(history: History, title: str) -> go.Figure:
         x=history.tokens, y=history.l0, showlegend=False, mode="lines", **series_style(0), row=1, col=2
     )
     figure.update_xaxes(
-        title="tokens seen", range=[0, history.tokens[-1]]
+        title="rows seen", range=[0, history.tokens[-1]]
     )  # the names stand between the panels
     figure.update_yaxes(title="loss, scaled input", col=1, rangemode="tozero")
     figure.update_yaxes(title="latents", col=2, type="log", tickvals=LOG_TICKS)
@@ -126,7 +128,7 @@ def log_point(
 def pass_scores(
     history: History,
     looks: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    spread: float,
+    variance: float,
     rows_in_a_pass: int,
     title: str,
 ) -> go.Figure:
@@ -135,11 +137,11 @@ def pass_scores(
     Args:
         history: of the run; its first two points, which leave the figure's range, are not drawn.
         looks: by sample, the rows seen and the scores then.
-        spread: variance of the training rows per element, in the units of the run: it turns errors into scores.
+        variance: of the training rows per element, in the units of the run: it turns errors into scores.
         rows_in_a_pass: how many training rows there are.
         title: of the figure.
     """
-    batches = [1 - error / spread for error in history.reconstruction[2:]]
+    batches = [1 - error / variance for error in history.reconstruction[2:]]
     series = {"batches as they come": (history.tokens[2:], batches)} | dict(looks)
     figure = labelled_lines(series, title, "rows seen", "explained variance", markers=False)
     for border in range(rows_in_a_pass, history.tokens[-1], rows_in_a_pass):
@@ -178,7 +180,7 @@ class PassCurve(LiveCurve):
     Args:
         title: of the figure.
         look: the scores of the samples now, by name.
-        spread: variance of the training rows per element, in the units of the run.
+        variance: of the training rows per element, in the units of the run.
         rows_in_a_pass: how many training rows there are.
         every: look and redraw at every so many log points.
     """
@@ -188,12 +190,12 @@ class PassCurve(LiveCurve):
         title: str,
         look: Callable[[], Mapping[str, float]],
         *,
-        spread: float,
+        variance: float,
         rows_in_a_pass: int,
         every: int,
     ) -> None:
         super().__init__(title, self._look_and_draw, every)
-        self.look, self.spread, self.rows_in_a_pass = look, spread, rows_in_a_pass
+        self.look, self.variance, self.rows_in_a_pass = look, variance, rows_in_a_pass
         self.looks: dict[str, tuple[list[float], list[float]]] = {}
 
     def _look_and_draw(self, history: History, title: str) -> go.Figure:
@@ -201,4 +203,4 @@ class PassCurve(LiveCurve):
             seen, scores = self.looks.setdefault(name, ([], []))
             seen.append(history.tokens[-1])
             scores.append(score)
-        return pass_scores(history, self.looks, self.spread, self.rows_in_a_pass, title)
+        return pass_scores(history, self.looks, self.variance, self.rows_in_a_pass, title)

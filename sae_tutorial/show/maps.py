@@ -1,15 +1,17 @@
 """Latents and words as points: a map of all decoder rows that one can search, and words on a circle."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from plotly.subplots import make_subplots
 
 from sae_tutorial.show.plots import COLOURS, MARKERS, escaped, finish
 
 LABELS, FAINT = 12, "#b8bec5"
+RADIUS = 0.05  # of a ring, in widths of the map
 
 
 def latent_map(
@@ -20,6 +22,7 @@ def latent_map(
     *,
     pale: str = "",
     find: str = "",
+    weight: Float[np.ndarray, " latents"] | None = None,
 ) -> go.Figure:
     """A point per latent, a colour and a marker per kind, its name when the pointer is on it.
 
@@ -30,11 +33,14 @@ def latent_map(
         title: what the map shows.
         pale: the kind that is drawn in grey behind the others.
         find: a word; latents with it in their name are named beside the map, at most twelve, and the others are pale.
+        weight: of each latent; with it two rings are drawn where each kind that is not pale is densest. Beside a ring stand the
+            names of the two heaviest latents there, of those that have names of words rather than of numbers and signs.
     """
     kinds, labels = np.asarray(kinds), [escaped(name) for name in names]
     hit = np.array([bool(find) and find.casefold() in name.casefold() for name in names])
     figure = go.Figure()
-    for i, kind in enumerate(sorted(dict.fromkeys(kinds.tolist()), key=lambda kind: kind != pale)):
+    in_order = sorted(dict.fromkeys(kinds.tolist()), key=lambda kind: kind != pale)
+    for i, kind in enumerate(in_order):
         own = np.flatnonzero(kinds == kind)
         figure.add_scattergl(
             x=places[own, 0].astype(float), y=places[own, 1].astype(float), mode="markers", name=kind,
@@ -52,6 +58,17 @@ def latent_map(
             showlegend=False,
         )  # fmt: skip
         _name_beside(figure, places, own[:LABELS], [labels[j][:40] for j in own[:LABELS]])
+    elif weight is not None:
+        radius, rings = RADIUS * float(np.ptp(places[:, 0])), []
+        for i, kind in enumerate(in_order):
+            own = np.flatnonzero(kinds == kind) if kind != pale else []
+            for middle, inside in _crowds(places[own], radius) if len(own) else []:
+                heaviest = own[inside][np.argsort(-weight[own[inside]], kind="stable")]
+                of_words = [labels[j] for j in heaviest if len(re.findall(r"[^\W\d_]{5,}", labels[j])) > 1]
+                others = [labels[j] for j in heaviest if re.search(r"\w", labels[j])]
+                said = [" · ".join(text.split(" · ")[:3]) for text in (of_words or others)[:2]]
+                rings.append((middle, [f"<b>{escaped(kind)}</b>", *said], COLOURS[i % 12]))
+        _draw_rings(figure, places, rings, radius)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     finish(figure, title, height=620)
@@ -139,6 +156,47 @@ def _name_beside(
         )  # fmt: skip
         below = at - 0.05 * height
     figure.update_xaxes(range=[left - 0.03 * width, right + 0.45 * width])
+
+
+def _crowds(
+    own: Float[np.ndarray, "own 2"], radius: float
+) -> list[tuple[Float[np.ndarray, "2"], Int[np.ndarray, " inside"]]]:
+    """The middles of two circles that hold the most points and do not meet, and which points each holds: three or more."""
+    near = np.linalg.norm(own[:, None] - own[None], axis=-1) < radius
+    free, found = np.ones(len(own), dtype=bool), []
+    for _ in range(2):
+        if not free.any():
+            break
+        middle = own[near[np.where(free, near.sum(axis=1), 0).argmax()]].mean(axis=0)
+        away = np.linalg.norm(own - middle, axis=1)
+        if (away < radius).sum() >= 3:
+            found.append((middle, np.flatnonzero(away < radius)))
+        free &= away > 2 * radius
+    return found
+
+
+def _draw_rings(
+    figure: go.Figure,
+    places: Float[np.ndarray, "latents 2"],
+    rings: Sequence[tuple[Float[np.ndarray, "2"], list[str], str]],
+    radius: float,
+) -> None:
+    """Rings, and right of all points, from top to bottom, the lines of text of each, joined to its ring."""
+    (left, low), (right, high) = places.min(axis=0).astype(float), places.max(axis=0).astype(float)
+    below = high
+    for middle, lines, colour in sorted(rings, key=lambda ring: -float(ring[0][1])):
+        x, y = map(float, middle)
+        at = min(y, below)
+        below = at - 0.13 * (high - low)
+        figure.add_shape(
+            type="circle", x0=x - radius, x1=x + radius, y0=y - radius, y1=y + radius, line={"color": colour, "width": 2}
+        )  # fmt: skip
+        figure.add_annotation(
+            x=x + radius, y=y, ax=right + 0.04 * (right - left), ay=at, axref="x", ayref="y", xanchor="left", align="left",
+            text="<br>".join(lines), showarrow=True, arrowhead=0, arrowwidth=1, arrowcolor=colour,
+            font={"size": 13, "color": colour},
+        )  # fmt: skip
+    figure.update_xaxes(range=[left - 0.03 * (right - left), right + 0.35 * (right - left)])
 
 
 # Where a label may be: its name in plotly, and how far its middle is from the point, in half widths and half heights.

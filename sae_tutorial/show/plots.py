@@ -5,7 +5,7 @@ well as in colour, so that a figure reads in greyscale. The caller gives the tit
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -93,11 +93,14 @@ def bar_figure(values: Mapping[str, float], title: str, y_title: str) -> go.Figu
     return finish(figure, title)
 
 
-def grouped_bar_figure(values: Mapping[str, Mapping[str, float]], title: str, y_title: str) -> go.Figure:
-    """For each entry a bar in every group, side by side, with its value on it: `values[entry][group]`."""
+def grouped_bar_figure(
+    values: Mapping[str, Mapping[str, float]], title: str, y_title: str, *, controls: Collection[str] = ()
+) -> go.Figure:
+    """For each entry a bar in every group, side by side, with its value on it: `values[entry][group]`; controls in grey."""
     figure = go.Figure(layout={"barmode": "group", "yaxis": {"title": y_title}})
     for i, (name, bars) in enumerate(values.items()):
-        marker = {"color": COLOURS[i % 12], "pattern": {"shape": ("", "/", ".")[i % 3]}}
+        colour = COLOURS[5] if name in controls else COLOURS[i % 12]
+        marker = {"color": colour, "pattern": {"shape": ("", "/", ".")[i % 3]}}
         y, text = zip(*((float(height), f"{height:.3g}") for height in bars.values()), strict=True)
         figure.add_bar(x=list(bars), y=y, name=name, text=text, textposition="outside", marker=marker)
     return finish(figure, title)

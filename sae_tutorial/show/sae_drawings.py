@@ -19,8 +19,11 @@ from sae_tutorial.show.plots import COLOURS, HEAT, finish
 ON = COLOURS[1]
 
 
-def sae_drawing(d_in: int, d_sae: int, title: str) -> go.Figure:
-    """An SAE from left to right: x, the encoder, a column of latents of which three are on, the decoder, x̂."""
+def sae_drawing(d_in: int, d_sae: int, title: str, *, kept: str = "few stay above 0") -> go.Figure:
+    """An SAE from left to right: x, the encoder, a column of latents of which three are on, the decoder, x̂.
+
+    `kept` says which latents the encoder leaves on.
+    """
     figure = go.Figure()
     _column(figure, 0.6, cells=8, tall=2.4, on=range(8), colour=COLOURS[0])
     _wedge(figure, (1.3, 2.9), (1.2, 2.3), "encoder<br><b>W_enc</b>", f"[{d_in}, {d_sae}]")
@@ -32,7 +35,7 @@ def sae_drawing(d_in: int, d_sae: int, title: str) -> go.Figure:
     ):  # fmt: skip
         say(figure, (x, 2.85), f"{name} {shape}", size=15)
     for x, y, text in (
-        (0.6, -2.8, "one row<br>(8 of its numbers drawn)"), (2.1, -2.8, "− b_dec before, + b_enc<br>after; few stay above 0"),
+        (0.6, -2.8, "one row<br>(8 of its numbers drawn)"), (2.1, -2.8, f"− b_dec before, + b_enc<br>after; {kept}"),
         (3.6, -2.8, "three latents on,<br>the others zero"), (5.1, -2.8, "row i is the direction<br>that latent i adds"),
         (6.6, -2.8, "+ b_dec:<br>should equal x"),
     ):  # fmt: skip

@@ -2,12 +2,11 @@
 
 import html
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from IPython.display import HTML
-from jaxtyping import Float
 from plotly.subplots import make_subplots
 
 from sae_tutorial.features.intervals import Interval
@@ -35,19 +34,25 @@ def text_columns(columns: Mapping[str, Sequence[str]], pattern: str = "(?!)") ->
     )
 
 
-def ways_figure(found: Mapping[str, Mapping[str, tuple[Interval, Interval]]], title: str) -> go.Figure:
-    """Two panels with a row for each topic, and in it a dot with its interval for each way of bringing it: share and price.
+def ways_figure(
+    found: Mapping[str, Mapping[str, Sequence[Interval]]],
+    title: str,
+    panels: Sequence[str] = ("share of the texts on the topic", "price: extra loss, nats per token"),
+    shares: tuple[float, float] = (-0.02, 1.02),
+) -> go.Figure:
+    """Panels with a row for each thing, and in it a dot with its interval for each way: in the first panel shares.
 
     Args:
-        found: by topic and way, the share of texts on the topic and their extra loss.
+        found: by row and way, a number for each panel; by default by topic and way of bringing it, share and price.
         title: what is to be seen.
+        panels: what each of them shows.
+        shares: from where to where the first panel reaches; 0 is marked if that is further inside.
     """
-    panels = ("share of the texts on the topic", "price: extra loss, nats per token")
-    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.06, subplot_titles=panels)
+    figure = make_subplots(1, len(panels), shared_yaxes=True, horizontal_spacing=0.06, subplot_titles=panels)
     ways = list(next(iter(found.values())))
     for i, way in enumerate(ways):
-        y = [row + 0.17 * (i - (len(ways) - 1) / 2) for row in range(len(found))]
-        for column in (1, 2):
+        y = [row + 0.68 / len(ways) * (i - (len(ways) - 1) / 2) for row in range(len(found))]
+        for column in range(1, len(panels) + 1):
             numbers = [by_way[way][column - 1] for by_way in found.values()]
             above, below = zip(*((one.high - one.value, one.value - one.low) for one in numbers), strict=True)
             figure.add_scatter(
@@ -55,18 +60,93 @@ def ways_figure(found: Mapping[str, Mapping[str, tuple[Interval, Interval]]], ti
                 marker=series_style(i)["marker"] | {"size": 10, "color": COLOURS[i % 12]}, row=1, col=column,
                 error_x={"array": above, "arrayminus": below, "thickness": 2, "width": 3, "color": COLOURS[i % 12]},
             )  # fmt: skip
-    figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02], col=1)
+    figure.update_xaxes(tickformat=".0%", range=list(shares), col=1)
+    if shares[0] < -0.1:
+        figure.add_vline(0, line={"color": INK, "width": 2}, row=1, col=1)
     figure.update_yaxes(
         tickvals=list(range(len(found))), ticktext=[*map(escaped, found)], range=[len(found) - 0.45, -0.55],
         showgrid=False, zeroline=False, ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)",
     )  # fmt: skip
-    return finish(figure, title, height=200 + 75 * len(found)).update_layout(margin={"l": 130, "t": 90})
+    height = 200 + 15 * (1 + len(ways)) * len(found)
+    return finish(figure, title, height=height).update_layout(margin={"l": 130, "t": 90})
+
+
+def trade_figure(found: Mapping[str, Mapping[str, tuple[Interval, Interval]]], title: str) -> go.Figure:
+    """A panel for each topic, with a point for each way: its share of texts over its price. The last way, a control, is grey.
+
+    Args:
+        found: by topic and way, the share and the extra loss.
+        title: what is to be seen.
+    """
+    columns = 2
+    figure = make_subplots(
+        -(-len(found) // columns), columns, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.06,
+        vertical_spacing=0.12, subplot_titles=[*map(escaped, found)], x_title="price: extra loss, nats per token",
+        y_title="share of the texts",
+    )  # fmt: skip
+    for panel, by_way in enumerate(found.values()):
+        for i, (way, (share, price)) in enumerate(by_way.items()):
+            colour = GREY if i == len(by_way) - 1 else COLOURS[i % 12]
+            figure.add_scatter(
+                x=[price.value], y=[share.value], name=way, mode="markers", showlegend=panel == 0, legendgroup=way,
+                marker=series_style(i)["marker"] | {"size": 13, "color": colour}, cliponaxis=False,
+                row=1 + panel // columns, col=1 + panel % columns,
+            )  # fmt: skip
+    figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03])
+    figure.update_xaxes(rangemode="tozero")
+    return finish(figure, title, height=520).update_layout(margin={"l": 80, "t": 90, "b": 70})
+
+
+def removal_figure(
+    found: Mapping[str, tuple[Interval, Sequence[Interval]]],
+    path: Sequence[str],
+    controls: Sequence[str],
+    title: str,
+) -> go.Figure:
+    """What an old and a new probe reach after each edit, over the damage that it does; controls are grey.
+
+    Args:
+        found: for each edit its damage, and the AUROC of the old and of the new probe.
+        path: the edits that one line joins, such as more and more latents.
+        controls: the edits that should change nothing, by damage.
+        title: what is to be seen.
+    """
+    figure = go.Figure()
+    alone = [what for what in found if what not in path and what not in controls]
+    beside = [
+        "top left",
+        *["top center"] * (len(controls) - 2),
+        "top right",
+    ]  # of the controls, from left to right
+    groups = (
+        (path, "bottom left", COLOURS),
+        (alone, "bottom right", COLOURS),
+        (controls, beside, [GREY, GREY]),
+    )
+    for i, probe in enumerate(("old probe", "new probe")):
+        for group, place, colours in groups:
+            shown = [(found[what][0].value, found[what][1][i]) for what in group]
+            named = i == (group is controls)
+            figure.add_scatter(
+                x=[damage for damage, _ in shown], y=[one.value for _, one in shown], name=probe,
+                mode="lines+markers+text" if group is path else "markers+text", cliponaxis=False, showlegend=group is path,
+                text=[escaped(what).replace(" ", "<br>") if group is controls else escaped(what) for what in group] if named else None,
+                textposition=place, textfont={"color": GREY if group is controls else INK},
+                marker={"symbol": series_style(i)["marker"]["symbol"], "size": 11, "color": colours[i]},
+                line={"color": colours[i], "width": 2},
+                error_y={"array": [one.high - one.value for _, one in shown], "thickness": 1.5, "width": 3,
+                         "arrayminus": [one.value - one.low for _, one in shown], "color": colours[i]},
+            )  # fmt: skip
+    figure.add_hline(0.5, line={"dash": "dot", "color": GREY})
+    figure.update_xaxes(type="log", title="damage to other texts, nats per token", dtick=1)
+    figure.update_yaxes(title="AUROC", range=[0.2, 1.15], tickvals=[0.25, 0.5, 0.75, 1])
+    return finish(figure, title, height=460).update_layout(margin={"l": 110})
 
 
 def dose_figure(ways: Mapping[str, Mapping[float, tuple[Interval, Interval]]], title: str) -> go.Figure:
     """Two panels over the dose of a push, with intervals: the share of texts on the topic, and their extra loss.
 
-    The first way's values are written beside its points.
+    The first way's values are written beside its points; the others are controls.
 
     Args:
         ways: by way of pushing and dose, the share and the extra loss.
@@ -75,6 +155,8 @@ def dose_figure(ways: Mapping[str, Mapping[float, tuple[Interval, Interval]]], t
     panels = ("share of the texts on the topic", "price: extra loss, nats per token")
     figure = make_subplots(1, 2, horizontal_spacing=0.1, subplot_titles=panels)
     for i, (way, by_dose) in enumerate(ways.items()):
+        style = series_style(i)
+        style["line"]["color"] = style["marker"]["color"] = GREY if i else PUSH  # controls are grey
         for column in (1, 2):
             found = [both[column - 1] for both in by_dose.values()]
             above, below = zip(*((one.high - one.value, one.value - one.low) for one in found), strict=True)
@@ -84,7 +166,7 @@ def dose_figure(ways: Mapping[str, Mapping[float, tuple[Interval, Interval]]], t
                 mode="lines+markers+text" if i == 0 else "lines+markers",
                 text=[f"{one.value:.0%}" if column == 1 else f"{one.value:+.1f}" for one in found],
                 textposition=["top left" if rises else "bottom left" for rises in [True, *(np.diff([one.value for one in found]) >= 0)]],
-                **series_style(i), row=1, col=column,
+                **style, row=1, col=column,
             )  # fmt: skip
     figure.update_xaxes(title="dose: length of the push over that of a row", rangemode="tozero")
     figure.update_yaxes(tickformat=".0%", range=[-0.03, 1], col=1)
@@ -93,191 +175,58 @@ def dose_figure(ways: Mapping[str, Mapping[float, tuple[Interval, Interval]]], t
 
 
 def draws_figure(
-    rows: Mapping[str, tuple[float, Sequence[float]]], names: tuple[str, str], title: str, x_title: str
+    groups: Mapping[str, Mapping[str, tuple[float, Sequence[float]]]],
+    names: tuple[str, str],
+    title: str,
+    x_title: str,
 ) -> go.Figure:
     """A line for each entry: what was measured as a ring, the draws of its control as small marks, and their mean as a cross.
 
     Args:
-        rows: by name, the value and the draws. "<br>" breaks a name.
+        groups: by heading and name, the value and the draws.
         names: what the ring is, and what the draws are.
         title: what is to be seen.
         x_title: of the values.
     """
-    figure, places = go.Figure(), range(len(rows))
-    drawn = [(value, i) for i, (_, draws) in enumerate(rows.values()) for value in draws]
-    figure.add_scatter(
-        x=[value for value, _ in drawn], y=[i for _, i in drawn], name=names[1], mode="markers",
-        marker={"symbol": "line-ns", "size": 16, "line": {"width": 2, "color": COLOURS[5]}},
-    )  # fmt: skip
-    figure.add_scatter(
-        x=[sum(draws) / len(draws) for _, draws in rows.values()], y=list(places), name="their mean", mode="markers",
-        marker={"symbol": "x", "size": 11, "color": COLOURS[0]},
-    )  # fmt: skip
-    figure.add_scatter(
-        x=[value for value, _ in rows.values()], y=list(places), name=names[0], mode="markers",
-        marker={"symbol": "circle-open", "size": 16, "color": PUSH, "line": {"width": 4}},
-    )  # fmt: skip
+    figure, places, heads, y = go.Figure(), [], [], 0.0
+    for rows in groups.values():
+        heads.append(y)
+        places += [y + 0.7 + 0.8 * i for i in range(len(rows))]
+        y = places[-1] + 1
+    found = [both for rows in groups.values() for both in rows.values()]
+    drawn = [(value, at) for at, (_, draws) in zip(places, found, strict=True) for value in draws]
+    marks = (
+        (names[1], drawn, {"symbol": "line-ns", "size": 16, "line": {"width": 2, "color": COLOURS[5]}}),
+        (
+            "their mean",
+            [(sum(draws) / len(draws), at) for at, (_, draws) in zip(places, found, strict=True)],
+            {"symbol": "x", "size": 11, "color": COLOURS[0]},
+        ),
+        (
+            names[0],
+            [(value, at) for at, (value, _) in zip(places, found, strict=True)],
+            {"symbol": "circle-open", "size": 16, "color": PUSH, "line": {"width": 4}},
+        ),
+    )
+    for name, points, marker in marks:
+        x, at = zip(*points, strict=True)
+        figure.add_scatter(x=x, y=at, name=name, mode="markers", marker=marker)
+    for at, head in zip(heads, groups, strict=True):
+        figure.add_annotation(
+            x=0, xref="paper", y=at, text=f"<b>{escaped(head)}</b>", showarrow=False, xanchor="left", font={"color": INK},
+        )  # fmt: skip
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(
-        tickvals=list(places),
-        ticktext=["<br>".join(map(escaped, name.split("<br>"))) for name in rows],
-        range=[len(rows) - 0.4, -0.6],
-        ticks="outside",
-        ticklen=8,
-        tickcolor="rgba(0,0,0,0)",
-    )
-    return finish(figure, title, height=170 + 60 * len(rows)).update_layout(margin={"l": 250})
-
-
-def removal_figure(
-    edits: Mapping[str, tuple[Interval, Interval, Interval]], title: str, controls: Collection[str] = ()
-) -> go.Figure:
-    """What is left of a concept against the price: for each edit the old probe's AUROC below or above a new probe's.
-
-    Args:
-        edits: by name the damage, the old probe's AUROC and the new probe's.
-        title: what is to be seen.
-        controls: names of edits that are drawn grey.
-    """
-    figure = go.Figure()
-    for i, (name, (damage, old, new)) in enumerate(edits.items()):
-        colour = GREY if name in controls else INK
-        figure.add_scatter(
-            x=[damage.value] * 2, y=[old.value, new.value], mode="lines", line={"color": colour, "width": 2}, showlegend=False,
-            hoverinfo="skip",
-        )  # fmt: skip
-        for what, value, symbol in (("old probe", old, "circle-open"), ("new probe", new, "circle")):
-            figure.add_scatter(
-                x=[damage.value], y=[value.value], name=what, mode="markers", showlegend=i == 0,
-                marker={"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
-            )  # fmt: skip
-        beside = {"y": (old.value + new.value) / 2, "xshift": 10}
-        above = {"y": max(old.value, new.value), "xshift": -8, "yshift": 18}
-        figure.add_annotation(
-            x=float(np.log10(damage.value)), text=escaped(name), showarrow=False, xanchor="left", font={"color": INK},
-            **(above if name in controls else beside),
-        )  # fmt: skip
-    figure.add_hline(0.5, line={"color": GREY, "dash": "dot"})
-    figure.add_annotation(
-        x=0, xref="paper", y=0.5, text="guessing", showarrow=False, xanchor="left", yanchor="bottom", font={"color": INK},
+        tickvals=places, ticktext=[escaped(name) for rows in groups.values() for name in rows],
+        range=[y - 0.4, -0.5], zeroline=False, ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)",
     )  # fmt: skip
-    low, high = (pick(damage.value for damage, _, _ in edits.values()) for pick in (min, max))
-    figure.update_xaxes(
-        title="damage to other texts, nats per token (each line ten times more)", type="log", dtick=1,
-        range=[float(np.log10(low)) - 0.2, float(np.log10(high)) + 0.6],
-    )  # fmt: skip
-    figure.update_yaxes(title="AUROC of the probe", range=[0.25, 1.1])
-    return finish(figure, title, height=440)
-
-
-def watch_figure(
-    caught: Mapping[str, Mapping[str, Interval]], false: Mapping[str, Mapping[str, Interval]], title: str
-) -> go.Figure:
-    """Two panels with a row for each kind of text: the share of names each monitor catches, and its false alarms.
-
-    Args:
-        caught: by monitor and kind of text, the share of names that raise an alarm.
-        false: the same of other tokens; drawn for 1,000 of them.
-        title: what is to be seen.
-    """
-    panels = ("share of names caught", "false alarms per 1,000 other tokens")
-    figure, kinds = (
-        make_subplots(1, 2, horizontal_spacing=0.06, subplot_titles=panels),
-        list(next(iter(caught.values()))),
+    return finish(figure, title, height=150 + round(45 * y)).update_layout(
+        margin={"l": 150, "t": 90}, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}
     )
-    for column, (shares, unit) in enumerate(((caught, 1), (false, 1000)), start=1):
-        for i, (monitor, by_kind) in enumerate(shares.items()):
-            found = [by_kind[kind] for kind in kinds]
-            below, above = zip(
-                *((unit * (one.value - one.low), unit * (one.high - one.value)) for one in found), strict=True
-            )
-            figure.add_scatter(
-                x=[unit * one.value for one in found], y=[row + 0.2 * (i - (len(shares) - 1) / 2) for row in range(len(kinds))],
-                name=monitor, mode="markers", marker=series_style(i)["marker"] | {"size": 10, "color": COLOURS[i % 12]},
-                error_x={"array": above, "arrayminus": below, "thickness": 2, "width": 4, "color": COLOURS[i % 12]},
-                cliponaxis=False, showlegend=column == 1, row=1, col=column,
-            )  # fmt: skip
-    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", col=1)
-    figure.update_xaxes(rangemode="tozero", col=2)
-    _kinds_below(figure, kinds)
-    return finish(figure, title, height=190 + 60 * len(kinds)).update_layout(
-        margin={"l": 170, "t": 90}, legend={"orientation": "h", "y": -0.1, "x": 0}
-    )
-
-
-def scores_figure(
-    monitors: Mapping[
-        str, tuple[float, Mapping[str, tuple[Float[np.ndarray, " others"], Float[np.ndarray, " names"]]]]
-    ],
-    title: str,
-) -> go.Figure:
-    """A panel for each monitor, and in it a row for each kind of text: other tokens as a hill, names as dots below it.
-
-    Of the other tokens all are drawn. The hill's height is the logarithm of their number, so that a single one is seen.
-
-    Args:
-        monitors: by name the threshold, and by kind of text the scores of other tokens and of names.
-        title: what is to be seen.
-    """
-    kinds = list(next(iter(monitors.values()))[1])
-    figure = make_subplots(
-        1, len(monitors), horizontal_spacing=0.06, subplot_titles=[*map(escaped, monitors)]
-    )
-    for column, (threshold, by_kind) in enumerate(monitors.values(), start=1):
-        low, high = (
-            pick(pick(part.min(), part.max()) for both in by_kind.values() for part in both)
-            for pick in (min, max)
-        )
-        edges, first = np.linspace(low, high, 61), column == 1
-        for row, (other, name) in enumerate(by_kind.values()):
-            hill = np.log10(1 + np.histogram(other, edges)[0])
-            figure.add_scatter(
-                x=np.repeat(edges, 2), y=row - 0.6 * np.concatenate([[0], np.repeat(hill / hill.max(), 2), [0]]), mode="lines",
-                line={"width": 0}, fill="toself", fillcolor="rgba(108,117,125,0.55)", name="all other tokens",
-                showlegend=first and row == 0, hoverinfo="skip", row=1, col=column,
-            )  # fmt: skip
-            stacks = _stacked(name)
-            step = min(
-                0.05, 0.3 / max(1, *(height for _, height in stacks))
-            )  # the highest stack stays in its row
-            dots = [(score, row + 0.08 + step * height) for score, height in stacks]
-            figure.add_scatter(
-                x=[x for x, _ in dots], y=[y for _, y in dots], name="a name", mode="markers",
-                marker={"size": 7, "color": PUSH, "opacity": 0.8}, showlegend=first and row == 0, row=1, col=column,
-            )  # fmt: skip
-        figure.add_vline(threshold, line={"color": INK, "dash": "dash", "width": 2}, row=1, col=column)
-        figure.add_annotation(
-            x=threshold, y=-0.72, text=" alarm →", showarrow=False, xanchor="left", font={"color": INK}, row=1, col=column,
-        )  # fmt: skip
-    figure.update_xaxes(title="score")
-    _kinds_below(figure, kinds)
-    return finish(figure, title, height=210 + 95 * len(kinds)).update_layout(
-        margin={"l": 130, "t": 100}, legend={"orientation": "h", "y": -0.18, "x": 0}
-    )
-
-
-def _kinds_below(figure: go.Figure, kinds: Sequence[str]) -> None:
-    """Kinds of text as rows, from the top; the names of the rows stand beside the first panel only."""
-    figure.update_yaxes(
-        tickvals=list(range(len(kinds))), ticktext=[*map(escaped, kinds)], range=[len(kinds) - 0.5, -0.85],
-        showgrid=False, zeroline=False, ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)",
-    )  # fmt: skip
-    figure.update_yaxes(showticklabels=False, col=2)
-
-
-def _stacked(scores: Float[np.ndarray, " n"]) -> list[tuple[float, int]]:
-    """Each score with how many equal ones, up to 0.01, came before it."""
-    seen: dict[int, int] = {}
-    found = []
-    for score in scores:
-        place = round(float(score) / 0.01)
-        found.append((float(score), seen.get(place, 0)))
-        seen[place] = seen.get(place, 0) + 1
-    return found
 
 
 def push_drawing(layer: int, title: str) -> go.Figure:
-    """The stream with one arrow added behind a block, and beside it the sum as arrows: x, the push, what comes out."""
+    """The stream with one push added behind a block, and beside it the sum as arrows: x, the push, what comes out."""
     figure = as_drawing(go.Figure(), title, (-0.6, 10.4), (-1.0, 2.3), height=320)
     for start, end in ((-0.2, 0.55), (2.4, 3.65), (5.5, 6.3)):
         arrow(figure, (start, 0), (end, 0), INK, width=4)
@@ -299,18 +248,20 @@ def push_drawing(layer: int, title: str) -> go.Figure:
 
 
 def swap_drawing(kept: str, donor: str, answer: str, title: str) -> go.Figure:
-    """Two rows, each what the latents write plus a rest; the donor's part goes over first, in a second run the rest, stretched."""
-    figure = as_drawing(go.Figure(), title, (-1.6, 8.6), (-0.8, 2.4), height=300)
-    for y, country, colour in ((1.7, kept, INK), (0.0, donor, PUSH)):
-        say(figure, (-0.9, y), f"<b>{html.escape(country)}</b>", colour=colour, size=15)
-        box(figure, (1.2, y), "what its latents write", colour, width=2.6)
-        say(figure, (2.85, y), "+", size=16)
-        box(figure, (4.2, y), "the rest", colour, width=1.9)
-    for x, what in ((1.2, "first"), (4.2, "in a second run, stretched")):
-        arrow(figure, (x, 0.3), (x, 1.38), PUSH, width=3)
-        say(figure, (x, 0.8), what, colour=PUSH)
-    arrow(figure, (5.3, 1.7), (6.8, 1.7), INK, width=3)
-    say(figure, (7.6, 1.7), html.escape(answer), size=15)
+    """Two runs side by side: the donor's part goes over in the first, its rest, stretched, in the second."""
+    figure = as_drawing(go.Figure(), title, (-1.5, 14.6), (-0.7, 2.9), height=320)
+    for run, (left, moved, what) in enumerate(((0.0, 1.0, "swapped"), (7.4, 3.75, "swapped, stretched"))):
+        say(figure, (left + 2.2, 2.65), f"<b>run {run + 1}</b>", size=14)
+        for y, country, colour in ((1.7, kept, INK), (0.0, donor, PUSH)):
+            if run == 0:
+                say(figure, (-0.95, y), f"<b>{html.escape(country)}</b>", colour=colour, size=15)
+            box(figure, (left + 1.0, y), "what its latents write", colour, width=2.6)
+            say(figure, (left + 2.6, y), "+", size=16)
+            box(figure, (left + 3.75, y), "the rest", colour, width=1.7)
+        arrow(figure, (left + moved, 0.3), (left + moved, 1.38), PUSH, width=3)
+        say(figure, (left + moved, 0.8), what, colour=PUSH)
+        arrow(figure, (left + 4.7, 1.7), (left + 5.5, 1.7), INK, width=3)
+        say(figure, (left + 6.05, 1.7), html.escape(answer).replace(" or ", " or<br>"), size=14)
     return figure
 
 

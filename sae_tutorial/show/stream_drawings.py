@@ -217,39 +217,30 @@ def one_layer_paths_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-0.4, 11.9), (-3.9, 0.6), height=360)
 
 
-_GUESSED = (
-    "1 · a previous-token head<br>writes at Q what came before it",
-    "2 · from the second P, an induction<br>head looks for that note ...",
-    "3 · ... and copies the word that stands there: Q",
-    "4 · so Q is predicted",
-)
-
-
-def induction_drawing(
-    title: str, steps: Sequence[str] = _GUESSED, *, note: str = "“P came before me”"
-) -> go.Figure:
-    """Two heads in a row: one notes at Q that P came before, the other finds the note from the second P and copies Q.
-
-    `steps` are the words beside its four arrows, `note` those in its box: what is guessed, or what was measured.
-    """
+def induction_drawing(title: str) -> go.Figure:
+    """Two heads in a row: one notes at Q that P came before, the other finds the note from the second P and copies Q."""
+    steps = (
+        "1 · a previous-token head<br>writes at Q what came before it",
+        "2 · from the second P, an induction<br>head looks for that note ...",
+        "3 · ... and copies the word that stands there: Q",
+        "4 · so Q is predicted",
+    )
     figure = go.Figure()
     for x, word in ((0, "P"), (2.4, "Q"), (4.8, "..."), (7.2, "P")):
         box(figure, (x, 0), f"<b>{word}</b>", INK, width=0.9)
         if word != "...":
             line(figure, [(x, 0.3), (x, 3.9)], STREAM, 4)
     arrow(figure, (0.05, 0.8), (2.3, 1.3), MOVES, width=3)
-    box(figure, (2.4, 1.6), note, MOVES, width=1.9)
-    say(figure, (-0.15, 1.75), steps[0], size=12, colour=MOVES)
+    box(figure, (2.4, 1.6), "“P came before me”", MOVES, width=1.9)
+    say(figure, (-0.15, 1.05), steps[0], size=12, colour=MOVES, anchor="right")
     arrow(figure, (7.15, 2.2), (3.4, 1.7), COLOURS[3], width=2)
     say(figure, (5.3, 1.35), steps[1], size=12)
     arrow(figure, (2.45, 2.75), (7.1, 3.15), WORKS, width=3)
     say(figure, (4.8, 3.4), steps[2], size=12, colour=WORKS)
     arrow(figure, (7.2, 3.9), (7.2, 4.3), ENDS, width=3)
     box(figure, (7.2, 4.6), "next: <b>Q</b>", ENDS, width=1.2)
-    figure.add_annotation(
-        x=6.4, y=4.6, text=steps[3], showarrow=False, xanchor="right", font={"size": 12, "color": ENDS}
-    )
-    return as_drawing(figure, title, (-1.6, 8.4), (-0.5, 5.0), height=400)
+    say(figure, (6.4, 4.6), steps[3], size=12, colour=ENDS, anchor="right")
+    return as_drawing(figure, title, (-2.5, 8.2), (-0.5, 5.0), height=400)
 
 
 def fetch_drawing(title: str, words: Sequence[str], answer: str, steps: Sequence[str]) -> go.Figure:
@@ -262,16 +253,14 @@ def fetch_drawing(title: str, words: Sequence[str], answer: str, steps: Sequence
         box(figure, (2.8 * i, 0), f"<b>{escaped(word)}</b>", INK, width=1.2)
         ends = i in (0, len(words) - 1)
         line(figure, [(2.8 * i, 0.3), (2.8 * i, 3.9)], STREAM if ends else GREY, 4 if ends else 2)
-    say(figure, (0, 1.2), steps[0], size=12, colour=STREAM)
+    say(figure, (-0.15, 1.2), steps[0], size=12, colour=STREAM, anchor="right")
     arrow(figure, (0.05, 2.2), (last - 0.1, 2.6), MOVES, width=3)
-    say(figure, (last / 2, 2.95), steps[1], size=12, colour=MOVES)
-    say(figure, (last, 3.4), steps[2], size=12, colour=STREAM)
+    say(figure, (1.4, 3.05), steps[1], size=12, colour=MOVES)
+    say(figure, (last + 0.15, 3.2), steps[2], size=12, colour=STREAM, anchor="left")
     arrow(figure, (last, 3.9), (last, 4.3), ENDS, width=3)
     box(figure, (last, 4.6), f"next: <b>{escaped(answer)}</b>", ENDS, width=1.4)
-    figure.add_annotation(
-        x=last - 0.9, y=4.6, text=steps[3], showarrow=False, xanchor="right", font={"size": 12, "color": ENDS}
-    )
-    return as_drawing(figure, title, (-1.7, last + 1.6), (-0.5, 5.0), height=400)
+    say(figure, (last - 0.9, 4.6), steps[3], size=12, colour=ENDS, anchor="right")
+    return as_drawing(figure, title, (-2.1, last + 1.9), (-0.5, 5.0), height=400)
 
 
 def patch_drawing(title: str) -> go.Figure:

@@ -49,6 +49,7 @@ def growing_rows_drawing() -> go.Figure:
         arrow(figure, (left, 1.0), (left + length, 1.0), BLUE, width=3)
         say(figure, (left + length / 2, 1.28), f"decoder row, norm {length:g}", colour=BLUE)
         arrow(figure, (left, 0.2), (left + 2.0, 0.2), INK, width=3)
+        say(figure, (left + 2.2, 0.2), "<b>x̂</b>")
         say(figure, (left + 1.0, -0.12), f"f = {f}   gives the same x̂")
         say(figure, (left + 1.0, -0.42), f"penalty λ · {f}", colour=RED)
     return figure

@@ -64,6 +64,33 @@ def mean_ablation(
 
 
 @torch.inference_mode()
+def misplaced_loss(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch position"],
+    heads: Sequence[Head],
+    means: Float[Tensor, "layers heads d_head"],
+    moved: int,
+) -> Float[Tensor, "batch predicted"]:
+    """`next_token_loss` with what `heads` put out beyond their means subtracted `moved` positions too late.
+
+    The control of `ablated_loss`: vectors of the same size go missing, in the wrong place. What stood at the last
+    positions is subtracted at the first ones after the BOS.
+    """
+    check_length(model, tokens.shape[1])
+
+    def misplace(z: Tensor, layer: int) -> Tensor:
+        z, indices = z.clone(), [head for other, head in heads if other == layer]
+        z[:, :, indices] -= (z[:, :, indices] - means[layer, indices].to(z)).roll(moved, 1)
+        return z
+
+    layers = {layer for layer, _ in heads}
+    with intervene(
+        model, {f"blocks.{layer}.attn.hook_z": partial(misplace, layer=layer) for layer in layers}
+    ):
+        return next_token_loss(model(tokens), tokens)
+
+
+@torch.inference_mode()
 def patch_stream(
     model: TransformerBridge,
     clean: Int[Tensor, "batch position"],
