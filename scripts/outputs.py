@@ -33,6 +33,10 @@ SKIPPED = {
         "row_of(name, found) for",
     ): "tokens that a probe recognises, by near ties at its threshold",
     (
+        "14_four_ways_a_latent_misleads",
+        "{split_share[kind, 0.4]:.0%}",
+    ): "shares of split latents at a cosine, of one short run each",
+    (
         "12_what_fine_tuning_changed",
         '"passes the ownership rule": "yes"',
     ): "a first latent of each start of a short training",

@@ -128,7 +128,14 @@ def chosen_and_drawn(
     draw: Callable[[list[int], Float[Tensor, " d_sae"]], Sequence[Sequence[int]]],
     n: int = 20,
 ) -> tuple[list[int], list[list[int]]]:
-    """The first n of `ranked` that are on, and groups that `draw` makes of latents strongest at the same tokens."""
+    """The first n of `ranked` that are on, and groups that `draw` makes of latents strongest at the same tokens.
+
+    Args:
+        f: activations at each position of a sentence, behind the BOS.
+        ranked: latents, the most important first.
+        draw: from latents chosen at a token, and the strengths there, as many others, several times over.
+        n: how many are chosen at most; fewer where a token has too few others.
+    """
     chosen, groups = [i for i in ranked if f[:, i].any()][:n], []
     kept, peak = [], f.argmax(0)  # the token at which each latent is strongest
     for token in sorted({int(peak[i]) for i in chosen}):

@@ -57,8 +57,8 @@ class EditedPrompts:
         answers: words whose first token is asked for; none where latents alone are read.
 
     Attributes:
-        tokens: all prompts, template by template, BOS first, filled up on the right, which nothing reads.
-            Places are its positions without the BOS, which is never edited.
+        tokens: all prompts, template by template, BOS first, filled up on the right, which nothing reads. Places are
+            its positions without the BOS, which is never edited.
 
     Raises:
         ValueError: prompts of one template with different numbers of tokens.

@@ -217,7 +217,7 @@ def score_detector(
     f1 = 2 * true / np.maximum(2 * true + false + missed, 1)
     return Score(
         Interval.of_draws(f1),
-        auroc_of(scores, labels, documents, resamples=resamples),
+        Interval.of_draws(_weighted_auroc(scores, labels, owner, weights)),
         float(true[0] / max(true[0] + false[0], 1)),
         float(true[0] / (true[0] + missed[0])),
     )
@@ -227,12 +227,14 @@ def auroc_of(
     scores: Float[np.ndarray, " rows"],
     labels: Bool[np.ndarray, " rows"],
     documents: Int[np.ndarray, " rows"],
-    *,
-    resamples: int = 200,
 ) -> Interval:
-    """The chance that a row with the label scores above one without; documents are drawn with replacement."""
+    """The chance that a row with the label scores above one without; documents are drawn with replacement.
+
+    Raises:
+        ValueError: labels for another number of rows than there are scores.
+    """
     _, owner = np.unique(documents, return_inverse=True)
-    weights = document_draws(owner.max() + 1, resamples)
+    weights = document_draws(owner.max() + 1, 200)
     return Interval.of_draws(_weighted_auroc(scores, row_labels(labels, len(scores)), owner, weights))
 
 

@@ -104,7 +104,7 @@ def random_dictionary(config: SAEConfig, activations: Activations, seed: int = 0
 def most_explained(directions: Float[Tensor, "d_sae d_in"], x: Float[Tensor, "rows d_in"], k: int) -> float:
     """The share of the variance of rows that k of the directions explain, if a greedy search chooses for every row.
 
-    The search (orthogonal matching pursuit) takes the direction that fits best what is left of the row, fits the
+    The search (matching pursuit, Mallat and Zhang 1993) takes the direction that fits best what is left of the row, fits the
     amplitudes of all taken so far anew, and goes on. No encoder is asked, so this tells what the directions can do.
     """
     x = x - x.mean(0)

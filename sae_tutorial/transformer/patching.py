@@ -75,6 +75,9 @@ def misplaced_loss(
 
     The control of `ablated_loss`: vectors of the same size go missing, in the wrong place. What stood at the last
     positions is subtracted at the first ones after the BOS.
+
+    Raises:
+        ValueError: more tokens than the model has positions for.
     """
     check_length(model, tokens.shape[1])
 
