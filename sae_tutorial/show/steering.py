@@ -80,7 +80,7 @@ def trade_figure(found: Mapping[str, Mapping[str, tuple[Interval, Interval]]], t
     """
     columns = 2
     figure = make_subplots(
-        -(-len(found) // columns), columns, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.06,
+        -(-len(found) // columns), columns, shared_xaxes="all", shared_yaxes="all", horizontal_spacing=0.06,
         vertical_spacing=0.12, subplot_titles=[*map(escaped, found)], x_title="price: extra loss, nats per token",
         y_title="share of the texts",
     )  # fmt: skip
