@@ -223,8 +223,9 @@ def test_a_known_dictionary_is_recovered_and_controls_do_not_recover_it():
     truth = known.directions
     assert recovery(truth, sae.W_dec.detach()).share > 0.9
     rivals = rival_dictionaries(known, d_sae=64)
-    assert set(rivals) == {"ICA", "PCA", "neurons", "random"}
+    assert set(rivals) == {"ICA", "PCA", "neurons", "random", "random, as few as ICA"}
     assert len(rivals["random"]) == 64
+    assert len(rivals["random, as few as ICA"]) == len(rivals["ICA"]) == 16
     for name, rows in rivals.items():
         assert recovery(truth, rows).share < 0.5, name
     other = KnownDictionary(d_in=16, n_features=32, active=2, seed=9)
@@ -245,7 +246,7 @@ def test_curves_have_a_score_for_every_setting_and_seed(monkeypatch):
     third = replace(settings[0], seed=2)
     expected = recovery(third.directions, rival_dictionaries(third, d_sae=16, seed=2)["random"])
     assert curves["random"][0, 2].tolist() == pytest.approx(list(expected))
-    assert list(curves) == ["SAE", "ICA", "PCA", "neurons", "random"]
+    assert list(curves) == ["SAE", "ICA", "PCA", "neurons", "random", "random, as few as ICA"]
     assert all(values.shape == (2, 3, 2) for values in curves.values())
     assert np.isfinite(curves["ICA"]).all()
     assert len(set(curves["random"][:, :, 0].flatten())) == 6

@@ -34,7 +34,11 @@ def learned_dictionary(
 def rival_dictionaries(
     known: KnownDictionary, *, d_sae: int, seed: int = 0
 ) -> Mapping[str, Float[Tensor, "rows d_in"]]:
-    """What an SAE's dictionary is held against: PCA, ICA and the neurons have at most d_in rows, "random" d_sae."""
+    """What an SAE's dictionary is held against.
+
+    PCA, ICA and the neurons have at most d_in rows, "random" d_sae, and "random, as few as ICA" as many as ICA: more
+    rows come nearer to any direction by chance.
+    """
     x = known.sample(10_000)[0].numpy()
     rank = min(
         known.d_in, known.n_features
@@ -48,6 +52,7 @@ def rival_dictionaries(
         "PCA": torch.from_numpy(pca.components_).float(),
         "neurons": torch.eye(known.d_in, device="cpu"),
         "random": torch.randn(d_sae, known.d_in, generator=generator, device="cpu"),
+        "random, as few as ICA": torch.randn(rank, known.d_in, generator=generator, device="cpu"),
     }
 
 

@@ -71,7 +71,7 @@ def clouds_by_kind(rows: Mapping[str, Float[Tensor, "rows d_in"]], title: str) -
             bgcolor="rgba(255,255,255,0.85)", arrowcolor=colour,
         )  # fmt: skip
     figure.update_xaxes(title="along the way from the real tokens' mean to padding's")
-    figure.update_yaxes(title="where real tokens differ most")
+    figure.update_yaxes(title="across it, where real tokens differ most")
     return finish(figure, title).update_layout(legend={"itemsizing": "constant"})
 
 
@@ -335,7 +335,7 @@ def intervals_figure(
             colour = GREY if name in grey else BLUE
             figure.add_scatter(
                 x=[part.value], y=[escaped(name)], mode="markers+text", text=[f"{part.value:.2f}"], textposition="top center",
-                textfont={"color": colour}, marker={"size": 10, "color": colour}, showlegend=False, row=1, col=column,
+                textfont={"color": colour}, marker={"size": 10, "color": colour}, showlegend=False, cliponaxis=False, row=1, col=column,
                 error_x={"array": [part.high - part.value], "arrayminus": [part.value - part.low], "thickness": 1.5, "width": 3},
             )  # fmt: skip
     figure.update_xaxes(title=x_title, rangemode="tozero")
