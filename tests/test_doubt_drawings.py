@@ -103,12 +103,3 @@ def test_the_pair_is_off_in_the_holes_and_in_the_background():
         doubt_drawings.PALE
     }
     assert not dotted & rows[doubt_drawings.BLUE] and filled == rows[doubt_drawings.ORANGE]
-
-
-def test_a_bar_from_half_of_the_usual_amount_on_is_filled():
-    figure = doubt_drawings.filling_figure({"Paris": ("Rome", 2.0), "a <b>": ("c", 1.9)}, 4.0, "title")
-    (bars,) = figure.data
-    assert list(bars.x) == [4.0, 2.0, 1.9] and list(bars.y)[1:] == ["Paris", "a &lt;b&gt;"]
-    assert list(bars.marker.color) == [doubt_drawings.BLUE, doubt_drawings.ORANGE, doubt_drawings.GREY]
-    assert list(bars.text) == ["4.0: the own pair", "2.0: Rome", "1.9: c"]
-    assert figure.layout.shapes[0].x0 == 2.0 and "half of the pair: 2.0" in words_of(figure)

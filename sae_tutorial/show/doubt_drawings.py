@@ -245,32 +245,6 @@ def hole_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-3.0, 7.6), (-0.1, 3.9), height=330)
 
 
-def filling_figure(added: Mapping[str, tuple[str, float]], usual: float, title: str) -> go.Figure:
-    """A bar for what the own pair usually adds along a probe, and one per token for what its strongest other latent adds.
-
-    A token is named beside its bar, and the words of the latent that adds it are at the bar's end.
-
-    Beside the dashed line at half of the usual amount a bar counts as filled; such a bar is orange, the others are grey.
-    """
-    names = ["where the own pair is on", *map(escaped, added)]
-    amounts = [usual, *(float(amount) for _, amount in added.values())]
-    latents = ["the own pair", *(escaped(words) for words, _ in added.values())]
-    colours = [BLUE, *(ORANGE if amount >= usual / 2 else GREY for amount in amounts[1:])]
-    figure = go.Figure()
-    figure.add_bar(
-        x=amounts, y=names, orientation="h", width=0.55, marker={"color": colours}, showlegend=False,
-        text=[f"{amount:.1f}: {words}" for amount, words in zip(amounts, latents, strict=True)],
-        textposition="outside", cliponaxis=False,
-    )  # fmt: skip
-    figure.add_vline(
-        x=usual / 2, line={"color": RED, "dash": "dash", "width": 2},
-        annotation={"text": f"half of the pair: {usual / 2:.1f}", "font": {"color": RED}, "yanchor": "bottom", "y": 1},
-    )  # fmt: skip
-    figure.update_xaxes(title="added along the probe", range=[min(0, *amounts), 1.6 * max(amounts)])
-    _names_down(figure)
-    return finish(figure, title, height=150 + 40 * len(names))
-
-
 def hedge_drawing(title: str) -> go.Figure:
     """Two true directions at a right angle that often come together; one latent that leans from the first to the second."""
     figure, turned = go.Figure(), 1.5 * np.array([np.cos(np.pi / 6), np.sin(np.pi / 6)])
