@@ -237,6 +237,61 @@ def test_rows_normalised_one_by_one_are_loaded_with_a_warning_and_saved_so_again
     assert "normalize_activations" not in cfg["metadata"]
 
 
+def test_a_coder_of_a_model_with_processed_weights_is_loaded_with_the_call_that_makes_it_fit(
+    tmp_path, make_gpt2
+):
+    kwargs = {"center_writing_weights": True, "dtype": "float32"}
+    write_foreign(tmp_path / "f", metadata={"model_from_pretrained_kwargs": kwargs})
+    with pytest.warns(UserWarning, match="a model opened with center_writing_weights, so") as caught:
+        sae = SparseAutoencoder.load(tmp_path / "f")
+    assert caught[0].filename == __file__
+    sae.save(tmp_path / "again")
+    with pytest.warns(UserWarning, match="center_writing_weights"):
+        again = SparseAutoencoder.load(tmp_path / "again")
+    assert again.metadata["model_from_pretrained_kwargs"] == kwargs
+
+    model, tokens = make_gpt2(), torch.arange(10)[None]
+    for parameter in model.original_model.parameters():  # without biases, folding them would change nothing
+        if parameter.ndim == 1:
+            parameter.data += 0.1
+    before = model.run_with_cache(tokens)[1]
+    options = re.findall(r"(\w+)=(True|False)", str(caught[0].message))
+    model.enable_compatibility_mode(**{name: value == "True" for name, value in options})
+    after = model.run_with_cache(tokens)[1]
+    place = "blocks.1.hook_resid_pre"
+    centred = before[place] - before[place].mean(-1, keepdim=True)
+    assert (before[place] - centred).abs().max() > 0.01
+    torch.testing.assert_close(after[place], centred, atol=1e-5, rtol=1e-4)
+    for untouched in ("blocks.1.mlp.hook_post", "blocks.1.attn.hook_z"):
+        torch.testing.assert_close(after[untouched], before[untouched], atol=1e-5, rtol=1e-4)
+
+
+def test_saelens_before_6_with_processed_weights_is_warned_of_too(tmp_path):
+    write_foreign(tmp_path / "f")
+    flat_config(
+        tmp_path / "f", model_from_pretrained_kwargs={"fold_ln": True, "center_writing_weights": True}
+    )
+    with pytest.warns(UserWarning, match="fold_ln and center_writing_weights.*fold_ln=True"):
+        sae = SparseAutoencoder.load(tmp_path / "f")
+    assert sae.metadata["model_from_pretrained_kwargs"]["fold_ln"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"model_from_pretrained_kwargs": None},
+        {"model_from_pretrained_kwargs": {"center_writing_weights": False, "center_unembed": True}},
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_coder_of_a_model_as_it_is_comes_without_a_warning(tmp_path, metadata):
+    write_foreign(tmp_path / "f", metadata=metadata)
+    SparseAutoencoder.load(tmp_path / "f")
+    make("topk").save(tmp_path / "ours")
+    SparseAutoencoder.load(tmp_path / "ours")
+
+
 # ------------------------------------------------------------------------------ other libraries' files
 
 

@@ -139,7 +139,9 @@ def _from_older_saelens(config: Mapping[str, Any]) -> dict[str, Any]:
         config |= {"architecture": "topk"} | (config.get("activation_fn_kwargs") or {})
     elif activation != "relu":
         config["architecture"] += f" with {activation}"  # which nothing reads, and whose name says why
-    kept = ("model_name", "hook_name", "hook_head_index", "context_size", "prepend_bos")
+    kept = (
+        "model_name", "hook_name", "hook_head_index", "context_size", "prepend_bos", "model_from_pretrained_kwargs"
+    )  # fmt: skip
     return config | {"metadata": {"prepend_bos": True} | {key: config[key] for key in kept if key in config}}
 
 

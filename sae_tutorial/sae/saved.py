@@ -35,6 +35,10 @@ SAELENS_NAMES = {
 PER_LATENT = {
     "standard": ("b_enc",), "topk": ("b_enc",), "jumprelu": ("b_enc", "threshold"), "gated": ("b_enc", "r_mag", "b_mag")
 }  # fmt: skip
+# What TransformerLens can do to a model's weights. SAELens has it do only what `model_from_pretrained_kwargs` names.
+PROCESSING = (
+    "fold_ln", "center_writing_weights", "center_unembed", "fold_value_biases", "refactor_factored_attn_matrices"
+)  # fmt: skip
 # SAELens reads the metadata of files that name at least this version, and loses the hook name of older ones.
 SAELENS_VERSION = "6.0.0"
 
@@ -98,7 +102,8 @@ def read_sae(directory: str | Path) -> tuple[SAEConfig, dict[str, Tensor], dict[
     a decoder bias that is not subtracted from the input goes into the encoder's biases, and decoder norms go into f
     where that is exact. TopK's do not (the largest would be others), so such a coder gets a free decoder. An
     autoencoder of rows normalised one by one (OpenAI's, "layer_norm") comes with a warning: it takes
-    (x − mean) / (standard deviation + 1e-5).
+    (x − mean) / (standard deviation + 1e-5). So does one of a model whose weights were processed (centred, norms
+    folded): the warning has the call that does the same to a model opened here.
 
     Raises:
         FileNotFoundError: no such directory, or a file is missing.
@@ -139,6 +144,7 @@ def _from_saelens(
     metadata = (settings.get("metadata") or {}) | _normalisation(
         directory, settings.get("normalize_activations")
     )
+    _warn_of_processed_weights(directory, metadata.get("model_from_pretrained_kwargs") or {})
     weights = {"b_enc" if key == "b_gate" else key: weights[key] for key in weights}
     # SAELens before 6 wrote it: ones, unless the latents were rescaled after training.
     if "scaling_factor" in weights and not (weights.pop("scaling_factor") == 1).all():
@@ -189,6 +195,19 @@ def _normalisation(directory: Path, kind: str | None) -> dict[str, str]:
         stacklevel=5,
     )
     return {"normalize_activations": kind}
+
+
+def _warn_of_processed_weights(directory: Path, opened_with: Mapping[str, Any]) -> None:
+    options = {name: bool(opened_with.get(name)) for name in PROCESSING}
+    # A centred unembedding shifts the logits alone.
+    changing = [name for name, on in options.items() if on and name != "center_unembed"]
+    if changing:
+        warnings.warn(
+            f"{directory} was trained on a model opened with {' and '.join(changing)}, so activations of the model as it "
+            "is may not fit. Open it anew as a TransformerBridge and, before reading activations, call "
+            f"model.enable_compatibility_mode({', '.join(f'{name}={on}' for name, on in options.items())}).",
+            stacklevel=5,
+        )
 
 
 def _fold_norms(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
