@@ -33,6 +33,7 @@ HOSTILE = [
 ]  # fmt: skip
 DEAD, D_SAE, N_ROWS = 5, 32, 600
 LABELS = np.arange(20) % 3
+FEW = [9, DEAD, 3, 14, 20]
 
 
 class HostileTokenizer:
@@ -402,6 +403,53 @@ def test_the_course_may_link_it_and_show_it(page):
     assert build_course.loaded_from_outside(dashboard.show_dashboard(page).data) == []
 
 
+class WordTokenizer:
+    """Tokens as long as those of running text, a sixth of them in letters that JSON writes as escapes."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.tokens = [
+            " " * int(rng.random() < 0.7)
+            + "".join(rng.choice(list("etaoinshrdlu" if i % 6 else "аеионтсвлрк"), rng.integers(1, 10)))
+            for i in range(4000)
+        ]
+
+    def decode(self, token_ids: Sequence[int], **_: object) -> str:
+        return "".join(self.tokens[i] for i in token_ids)
+
+    def convert_ids_to_tokens(self, token_id: int) -> str:
+        return self.tokens[token_id]
+
+
+def test_a_hundred_latents_are_under_5_megabytes_and_load_nothing(tmp_path):
+    """With topics, a column of sentences, a map of 4,096 latents and a game."""
+    rng, d_sae, tokenizer = np.random.default_rng(0), 4096, WordTokenizer()
+    rows = rng.standard_normal((40_000, 8)).astype(np.float32)
+    store = ActivationStore(rows, rng.integers(0, 4000, len(rows)), np.arange(len(rows)) // 400, {})
+    sae = SparseAutoencoder(SAEConfig(8, d_sae // 8, "topk", k=20))
+    read = read_latents(sae, store)
+    shown = np.argsort(-analyze_feature_usage(read).density)[:100].tolist()
+    path = dashboard.write_dashboard(
+        sae, read, tokenizer, tmp_path / "x.html", shown, labels=np.arange(100) % 4, class_names=("a", "b", "c", "d"),
+        columns={"described as": dict.fromkeys(shown, "what a reader says of it, in a sentence " * 4)},
+        positions=rng.standard_normal((d_sae, 2)), game=Game(tokenizer, {"a": (read, read, shown[:20])}),
+    )  # fmt: skip
+    data = data_of(path)
+    contexts = [one for row in data["latents"] for part in (row["top"], *row["sampled"]) for one in part]
+    assert len(contexts) >= 1500  # a page of less would say little
+    assert np.mean([len(one["tokens"]) for one in contexts]) > 18
+    assert len(data["map"]) > d_sae / 2
+    assert path.stat().st_size < 5e6
+    page = path.read_text(encoding="utf-8")
+    assert build_course.loaded_from_outside(page) == []
+    soup = BeautifulSoup(page, "html.parser")
+    soup.find(id="data").decompose()  # it is text
+    asking = r"https?:|[\"'`(=]//|\b(?:fetch|import)\s*\(|@import|url\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|\bWorker\("
+    assert re.findall(asking, str(soup).replace("http://www.w3.org/2000/svg", "")) == []
+    (shown_rows,), heard = visit(path, "document.querySelectorAll('#rows tr').length")
+    assert (shown_rows, heard) == (100, [])
+
+
 def test_this_test_hears_complaints_and_requests(tmp_path):
     bad = tmp_path / "bad.html"
     bad.write_text("<!DOCTYPE html><img src='nothing.png'><script>console.error('no'); nothing.here</script>")
@@ -448,6 +496,97 @@ def test_the_map_has_every_latent_that_is_on_and_opens_it(fuller):
     assert dots == D_SAE - 1 and said.startswith("Latent 0, mostly at ") and heard == []
     assert opened[1] == 1 and re.fullmatch(r"Latent \d+", opened[0])
     assert 0 < faint < dots
+
+
+@pytest.fixture(scope="module")
+def partly(sae, latents, tmp_path_factory) -> Path:
+    """Its map has many latents that its table does not list, and its table one that is not on the map."""
+    return dashboard.write_dashboard(
+        sae, latents, HostileTokenizer(), tmp_path_factory.mktemp("partly") / "page.html", FEW,
+        positions=np.random.default_rng(0).standard_normal((D_SAE, 2)),
+    )  # fmt: skip
+
+
+# The numbers of the dots that a CSS selector finds, as the map tells them.
+DOTS = """[...document.querySelectorAll('#map circle{}')].map((dot) => {{ dot.dispatchEvent(new MouseEvent('mouseenter'));
+          return Number(/^Latent (\\d+),/.exec(document.querySelector('#map output').textContent)[1]); }})"""
+MAP_SAYS = "document.querySelector('#map svg').getAttribute('aria-label')"
+
+
+@pytest.mark.parametrize("wanted", ["<!--", "dense", "14", "no such thing"])
+def test_the_search_fades_the_dots_that_it_does_not_find(partly, wanted):
+    points = {number: f"{number}\n{group}\n{token}" for number, _, _, group, token in data_of(partly)["map"]}
+    (before, _, rows, faint, count, said, _, after), heard = visit(
+        partly, DOTS.format(".faint"), TYPE.format(text=wanted), NUMBERS, DOTS.format(".faint"),
+        "document.getElementById('count').textContent", MAP_SAYS, TYPE.format(text=""), DOTS.format(".faint"),
+    )  # fmt: skip
+    bright = {i for i, known in points.items() if (i in rows if i in FEW else wanted in known)}
+    assert sorted(faint) == sorted(points.keys() - bright)
+    assert count == f"{len(rows)} of {len(FEW)} latents, {len(bright)} of {len(points)} dots on the map"
+    assert said.endswith(f"; the table lists {len(bright & set(rows))} of them")
+    assert (before, after, heard) == ([], [], [])
+    if wanted in ("<!--", "dense"):  # else the test says little
+        assert len(bright - set(FEW)) > 1 and len(faint) > 1
+
+
+def test_the_search_and_a_choice_of_kind_both_fade_dots(partly):
+    (searched, _, both, _, chosen), _ = visit(
+        partly, f"({TYPE.format(text='<')}, {DOTS.format('.faint')})", "document.querySelector('#map .keys button').click()",
+        DOTS.format(".faint"), TYPE.format(text=""), DOTS.format(".faint"),
+    )  # fmt: skip
+    assert set(both) == set(searched) | set(chosen)
+    assert set(searched) - set(chosen) and set(chosen) - set(searched)
+
+
+def test_the_map_says_which_of_its_latents_the_table_lists(partly, fuller):
+    said = "Map of 31 latents by the direction of their decoder rows; the table lists {} of them"
+    assert visit(partly, MAP_SAYS) == ([said.format(len(FEW) - 1)], [])
+    assert visit(fuller, MAP_SAYS) == ([said.format("all")], [])
+
+
+def test_the_keyboard_reaches_and_opens_every_dot_that_the_table_lists(partly):
+    def press(key: str) -> str:
+        return (
+            f"(document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}})),"
+            " document.activeElement.getAttribute('aria-label') || document.activeElement.id)"
+        )
+
+    places = {number: (x, y) for number, x, y, _, _ in data_of(partly)["map"] if number in FEW}
+    across, down = ([f"latent {i}" for i in sorted(places, key=lambda i: places[i][axis])] for axis in (0, 1))
+    steps = len(places) + 1  # one more than there are: it stays at the last
+    sides = [
+        ("ArrowLeft", across[0]),
+        ("ArrowRight", across[-1]),
+        ("ArrowUp", down[0]),
+        ("ArrowDown", down[-1]),
+    ]
+    values, heard = visit(
+        partly, "[...document.querySelectorAll('#map [tabindex=\"0\"]')].map((dot) => dot.getAttribute('aria-label'))",
+        "document.querySelectorAll('#map svg [role=button]').length", "document.querySelector('#map [tabindex=\"0\"]').focus()",
+        "document.querySelector('#map output').textContent", *(press(key) for key, _ in sides for _ in range(steps)),
+        press("Enter"), SHOWN, "document.querySelector('#map [tabindex=\"0\"]').getAttribute('aria-label')",
+    )  # fmt: skip
+    walks, opened = np.array_split(np.array(values[4:-3]), len(sides)), values[-3:]
+    assert values[0] == [f"latent {FEW[0]}"]  # the one that is shown
+    assert values[1] == len(FEW) - 1
+    assert values[3].startswith(f"Latent {FEW[0]}, mostly at ")
+    assert [walk[-1] for walk in walks] == [last for _, last in sides]
+    assert [*dict.fromkeys(walks[1])] == across[1:]
+    assert [*dict.fromkeys(walks[3])] == down[1:]
+    assert opened == ["detail-title", down[-1].capitalize(), down[-1]]
+    assert heard == []
+
+
+def test_the_arrow_keys_pass_over_dots_that_the_search_does_not_find(partly):
+    arrow = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {{key: '{}', bubbles: true}}))"
+    x = {point[0]: point[1] for point in data_of(partly)["map"] if point[0] in FEW}
+    last, *between = sorted((i for i in x if x[i] < x[FEW[0]]), key=x.get)
+    assert between
+    values, heard = visit(
+        partly, TYPE.format(text=str(last)), "document.querySelector('#map [tabindex=\"0\"]').focus()",
+        arrow.format("ArrowLeft"), "document.activeElement.getAttribute('aria-label')",
+    )  # fmt: skip
+    assert (values[-1], heard) == (f"latent {last}", [])
 
 
 def test_the_game_is_on_the_page_and_sections_without_content_are_hidden(fuller, page):

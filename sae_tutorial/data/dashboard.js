@@ -1,5 +1,5 @@
 const latents = new Map(data.latents.map((latent) => [latent.latent, latent]));
-let [shown, pointOut] = [null, () => {}];
+let [shown, pointOut, keepOnMap] = [null, () => {}, () => 0];
 
 // -------------------------------------------------------------------------------------------- pieces
 
@@ -51,14 +51,23 @@ function opener(latent) {
 const searched = new Map(
   data.latents.map((l) => {
     const tokens = [l.token, l.previous ?? "", ...(l.raised ?? []).map(([token]) => token)];
-    return [l, [l.latent, l.kind, l.topic, ...tokens, ...l.more.filter((value) => typeof value === "string")].join("\n").toLowerCase()];
+    return [l.latent, [l.latent, l.kind, l.topic, ...tokens, ...l.more.filter((value) => typeof value === "string")].join("\n").toLowerCase()];
   }),
 );
+// Of latents that the table does not list, the page knows what the map tells of them.
+for (const [number, , , group, token] of data.map ?? []) {
+  if (!searched.has(number)) searched.set(number, [number, group, token].join("\n").toLowerCase());
+}
 
-function found() {
+function searchedFor() {
   const wanted = place("search").value.toLowerCase();
   const trimmed = wanted.trim() || wanted;
-  const rows = data.latents.filter((l) => searched.get(l).includes(trimmed));
+  return (number) => searched.get(number).includes(trimmed);
+}
+
+function found() {
+  const matches = searchedFor();
+  const rows = data.latents.filter((l) => matches(l.latent));
   if (!order) return rows;
   const { key, number } = order.column;
   const compare = number ? (a, b) => b[key] === a[key] ? 0 : a[key] - b[key] : (a, b) => (a[key] ?? "").localeCompare(b[key] ?? "");
@@ -76,7 +85,9 @@ function drawTable() {
       return make("tr", { id: `row-${latent.latent}`, className: latent === shown ? "shown" : "" }, ...cells);
     }),
   );
-  place("count").textContent = `${rows.length} of ${data.latents.length} latents`;
+  const kept = keepOnMap(searchedFor());
+  const onMap = data.map ? `, ${kept} of ${data.map.length} dots on the map` : "";
+  place("count").textContent = `${rows.length} of ${data.latents.length} latents${onMap}`;
 }
 
 function drawHeads() {
@@ -241,7 +252,7 @@ function numberInAddress() {
 place("facts").append(...facts(data.facts));
 if (data.map) {
   place("map").hidden = false;
-  pointOut = drawMap(data.map, place("map"), (number) => show(number, true));
+  [pointOut, keepOnMap] = drawMap(data.map, place("map"), (number) => latents.has(number), (number) => show(number, true));
 }
 place("play").hidden = !data.game;
 place("search").addEventListener("input", drawTable);
