@@ -19,13 +19,15 @@ SETUP_ID = "colab-setup"
 BADGE_START = "[![Open in Colab]("
 BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
-SETUP = """\
-import os
+INSTALL = """\
 import sys
 
-os.environ.setdefault("SAE_LAB", "auto")  # the language model: "gpt2", "offline" or "auto"
 if "google.colab" in sys.modules:  # elsewhere the course is installed already
     %pip install --quiet "sae-tutorial @ git+{repository}"
+"""
+# Only for notebooks that leave the model open: the others name the one that their numbers are about.
+CHOOSE_LAB = """
+os.environ.setdefault("SAE_LAB", "auto")  # the language model: "gpt2", "offline" or "auto"
 """
 
 
@@ -57,7 +59,10 @@ def prepare(nb: NotebookNode, repository: str, name: str) -> NotebookNode:
         raise ValueError(f"{name} must open with a Markdown cell.")
     nb.cells[0].source = f"{badge(repository, name)}\n\n{without_badge(nb.cells[0].source)}"
     found = [cell for cell in nb.cells if cell.id == SETUP_ID] or [nbformat.v4.new_code_cell(id=SETUP_ID)]
-    found[0].source = SETUP.format(repository=repository).rstrip()
+    setup = INSTALL.format(repository=repository).rstrip()
+    if any("open_lab()" in cell.source for cell in nb.cells if cell.cell_type == "code"):
+        setup = "import os\n" + setup.replace("import sys\n", f"import sys\n{CHOOSE_LAB}".rstrip(), 1)
+    found[0].source = setup
     rest = [cell for cell in nb.cells[1:] if cell.id != SETUP_ID]
     nb.cells = [nb.cells[0], found[0], *rest]
     return nb

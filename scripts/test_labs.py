@@ -4,10 +4,10 @@
 
 gpt2 and ag-news read a Hugging Face cache, which `make build/hub/filled` makes: a GPT-2 of random weights with the
 extremes of trained ones, and AG News articles. GPT-2 is met by the notebooks that leave the model open; the others name
-the one that their SAE belongs to. In these labs and at another layer a notebook has to run to its end,
-whatever it finds. The others are the lab of the committed pages under other arithmetic: there no verdict and no compared
-line (see `outputs.py`) may differ from the saved ones. Executed copies stay in build/labs/. The exit status is 1 after
-an exception or a difference.
+the one that their SAE belongs to. In these labs and at another layer every notebook that opens a lab has to run to its
+end, whatever it finds. The others are the lab of the committed pages under other arithmetic, which is another one for
+every notebook: there no verdict and no compared line (see `outputs.py`) may differ from the saved ones. Executed copies
+stay in build/labs/. The exit status is 1 after an exception or a difference.
 """
 
 import argparse
@@ -127,18 +127,14 @@ def code_cells(nb: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in nb.cells if execute_notebooks.is_code(cell)]
 
 
-def opens_lab(path: Path) -> bool:
-    """Whether a notebook reads a language model."""
-    return _calls(path, "open_lab(")
-
-
 def changed_by(lab: Lab, path: Path) -> bool:
-    """Whether a notebook is another one in this lab: `SAE_LAB` says nothing to those that name the model they need."""
-    return "SAE_LAB" not in lab.environment or _calls(path, "open_lab()")
+    """Whether a notebook is another one in this lab.
 
-
-def _calls(path: Path, call: str) -> bool:
-    return any(call in cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
+    Arithmetic changes every notebook; another model or other texts, those that open a lab; `SAE_LAB`, those that leave
+    the model open.
+    """
+    call = "open_lab()" if "SAE_LAB" in lab.environment else "open_lab("
+    return lab.compared or any(call in cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
 
 
 @contextmanager
@@ -178,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("notebooks", nargs="*", type=Path, help="by default all that open a lab")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="by default all that a lab changes")
     parser.add_argument("--labs", type=_names, default=list(LABS), metavar="NAME,NAME", help=", ".join(LABS))
     parser.add_argument("--budget", choices=["quick", "smoke"], default="quick")
     parser.add_argument(
@@ -189,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(
             f"{options.hub} is no directory, and {' and '.join(HUB_LABS)} need one: `make build/hub/filled`"
         )
-    paths = options.notebooks or list(filter(opens_lab, sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))))
+    paths = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
     results = {}
     for name in options.labs:
         shutil.rmtree(BUILD / name, ignore_errors=True)  # what an earlier run made is not used

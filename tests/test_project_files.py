@@ -183,6 +183,15 @@ def test_it_carries_the_colab_badge_and_cell(path, nb):
     assert code_cells(nb)[0].id == colab.SETUP_ID
 
 
+def test_it_ends_with_its_verdicts_and_says_whose_numbers_its_prose_has(nb):
+    sources = [cell.source for cell in nb.cells]
+    if any("lab.check(" in source for source in sources):
+        (table,) = (i for i, source in enumerate(sources) if source.endswith("lab.verdicts"))
+        assert not any("lab.check(" in source for source in sources[table:])
+        left_open = any("open_lab()" in cell.source for cell in code_cells(nb))
+        assert left_open == any("the committed pages" in source for source in sources)
+
+
 def test_it_opens_with_its_number_and_how_long_it_takes(path, nb):
     opening = colab.without_badge(nb.cells[0].source)
     assert opening.startswith(f"# {path.stem[:2]}")

@@ -325,6 +325,15 @@ def test_the_badge_opens_the_notebook_and_the_cell_installs_the_package():
     assert nb.cells[2].source == "print(1)"
 
 
+@pytest.mark.parametrize(
+    ("call", "asked"), [("open_lab()", True), ('open_lab("offline", texts="wikipedia")', False)]
+)
+def test_only_a_notebook_that_leaves_the_lab_open_lets_its_reader_choose_one(call, asked):
+    nb = colab.prepare(notebook(0, code(f"lab = {call}")), REPOSITORY, "00_a.ipynb")
+    assert ("SAE_LAB" in nb.cells[1].source) is asked
+    assert nb.cells[1].source.startswith("import os\nimport sys\n\n" if asked else "import sys\n\nif ")
+
+
 def test_preparing_again_changes_nothing_and_a_new_address_replaces_the_old():
     nb = colab.prepare(notebook(0, code("print(1)")), "https://github.com/old/name", "00_a.ipynb")
     nb.cells[1].execution_count = 1

@@ -60,7 +60,9 @@ def test_a_way_has_a_dot_for_share_and_price_in_every_topics_row():
     one = (Interval(0.3, 0.1, 0.6), Interval(0.5, 0.4, 0.7))
     other = (Interval(0.6, 0.5, 0.8), Interval(1.0, 0.9, 1.1))
     figure = ways_figure(
-        {"<sport>": {"latent": one, "prompt": other}, "gods": {"latent": other, "prompt": one}}, "T"
+        {"<sport>": {"latent": one, "prompt": other}, "gods": {"latent": other, "prompt": one}},
+        "T",
+        ["share", "price"],
     )
     latent, latent_price, prompt, prompt_price = figure.data
     assert (latent.name, list(latent.x), list(prompt.x)) == ("latent", [0.3, 0.6], [0.6, 0.3])
@@ -69,7 +71,13 @@ def test_a_way_has_a_dot_for_share_and_price_in_every_topics_row():
         1
     ] == pytest.approx(0.1)
     assert latent.y[0] < 0 < prompt.y[0] < 0.5 < latent.y[1] < 1 < prompt.y[1]
-    assert list(figure.layout.yaxis.ticktext) == ["&lt;sport&gt;", "gods"]
+    assert list(figure.layout.yaxis.ticktext) == ["&lt;sport&gt;", "gods"] and not figure.layout.shapes
+
+
+def test_differences_have_a_zero_line_in_every_panel():
+    both = [Interval(0.1, -0.2, 0.3), Interval(0.5, 0.4, 0.7)]
+    figure = ways_figure({"sport": {"prompt": both}}, "T", ["share", "price"], (-0.8, 1))
+    assert [(line.xref, line.x0, line.x1) for line in figure.layout.shapes] == [("x", 0, 0), ("x2", 0, 0)]
 
 
 def test_shares_alone_have_a_single_panel():
@@ -84,11 +92,13 @@ def test_two_probes_are_drawn_over_the_damage_with_a_line_along_the_path_and_gre
         what: (Interval(damage, damage / 2, 2 * damage), (low, high))
         for what, damage in (("one", 0.1), ("two", 0.4), ("<rival>", 0.2), ("64 others", 0.3), ("more", 0.5))
     }
-    figure = removal_figure(found, ["one", "two"], ["64 others", "more"], "T")
-    old, rival, _, new, _, control = figure.data
+    figure = removal_figure(found, ["one", "two"], ["more", "64 others"], "T", bar=0.8)
+    old, rival, _, new, renewed, control = figure.data
     assert (list(old.x), list(old.y), list(new.y)) == ([0.1, 0.4], [0.6, 0.6], [0.9, 0.9])
     assert old.error_y.array[0] == pytest.approx(0.2) and "lines" in old.mode and "lines" not in rival.mode
-    assert (rival.text, control.text, new.text) == (("&lt;rival&gt;",), ("64<br>others", "more"), None)
+    assert rival.text == renewed.text == ("&lt;rival&gt;",) and new.text is None
+    assert control.text == ("64<br>others", "more")  # by damage, whatever the order given
+    assert [line.y0 for line in figure.layout.shapes] == [0.5, 0.8]
     assert control.marker.color == GREY != old.marker.color and [trace.showlegend for trace in figure.data] == [
         True, False, False, True, False, False,
     ]  # fmt: skip

@@ -37,16 +37,16 @@ def text_columns(columns: Mapping[str, Sequence[str]], pattern: str = "(?!)") ->
 def ways_figure(
     found: Mapping[str, Mapping[str, Sequence[Interval]]],
     title: str,
-    panels: Sequence[str] = ("share of the texts on the topic", "price: extra loss, nats per token"),
+    panels: Sequence[str],
     shares: tuple[float, float] = (-0.02, 1.02),
 ) -> go.Figure:
     """Panels with a row for each thing, and in it a dot with its interval for each way: in the first panel shares.
 
     Args:
-        found: by row and way, a number for each panel; by default by topic and way of bringing it, share and price.
+        found: by row and way, a number for each panel.
         title: what is to be seen.
         panels: what each of them shows.
-        shares: from where to where the first panel reaches; 0 is marked if that is further inside.
+        shares: from where to where the first panel reaches; 0 is marked in every panel if that is further inside.
     """
     figure = make_subplots(1, len(panels), shared_yaxes=True, horizontal_spacing=0.06, subplot_titles=panels)
     ways = list(next(iter(found.values())))
@@ -62,7 +62,7 @@ def ways_figure(
             )  # fmt: skip
     figure.update_xaxes(tickformat=".0%", range=list(shares), col=1)
     if shares[0] < -0.1:
-        figure.add_vline(0, line={"color": INK, "width": 2}, row=1, col=1)
+        figure.add_vline(0, line={"color": INK, "width": 2}, row=1, col="all")
     figure.update_yaxes(
         tickvals=list(range(len(found))), ticktext=[*map(escaped, found)], range=[len(found) - 0.45, -0.55],
         showgrid=False, zeroline=False, ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)",
@@ -102,22 +102,21 @@ def removal_figure(
     path: Sequence[str],
     controls: Sequence[str],
     title: str,
+    bar: float,
 ) -> go.Figure:
     """What an old and a new probe reach after each edit, over the damage that it does; controls are grey.
 
     Args:
         found: for each edit its damage, and the AUROC of the old and of the new probe.
         path: the edits that one line joins, such as more and more latents.
-        controls: the edits that should change nothing, by damage.
+        controls: the edits that should change nothing.
         title: what is to be seen.
+        bar: below this AUROC a probe counts as failed.
     """
     figure = go.Figure()
     alone = [what for what in found if what not in path and what not in controls]
-    beside = [
-        "top left",
-        *["top center"] * (len(controls) - 2),
-        "top right",
-    ]  # of the controls, from left to right
+    controls = sorted(controls, key=lambda what: found[what][0].value)  # their names stand from left to right
+    beside = ["top left", *["top center"] * (len(controls) - 2), "top right"]
     groups = (
         (path, "bottom left", COLOURS),
         (alone, "bottom right", COLOURS),
@@ -126,7 +125,7 @@ def removal_figure(
     for i, probe in enumerate(("old probe", "new probe")):
         for group, place, colours in groups:
             shown = [(found[what][0].value, found[what][1][i]) for what in group]
-            named = i == (group is controls)
+            named = group is alone or i == (group is controls)
             figure.add_scatter(
                 x=[damage for damage, _ in shown], y=[one.value for _, one in shown], name=probe,
                 mode="lines+markers+text" if group is path else "markers+text", cliponaxis=False, showlegend=group is path,
@@ -137,9 +136,10 @@ def removal_figure(
                 error_y={"array": [one.high - one.value for _, one in shown], "thickness": 1.5, "width": 3,
                          "arrayminus": [one.value - one.low for _, one in shown], "color": colours[i]},
             )  # fmt: skip
-    figure.add_hline(0.5, line={"dash": "dot", "color": GREY})
+    for level in (0.5, bar):
+        figure.add_hline(level, line={"dash": "dot", "color": GREY})
     figure.update_xaxes(type="log", title="damage to other texts, nats per token", dtick=1)
-    figure.update_yaxes(title="AUROC", range=[0.2, 1.15], tickvals=[0.25, 0.5, 0.75, 1])
+    figure.update_yaxes(title="AUROC", range=[0.2, 1.15], tickvals=[0.25, 0.5, bar, 1])
     return finish(figure, title, height=460).update_layout(margin={"l": 110})
 
 
