@@ -74,9 +74,8 @@ def write_explainers_packets(cache: Path, packets: Path) -> None:
     tokenizer, store = load_offline_model("cpu").tokenizer, lab_store(cache)
     texts, held_out = lab_texts()
     test = held_out[store.document_ids]
-    control = SparseAutoencoder.load(cache / "coders" / "soft-decoder")
     entries, shown = [], []
-    for kind, coder in (("SAE", pretrained_sae()), ("control", control)):
+    for kind, coder in coders_of(cache).items():
         latents = read_latents(coder, store)
         seen, unseen = part_of(latents, ~test), part_of(latents, test)
         for exhibit in gallery(latents, texts.labels, texts.groups, held_out, n=SHOWN):
@@ -105,22 +104,36 @@ def write_explainers_packets(cache: Path, packets: Path) -> None:
     write(packets / "explain", EXPLAIN.format(n=IN_A_FILE), parts)
 
 
-def write_judges_packets(cache: Path, packets: Path) -> None:
-    """What judges read: each latent by its description, and some by an earlier one or by that of another latent."""
-    latents, descriptions = storage.read_json(cache / LATENTS), answers(packets / "explain")
+def coders_of(cache: Path) -> dict[str, SparseAutoencoder]:
+    """The SAE and its control, by their kinds."""
+    return {"SAE": pretrained_sae(), "control": SparseAutoencoder.load(cache / "coders" / "soft-decoder")}
+
+
+def described(latents: dict[str, dict], packets: Path) -> list[dict]:
+    """Each of `latents` by its explainer's description, and some of each kind by that of another latent.
+
+    Raises:
+        ValueError: an explainer left one out.
+    """
+    descriptions = answers(packets / "explain")
     if missing := sorted(set(latents) - set(descriptions)):
         raise ValueError(f"explainers have not described {', '.join(missing)}.")
-    earlier = {row["latent"]: row["explanation"] for row in pretrained_gallery()["SAE"]}
     items = [{"of": code, "by": "own", "text": descriptions[code]} for code in latents]
     for kind in ("SAE", "control"):
-        codes = [code for code, entry in latents.items() if entry["kind"] == kind]
-        if kind == "SAE":
-            items += [
-                {"of": code, "by": "earlier", "text": earlier[latents[code]["latent"]]} for code in codes
-            ]
-        some = codes[:SHUFFLED]
+        some = [code for code, entry in latents.items() if entry["kind"] == kind][:SHUFFLED]
         for code, other in zip(some, some[1:] + some[:1], strict=True):
             items.append({"of": code, "by": "another's", "text": descriptions[other]})
+    return items
+
+
+def write_judges_packets(cache: Path, packets: Path) -> None:
+    """What judges read: each latent by its description, and some by an earlier one or by that of another latent."""
+    latents = storage.read_json(cache / LATENTS)
+    items = described(latents, packets)
+    earlier = {row["latent"]: row["explanation"] for row in pretrained_gallery()["SAE"]}
+    for code, entry in latents.items():
+        if entry["kind"] == "SAE":
+            items.append({"of": code, "by": "earlier", "text": earlier[entry["latent"]]})
     parts = mixed_parts(items, IN_A_FILE, seed=1)
     coded = {f"J{i:03}": item for i, item in enumerate(item for part in parts for item in part)}
     storage.write_json(cache / JUDGED, coded)

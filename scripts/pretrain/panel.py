@@ -1,13 +1,13 @@
-"""Do three judges together predict where the gallery's latents are on? The reading of `gallery.py`, with new snippets.
+"""Do three judges together predict where the best latents are on? Of the SAE and of the soft-frozen control alike.
 
     python scripts/pretrain/panel.py CACHE PACKETS                write what each of the three judges reads
     python scripts/pretrain/panel.py CACHE PACKETS --score WHO    read their answers, write them into the package
 
-The descriptions are those of `gallery.py`; among them, not told apart, stand descriptions of another latent. The judges
-answer in PACKETS/1, PACKETS/2 and PACKETS/3, and know nothing of one another. What counts is the mean of their three
-answers. A single judge of `gallery.py` ranked snippets better than their yes and no told, so the answer from which a mean
-is a yes is chosen on half of the latents and judged on the other half, both ways. The control of that reading is not
-shipped, and is not judged here.
+`gallery.py CACHE PACKETS` comes first, and its explainers: what is judged here, on new snippets, are their descriptions.
+Latents of both coders stand in one random order, and among them, not told apart, descriptions of another latent. The
+judges answer in PACKETS/1, PACKETS/2 and PACKETS/3, and know nothing of one another. What counts is the mean of their
+three answers. A single judge ranked snippets better than their yes and no told, so the answer from which a mean is a yes
+is chosen on half of a coder's latents and judged on the other half, both ways.
 """
 
 import argparse
@@ -15,7 +15,21 @@ from pathlib import Path
 
 import numpy as np
 from card import PACKAGED, lab_store, lab_texts
-from gallery import DRAWS, JUDGE, NEAR, PREDICTS, SHUFFLED, YES, answers, line, mixed_parts, numbered, write
+from gallery import (
+    DRAWS,
+    JUDGE,
+    LATENTS,
+    NEAR,
+    PREDICTS,
+    YES,
+    answers,
+    coders_of,
+    described,
+    line,
+    mixed_parts,
+    numbered,
+    write,
+)
 from jaxtyping import Bool, Float
 
 from sae_tutorial import storage
@@ -23,9 +37,9 @@ from sae_tutorial.features.explanations import Task, detection_task, near_misses
 from sae_tutorial.features.intervals import Interval, document_draws
 from sae_tutorial.features.latents import part_of, read_latents
 from sae_tutorial.lab.models import load_offline_model
-from sae_tutorial.sae.pretrained import GALLERY_FILE, RESIDUAL_SAE, pretrained_gallery, pretrained_sae
+from sae_tutorial.sae.pretrained import GALLERY_FILE, RESIDUAL_SAE, pretrained_gallery
 
-JUDGES, IN_A_FILE, FIRST_SEED = 3, 21, DRAWS  # the seeds before were drawn for the first reading
+JUDGES, IN_A_FILE, FIRST_SEED = 3, 21, DRAWS  # the seeds before were drawn for the single judge
 TRUTH = "panel.json"  # in CACHE, not for readers
 POSSIBLE = np.arange(0.5, 9, 0.5)  # means of answers from which one may count as a yes
 
@@ -34,20 +48,16 @@ def write_packets(cache: Path, packets: Path) -> None:
     """The same entries for each judge; the truth goes into `cache`."""
     tokenizer, store = load_offline_model("cpu").tokenizer, lab_store(cache)
     test = lab_texts()[1][store.document_ids]
-    unseen = part_of(read_latents(pretrained_sae(), store), test)
-    own = pretrained_gallery()["with near misses"]["SAE, own"]
-    items = [{"of": row["latent"], "by": "own", "text": row["explanation"]} for row in own]
-    shuffled = own[:SHUFFLED]
-    for row, other in zip(shuffled, shuffled[1:] + shuffled[:1], strict=True):
-        items.append({"of": row["latent"], "by": "another's", "text": other["explanation"]})
+    unseen = {kind: part_of(read_latents(coder, store), test) for kind, coder in coders_of(cache).items()}
+    latents = storage.read_json(cache / LATENTS)
+    items = described(latents, packets)
     for item in items:
-        tasks = [
-            detection_task(tokenizer, unseen, item["of"], seed)
-            for seed in range(FIRST_SEED, FIRST_SEED + DRAWS)
-        ]
+        item |= {key: latents[item["of"]][key] for key in ("kind", "latent")}
+        of = (tokenizer, unseen[item["kind"]], item["latent"])
+        tasks = [detection_task(*of, seed) for seed in range(FIRST_SEED, FIRST_SEED + DRAWS)]
         snippets = [(s, bool(on), False) for task in tasks for s, on in zip(task.snippets, task.truth, strict=True)]  # fmt: skip
-        snippets += [(s, False, True) for s in near_misses(tokenizer, unseen, item["of"], NEAR)]
-        mixed = np.random.default_rng([3, item["of"]]).permutation(len(snippets))
+        snippets += [(s, False, True) for s in near_misses(*of, NEAR)]
+        mixed = np.random.default_rng([3, item["latent"]]).permutation(len(snippets))
         item["snippets"] = [snippets[i] for i in mixed]
     parts = mixed_parts(items, IN_A_FILE, seed=4)
     coded = {f"J{i:03}": item for i, item in enumerate(item for part in parts for item in part)}
@@ -66,8 +76,8 @@ def score(cache: Path, packets: Path, readers: str) -> None:
     coded = storage.read_json(cache / TRUTH)
     given = [answers(packets / str(judge)) for judge in range(1, JUDGES + 1)]
     reading: dict[str, object] = {"readers": readers, "judges": JUDGES, "threshold": PREDICTS}
-    for by in ("own", "another's"):
-        codes = [code for code, item in coded.items() if item["by"] == by]
+    for name in sorted({f"{item['kind']}, {item['by']}" for item in coded.values()}):
+        codes = [code for code, item in coded.items() if f"{item['kind']}, {item['by']}" == name]
         truth = [np.array([on for _, on, _ in coded[code]["snippets"]]) for code in codes]
         near = [np.array([close for _, _, close in coded[code]["snippets"]]) for code in codes]
         means = [np.mean([of_judge[code] for of_judge in given], axis=0) for code in codes]
@@ -76,13 +86,13 @@ def score(cache: Path, packets: Path, readers: str) -> None:
         for rule, at in rules.items():
             values = np.array([_balanced(*one) for one in zip(truth, near, means, at, strict=True)])
             mean = Interval.of_draws(document_draws(len(codes), 1000) @ values / len(codes))
-            reading[f"{by}, {rule}"] = {
+            reading[f"{name}, {rule}"] = {
                 "described": len(codes), "predict": int((values >= PREDICTS - 1e-9).sum()), "mean": str(mean),
                 "yes from": sorted(set(at.tolist())),
             }  # fmt: skip
-            print(by, rule, reading[f"{by}, {rule}"])
-        reading[f"{by}, by latent"] = {
-            str(coded[code]["of"]): round(_balanced(*one), 3)
+            print(name, rule, reading[f"{name}, {rule}"])
+        reading[f"{name}, by latent"] = {
+            str(coded[code]["latent"]): round(_balanced(*one), 3)
             for code, *one in zip(codes, truth, near, means, chosen, strict=True)
         }
     with storage.new_file(PACKAGED / RESIDUAL_SAE / GALLERY_FILE) as partial:
