@@ -189,11 +189,11 @@ def shuffle_drawing(title: str) -> go.Figure:
 def tree_drawing(
     levels: Sequence[tuple[str, Mapping[int, str]]], edges: Sequence[tuple[int, int, int]], title: str
 ) -> go.Figure:
-    """Latents as boxes of words, a column per dictionary, and lines from a latent to those that share out its tokens.
+    """Latents as boxes of words, in columns, and lines from a latent to those of the next column that belong to it.
 
     Args:
-        levels: a dictionary's heading, and the words of each of its latents, from narrow to wide.
-        edges: level of the narrower dictionary, its latent, the wider one's latent.
+        levels: a column's heading, and the words of each of its latents.
+        edges: the column that a line starts in, its latent, the next column's latent.
         title: what is seen.
     """
     figure, tall = go.Figure(), max(len(words) for _, words in levels)
