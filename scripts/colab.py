@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from notebook_files import rewrite
+from notebook_files import calls, rewrite
 
 ROOT = Path(__file__).resolve().parents[1]
 SETUP_ID = "colab-setup"
@@ -20,13 +20,14 @@ BADGE_START = "[![Open in Colab]("
 BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 INSTALL = """\
-import sys
-
 if "google.colab" in sys.modules:  # elsewhere the course is installed already
     %pip install --quiet "sae-tutorial @ git+{repository}"
 """
 # Only for notebooks that leave the model open: the others name the one that their numbers are about.
-CHOOSE_LAB = """
+CHOOSE_LAB = """\
+import os
+import sys
+
 os.environ.setdefault("SAE_LAB", "auto")  # the language model: "gpt2", "offline" or "auto"
 """
 
@@ -59,10 +60,8 @@ def prepare(nb: NotebookNode, repository: str, name: str) -> NotebookNode:
         raise ValueError(f"{name} must open with a Markdown cell.")
     nb.cells[0].source = f"{badge(repository, name)}\n\n{without_badge(nb.cells[0].source)}"
     found = [cell for cell in nb.cells if cell.id == SETUP_ID] or [nbformat.v4.new_code_cell(id=SETUP_ID)]
-    setup = INSTALL.format(repository=repository).rstrip()
-    if any("open_lab()" in cell.source for cell in nb.cells if cell.cell_type == "code"):
-        setup = "import os\n" + setup.replace("import sys\n", f"import sys\n{CHOOSE_LAB}".rstrip(), 1)
-    found[0].source = setup
+    opening = CHOOSE_LAB if calls(nb, "open_lab()") else "import sys\n\n"
+    found[0].source = opening + INSTALL.format(repository=repository).rstrip()
     rest = [cell for cell in nb.cells[1:] if cell.id != SETUP_ID]
     nb.cells = [nb.cells[0], found[0], *rest]
     return nb

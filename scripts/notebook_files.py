@@ -7,6 +7,11 @@ import nbformat
 from nbformat import NotebookNode
 
 
+def calls(nb: NotebookNode, call: str) -> bool:
+    """Whether a code cell has the text `call`, such as "open_lab()"."""
+    return any(call in cell.source for cell in nb.cells if cell.cell_type == "code")
+
+
 def rewrite(paths: Sequence[str], change: Callable[[NotebookNode, str], NotebookNode], done: str) -> None:
     """Write what `change(notebook, file name)` makes of each notebook, if it differs; `done` says what was written."""
     for path in map(Path, paths):

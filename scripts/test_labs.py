@@ -24,6 +24,7 @@ from nbformat import NotebookNode
 
 import execute_notebooks
 import outputs
+from notebook_files import calls
 from sae_tutorial.lab.verdicts import SHOWN
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -134,7 +135,7 @@ def changed_by(lab: Lab, path: Path) -> bool:
     the model open.
     """
     call = "open_lab()" if "SAE_LAB" in lab.environment else "open_lab("
-    return lab.compared or any(call in cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
+    return lab.compared or calls(nbformat.read(path, as_version=4), call)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def test_every_score_is_written_on_its_patch_and_what_the_figure_is_about_is_blu
 def test_a_tree_has_a_box_per_latent_and_a_line_per_edge_within_its_frame():
     levels = [("4", {7: "of, in"}), ("8", {1: "of", 5: "<b>"}), ("16", {2: "north", 3: "south", 9: "in"})]
     edges = [(0, 7, 1), (0, 7, 5), (1, 1, 2), (1, 1, 3), (1, 5, 9)]
-    figure = doubt_drawings.tree_drawing(levels, edges, "title")
+    figure = doubt_drawings.boxes_drawing(levels, edges, "title")
     boxes = [shape for shape in figure.layout.shapes if shape.type == "rect"]
     assert (len(boxes), sum(shape.type == "path" for shape in figure.layout.shapes)) == (6, len(edges))
     assert "&lt;b&gt;" in words_of(figure)

@@ -29,6 +29,7 @@ from packaging.version import Version
 import colab
 import execute_notebooks
 import sae_tutorial
+from notebook_files import calls
 from sae_tutorial.sae.coder import SparseAutoencoder
 from sae_tutorial.sae.config import Architecture
 
@@ -188,7 +189,7 @@ def test_it_ends_with_its_verdicts_and_says_whose_numbers_its_prose_has(nb):
     if any("lab.check(" in source for source in sources):
         (table,) = (i for i, source in enumerate(sources) if source.endswith("lab.verdicts"))
         assert not any("lab.check(" in source for source in sources[table:])
-        left_open = any("open_lab()" in cell.source for cell in code_cells(nb))
+        left_open = calls(nb, "open_lab()")
         assert left_open == any("the committed pages" in source for source in sources)
 
 

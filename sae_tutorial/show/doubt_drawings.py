@@ -186,7 +186,7 @@ def shuffle_drawing(title: str) -> go.Figure:
     return as_drawing(figure, title, (-1.5, 7.3), (-0.4, 4.1), height=320)
 
 
-def tree_drawing(
+def boxes_drawing(
     levels: Sequence[tuple[str, Mapping[int, str]]], edges: Sequence[tuple[int, int, int]], title: str
 ) -> go.Figure:
     """Latents as boxes of words, in columns, and lines from a latent to those of the next column that belong to it.

@@ -91,10 +91,11 @@ def score(cache: Path, packets: Path, readers: str) -> None:
                 "yes from": sorted(set(at.tolist())),
             }  # fmt: skip
             print(name, rule, reading[f"{name}, {rule}"])
-        reading[f"{name}, by latent"] = {
-            str(coded[code]["latent"]): round(_balanced(*one), 3)
-            for code, *one in zip(codes, truth, near, means, chosen, strict=True)
-        }
+        # `values` are by the last rule, the one that is chosen on other latents.
+        reading[name] = [
+            {"latent": coded[code]["latent"], "explanation": coded[code]["text"], "score": round(value, 3)}
+            for code, value in zip(codes, values.tolist(), strict=True)
+        ]
     with storage.new_file(PACKAGED / RESIDUAL_SAE / GALLERY_FILE) as partial:
         storage.write_json(partial, pretrained_gallery() | {"by three judges": reading})
 
